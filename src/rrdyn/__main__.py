@@ -1,0 +1,3 @@
+from rrdyn.cli.app import main
+
+raise SystemExit(main())

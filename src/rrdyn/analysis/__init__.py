@@ -1,0 +1,1 @@
+"""Statistics on artifacts: the 2x2, intervals, controls, survival, selectors. No torch."""

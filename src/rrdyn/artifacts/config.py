@@ -1,0 +1,98 @@
+"""Frozen configs that refuse unknown keys, and the YAML presets that fill them."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.files import existing
+
+
+class Config(BaseModel):
+    """Base of every config: frozen, keyword-only, unknown keys refused, bounds that name the value got."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _say_plainly(cls, data: Any, handler: Any) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise cls.refusal(error) from None
+
+    @classmethod
+    def refusal(cls, error: ValidationError) -> UsageError:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        return refuse(cls.spelled(key), first, known=[cls.spelled(name) for name in cls.model_fields])
+
+    @classmethod
+    def spelled(cls, key: str) -> str:
+        """How the user writes this key."""
+        return key
+
+
+def refuse(key: str, error: Any, known: list[str]) -> UsageError:
+    """The message for one pydantic error: the key, the value got, the bound."""
+    kind, got, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(key, known, n=1)
+        return UsageError(
+            f"unknown key {key}", expected=f"did you mean {near[0]}?" if near else "one of " + ", ".join(sorted(known))
+        )
+    if kind == "missing":
+        return UsageError(f"{key} is missing", expected=f"a value for {key}")
+    bounds = {"greater_than_equal": ("ge", "at least"), "greater_than": ("gt", "more than"),
+              "less_than_equal": ("le", "at most"), "less_than": ("lt", "less than")}  # fmt: skip
+    if kind in bounds:
+        name, words = bounds[kind]
+        return UsageError(f"{key} is out of range", found=got, expected=f"{words} {context[name]}")
+    if kind == "literal_error":
+        return UsageError(f"{key} is not one of its choices", found=got, expected=context["expected"])
+    if kind == "value_error":
+        return UsageError(f"{key}: {context['error']}" if key else str(context["error"]), found=got if key else None)
+    return UsageError(f"{key} cannot be read", found=repr(got), expected=error["msg"].removeprefix("Input should be "))
+
+
+def presets_folder() -> Path:
+    """`configs/` beside the package when installed, at the top of the repository when run from source."""
+    inside = Path(__file__).resolve().parents[1] / "configs"
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[3] / "configs"
+
+
+def presets(kind: str) -> list[str]:
+    """Names of the presets of one kind: model, data, aug, train, plot."""
+    return sorted(path.stem for path in (presets_folder() / kind).glob("*.yaml"))
+
+
+def read_preset(kind: str, name: str) -> dict[str, Any]:
+    """A preset by name, or any YAML file by path."""
+    if name.endswith((".yaml", ".yml")):
+        return read_yaml(Path(name))
+    if name not in presets(kind):
+        near = difflib.get_close_matches(name, presets(kind), n=1)
+        raise UsageError(
+            f"there is no {kind} preset {name!r}",
+            expected="one of " + ", ".join(presets(kind)) + ", or a .yaml file",
+            run=f"--{kind} {near[0]}" if near else None,
+        )
+    return read_yaml(presets_folder() / kind / f"{name}.yaml")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    path = existing(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path} is not readable YAML", found=" ".join(str(error).split())) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no settings", found=type(content).__name__, expected="key: value lines")
+    return content

@@ -1,0 +1,55 @@
+"""The errors a user can meet, each with the exit code of its kind.
+
+An error says what was wrong, what was found, what was expected and which command to run next.
+"""
+
+from __future__ import annotations
+
+
+class RrdynError(Exception):
+    """Something failed at run time (exit code 1)."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        found: object | None = None,
+        expected: object | None = None,
+        run: str | None = None,
+    ) -> None:
+        """`problem` is one sentence; `run` is a command line or an instruction that would mend it."""
+        super().__init__(problem)
+        self.problem = problem
+        self.found = None if found is None else str(found)
+        self.expected = None if expected is None else str(expected)
+        self.run = run
+
+    def __str__(self) -> str:
+        rows = [("found", self.found), ("expected", self.expected), ("try", self.run)]
+        return "\n".join([self.problem, *(f"  {name + ':':<10}{text}" for name, text in rows if text)])
+
+
+class UsageError(RrdynError):
+    """The command line or a config is wrong (exit code 2)."""
+
+    exit_code = 2
+
+
+class InputError(RrdynError):
+    """An input file is missing, broken or of another kind (exit code 3)."""
+
+    exit_code = 3
+
+
+class NumericalError(RrdynError):
+    """Numbers are not finite, or a self-check failed (exit code 4)."""
+
+    exit_code = 4
+
+
+class Interrupted(RrdynError):
+    """Stopped from outside after saving (exit code 130)."""
+
+    exit_code = 130

@@ -1,0 +1,64 @@
+"""What an npz artifact holds: its arrays, their shapes and units, under a name and a version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rrdyn.artifacts.errors import InputError
+
+KINDS = {"float": "f", "int": "iu", "bool": "biuf", "text": "US"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Array:
+    """One array of an artifact: named dimensions such as "N S", a kind, its meaning with units."""
+
+    dims: str
+    kind: str
+    doc: str
+    required: bool = True
+
+    @property
+    def axes(self) -> list[str]:
+        return self.dims.split()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """A named, versioned set of arrays; equal dimension names mean equal sizes within one file."""
+
+    name: str
+    version: int
+    doc: str
+    arrays: dict[str, Array]
+
+    def check(self, arrays: dict[str, np.ndarray], where: str) -> None:
+        """Raise InputError where a key is missing, of another kind, or shapes disagree."""
+        missing = [key for key, spec in self.arrays.items() if spec.required and key not in arrays]
+        if missing:
+            raise InputError(
+                f"{where} lacks {', '.join(missing)}",
+                found=", ".join(sorted(arrays)) or "no arrays",
+                expected=f"a {self.name} file ({self.doc})",
+            )
+        sizes: dict[str, tuple[int, str]] = {}
+        for key, spec in self.arrays.items():
+            if key in arrays:
+                _check_array(key, arrays[key], spec, sizes, where)
+
+
+def _check_array(key: str, array: np.ndarray, spec: Array, sizes: dict[str, tuple[int, str]], where: str) -> None:
+    if array.dtype.kind not in KINDS[spec.kind]:
+        raise InputError(f"{where}: {key} has the wrong type", found=array.dtype, expected=spec.kind)
+    if array.ndim != len(spec.axes):
+        raise InputError(f"{where}: {key} has the wrong shape", found=array.shape, expected=f"({', '.join(spec.axes)})")
+    for axis, size in zip(spec.axes, array.shape):
+        first_size, first_key = sizes.setdefault(axis, (size, key))
+        if size != first_size:
+            raise InputError(
+                f"{where}: {key} has the wrong shape",
+                found=f"{axis} = {size} in {key} {array.shape}, but {axis} = {first_size} in {first_key}",
+                expected=f"({', '.join(spec.axes)})",
+            )

@@ -1,0 +1,87 @@
+"""Every npz artifact of the toolkit. N puzzles, S budgeted segments, T rolled-out segments, k exponents, K restarts."""
+
+from __future__ import annotations
+
+from rrdyn.artifacts.schema import Array, Schema
+
+DIAG = Schema(
+    name="diag",
+    version=1,
+    doc="latent dynamics of each puzzle over the budgeted segments, written by rrdyn diagnose",
+    arrays={
+        "drift_zH": Array(dims="N S", kind="float", doc="||z_H(t) - z_H(t-1)||, L2 over positions and hidden"),
+        "drift_zL": Array(dims="N S", kind="float", doc="||z_L(t) - z_L(t-1)||, L2 over positions and hidden"),
+        "q_halt": Array(dims="N S", kind="float", doc="halt logit after each segment"),
+        "q_continue": Array(dims="N S", kind="float", doc="continue logit after each segment"),
+        "lyap_spec": Array(dims="N k", kind="float", doc="finite-time exponents, nats per sub-update, descending"),
+        "exact_correct": Array(dims="N", kind="bool", doc="whole answer right at the last segment"),
+        "token_acc": Array(dims="N", kind="float", doc="fraction of labelled tokens right at the last segment"),
+        "halted_at": Array(dims="N", kind="int", doc="first segment with q_halt > 0 (1-based); S if none"),
+        "idx": Array(dims="N", kind="int", doc="index of the puzzle in its dataset split"),
+        "log_r": Array(dims="N S k", kind="float", required=False, doc="sum of log|R_ii| a segment, nats, QR order"),
+        "preds": Array(dims="N S L", kind="int", required=False, doc="predicted tokens after each segment"),
+        "residual": Array(dims="N S", kind="float", required=False, doc="||F(z) - z|| / ||z|| of the joint state"),
+        "difficulty": Array(dims="N", kind="float", required=False, doc="rating of the puzzle in its dataset"),
+        "path_valid": Array(dims="N", kind="bool", required=False, doc="maze: predicted cells connect S to G"),
+    },
+)
+
+ROLLOUT = Schema(
+    name="rollout",
+    version=1,
+    doc="exactness and drift far past the budget, written by rrdyn rollout",
+    arrays={
+        "exact": Array(dims="N T", kind="bool", doc="whole answer right after each segment"),
+        "drift": Array(dims="N T", kind="float", doc="||z_H(t) - z_H(t-1)||; the first column is measured from z0"),
+        "idx": Array(dims="N", kind="int", required=False, doc="index of the puzzle in its dataset split"),
+        "path_valid": Array(dims="N T", kind="bool", required=False, doc="maze: path validity after each segment"),
+    },
+)
+
+PERTURB = Schema(
+    name="perturb",
+    version=1,
+    doc="restarts from perturbed initial states, written by rrdyn perturb",
+    arrays={
+        "solve": Array(dims="N sigma K", kind="bool", doc="right at any segment"),
+        "base": Array(dims="N", kind="bool", doc="the unperturbed run right at the readout segment"),
+        "sigmas": Array(dims="sigma", kind="float", doc="noise scale, in units of noise_unit"),
+        "idx": Array(dims="N", kind="int", required=False, doc="index of the puzzle in its dataset split"),
+        "correct": Array(dims="N sigma K T", kind="bool", required=False, doc="right after each segment"),
+        "q_halt": Array(dims="N sigma K T", kind="float", required=False, doc="halt logit after each segment"),
+        "drift": Array(dims="N sigma K T", kind="float", required=False, doc="||z_H(t) - z_H(t-1)||"),
+        "kl": Array(
+            dims="N sigma K T", kind="float", required=False, doc="KL(perturbed || clean), nats per scored cell"
+        ),
+        "correct_mass": Array(dims="N sigma K T", kind="float", required=False, doc="mean mass on the right token"),
+        "preds": Array(dims="N sigma K L", kind="int", required=False, doc="predicted tokens at the readout segment"),
+        "residual": Array(dims="N sigma K T", kind="float", required=False, doc="||F(z) - z|| / ||z||"),
+        "lambda_1": Array(dims="N sigma K", kind="float", required=False, doc="leading exponent, nats per sub-update"),
+        "noise_norm": Array(dims="N sigma K", kind="float", required=False, doc="realised L2 norm of the added noise"),
+    },
+)
+
+TOY = Schema(
+    name="toy",
+    version=1,
+    doc="the transient-chaos toy at several readout times, written by rrdyn toy",
+    arrays={
+        "T": Array(dims="R", kind="int", doc="readout times"),
+        "seeds": Array(dims="Z", kind="int", doc="seeds"),
+        "ftle": Array(dims="R Z M", kind="float", doc="finite-time exponent of each trajectory, nats per step"),
+        "success": Array(dims="R Z M", kind="bool", doc="captured and near the solution at readout"),
+    },
+)
+
+STATES = Schema(
+    name="states",
+    version=1,
+    doc="full latent states of chosen puzzles, written by rrdyn diagnose --save-states",
+    arrays={
+        "z_H": Array(dims="N T1 S D", kind="float", doc="z_H after each segment, the initial state first"),
+        "z_L": Array(dims="N T1 S D", kind="float", doc="z_L after each segment, the initial state first"),
+        "idx": Array(dims="N", kind="int", doc="index of the puzzle in its dataset split"),
+    },
+)
+
+SCHEMAS = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB, TOY, STATES)}

@@ -1,0 +1,139 @@
+"""The `rrdyn` program: finds the command, turns errors into one message and an exit code.
+
+Nothing heavy is imported here: a command's module is loaded when that command is run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from importlib import import_module
+
+import rrdyn
+from rrdyn.artifacts.errors import RrdynError, UsageError
+
+GROUPS: dict[str, dict[str, str]] = {
+    "start here": {
+        "demo": "a whole study from nothing: data, training, diagnosis, 2x2, figures",
+        "selfcheck": "the estimators against systems with known exponents",
+        "inspect": "what a file is: shapes, config, where it came from",
+        "cite": "what to cite",
+    },
+    "data and models": {
+        "data sudoku": "make a Sudoku dataset: published, generated or your CSV",
+        "data maze": "make a maze dataset: published, generated or your CSV",
+        "train": "train TRM or HRM, with or without trajectory augmentation",
+        "evaluate": "accuracy per segment, at the fixed budget and with real halting",
+        "solve": "one puzzle typed in, its answer segment by segment",
+        "export": "a checkpoint as one .pt, in upstream's layout or the Hub's",
+        "hub pull": "fetch a checkpoint or an artifact from the Hugging Face Hub",
+        "hub push": "send a checkpoint or an artifact to the Hugging Face Hub",
+        "sweep": "arms x seeds x settings from one YAML file",
+    },
+    "dynamics": {
+        "diagnose": "drift, Lyapunov exponents, halting and correctness of each puzzle",
+        "rollout": "the recurrence far past its budget",
+        "perturb": "restarts from perturbed initial states, with calibrated noise",
+        "toy": "the transient-chaos toy model",
+    },
+    "analysis": {
+        "analyze-2x2": "settled x correct, with exponents, intervals and controls",
+        "evolution": "cells, exponents and accuracy over checkpoints",
+        "survival": "escape from failure over segments",
+        "select": "which restart to trust: selectors at equal compute",
+        "aggregate": "one row per task, model, arm: mean and spread over seeds",
+    },
+    "figures": {
+        "plot dynamics": "training curves, one column per arm",
+        "plot trajectories": "drift and running exponent of each puzzle, by cell",
+        "plot spectrum": "the exponent spectrum per cell",
+        "plot 2x2": "the four figures of the 2x2 analysis",
+        "plot evolution": "cells and exponents over checkpoints",
+        "plot rollout": "accuracy against compute, and survival",
+        "plot perturbation": "KL and mass on the right answer after a perturbed start",
+        "plot basin": "does a restart free a failed puzzle?",
+        "plot selectors": "selectors, risk and coverage",
+        "plot latent": "one trajectory in its principal plane",
+        "plot toy": "the toy model's exponents and success",
+        "plot puzzle": "puzzles of a dataset, or an answer over segments",
+        "report": "a run folder as one self-contained HTML page",
+    },
+}
+COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
+COMPLETION = "--tyro-print-completion"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        return _dispatch(argv)
+    except RrdynError as error:
+        print(f"rrdyn: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("rrdyn: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our stdout went away: not an error of ours, and nothing may be flushed into it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0 if argv else 2
+    if argv[0] in ("-V", "--version"):
+        print(f"rrdyn {rrdyn.__version__}")
+        return 0
+    if argv[0] == COMPLETION:
+        from rrdyn.cli.command import print_completion
+
+        return print_completion({name: _module(name) for name in COMMANDS}, argv)
+    name, rest = find_command(argv)
+    if name not in COMMANDS:  # a group such as `rrdyn plot`, alone or with --help
+        print(overview(only=name))
+        return 0 if rest else 2
+    from rrdyn.cli.command import run_command
+
+    return run_command(name, import_module(_module(name)), rest)
+
+
+def find_command(argv: list[str]) -> tuple[str, list[str]]:
+    """Split a command line into a command's name and its arguments."""
+    if argv[0] in COMMANDS:
+        return argv[0], argv[1:]
+    members = [name.split()[1] for name in COMMANDS if name.startswith(argv[0] + " ")]
+    if not members:
+        raise _unknown(argv[0], list({name.split()[0]: None for name in COMMANDS}), "rrdyn")
+    if len(argv) == 1 or argv[1] in ("-h", "--help"):
+        return argv[0], argv[1:]
+    if argv[1] not in members:
+        raise _unknown(argv[1], members, f"rrdyn {argv[0]}")
+    return f"{argv[0]} {argv[1]}", argv[2:]
+
+
+def _unknown(word: str, known: list[str], program: str) -> UsageError:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return UsageError(
+        f"{program} has no command {word!r}",
+        expected=f"did you mean {near[0]!r}?" if near else "one of " + ", ".join(known),
+        run=f"{program} {near[0]} --help" if near else f"{program} --help",
+    )
+
+
+def _module(name: str) -> str:
+    return "rrdyn.cli." + name.replace(" ", "_").replace("-", "_")
+
+
+def overview(only: str | None = None) -> str:
+    """The commands by group; `only` keeps those that begin with one word."""
+    lines = ["usage: rrdyn COMMAND [ARGUMENTS]        rrdyn COMMAND --help        rrdyn --version", ""]
+    for group, commands in GROUPS.items():
+        rows = [f"  {name:<20}{summary}" for name, summary in commands.items() if only in (None, name.split()[0])]
+        if rows:
+            lines += [f"{group}:", *rows, ""]
+    lines.append("Nothing at hand? `rrdyn demo` makes a whole study in minutes on a laptop.")
+    return "\n".join(lines)

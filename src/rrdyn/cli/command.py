@@ -1,0 +1,130 @@
+"""What all commands share: their arguments' base class, what they return, how a line is parsed and answered."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, get_args, get_type_hints
+
+import tyro
+from tyro.conf import Positional
+
+from rrdyn.artifacts.config import Config
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.files import dump_json
+from rrdyn.runtime import progress
+
+__all__ = ["Arguments", "Outcome", "Positional", "parse", "run_command"]
+
+POSITIONAL = get_args(Positional[Any])[1]  # type: ignore[misc]
+MARKERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
+
+
+class Arguments(Config):
+    """Base of every command's arguments: bad values are refused by the flag's name."""
+
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print one JSON object on stdout instead of text."""
+    quiet: bool = False
+    """No messages and no progress on stderr; errors only."""
+
+    @classmethod
+    def spelled(cls, key: str) -> str:
+        hints = get_type_hints(cls, include_extras=True)
+        first = key.split(".")[0]
+        if POSITIONAL in getattr(hints.get(first), "__metadata__", ()):
+            return first.upper().replace("_", "-")
+        return "--" + key.replace("as_json", "json").replace("_", "-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a command did: text for a person, data for --json, files written, what to run next."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+    wrote: Sequence[Path] = ()
+    next: Sequence[str] = ()
+    exit_code: int = 0
+
+
+def run_command(name: str, module: ModuleType, argv: list[str]) -> int:
+    """Parse, run and answer: data on stdout, messages on stderr; returns the exit code."""
+    args = parse(module.Args, argv, f"rrdyn {name}")
+    with _quiet(args.quiet):
+        outcome: Outcome = module.run(args)
+        if args.as_json:
+            print(dump_json({"command": name, **outcome.data, "wrote": [str(path) for path in outcome.wrote]}))
+        elif outcome.text:
+            print(outcome.text)
+        sys.stdout.flush()
+        for path in outcome.wrote:
+            progress.say(f"wrote {path}")
+        for command in outcome.next:
+            progress.say(f"next: {command}")
+    return outcome.exit_code
+
+
+@contextmanager
+def _quiet(wanted: bool) -> Any:
+    before = os.environ.get(progress.QUIET)
+    if wanted:
+        os.environ[progress.QUIET] = "1"
+    try:
+        yield
+    finally:
+        if wanted and before is None:
+            del os.environ[progress.QUIET]
+
+
+def parse(kind: type[Arguments], argv: list[str], program: str) -> Any:
+    """The arguments of one command; raises UsageError with one plain message."""
+    if {"-h", "--help"} & set(argv):
+        return tyro.cli(kind, args=argv, prog=program, config=MARKERS)
+    heard = io.StringIO()
+    try:
+        # wide, so that messages are not broken over lines before they are re-told
+        with redirect_stderr(heard), _columns(4000):
+            return tyro.cli(kind, args=argv, prog=program, config=MARKERS)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise UsageError(_retold(heard.getvalue()), run=f"{program} --help") from None
+
+
+@contextmanager
+def _columns(width: int) -> Any:
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(width)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+
+
+def _retold(boxed: str) -> str:
+    """The sentences of tyro's framed message, without the frame, its colours and its pointer to --help."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
+    lines = [re.sub(r"^[│╭╰─\s]+|[│╮╯─\s]+$", "", line) for line in plain.splitlines()[1:]]
+    kept = [line for line in lines if line and not line.startswith("For full helptext")]
+    return "\n  ".join(kept) or "the arguments cannot be read"
+
+
+def print_completion(modules: dict[str, str], argv: list[str]) -> int:
+    """Print a completion script for a shell (bash, zsh or tcsh), made from every command's own arguments."""
+    app = tyro.extras.SubcommandApp()
+    for name, module in modules.items():
+        app.command(import_module(module).Args, name=name.replace(" ", "-"))
+    app.cli(args=argv, prog="rrdyn", config=MARKERS)
+    return 0

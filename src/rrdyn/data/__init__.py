@@ -1,0 +1,1 @@
+"""Puzzles in the published folder format: Sudoku, maze, generators, symmetries, the sampler."""

@@ -1,0 +1,1 @@
+"""Everything measured on a recurrence: rollout, drift, Lyapunov exponents, perturbed restarts."""

@@ -1,0 +1,1 @@
+"""One file per figure family, drawn from artifacts on disk. No torch."""

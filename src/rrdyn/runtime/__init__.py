@@ -1,0 +1,1 @@
+"""The machine underneath: devices, random streams, progress, launch over processes, hub access."""

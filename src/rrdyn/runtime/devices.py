@@ -1,0 +1,65 @@
+"""Which device a computation runs on, in which dtype, and how much memory is left there."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from rrdyn.artifacts.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+DTYPES = ("float32", "bfloat16", "float64")
+
+
+def resolve(name: str = "auto") -> torch.device:
+    """`auto` is the first CUDA device where there is one, else the CPU."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError("--device is not a device", found=name, expected="auto, cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError("--device is not supported", found=name, expected="auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= visible_gpus():
+        raise UsageError("--device is not there", found=name, expected=f"one of {visible_gpus()} visible CUDA devices")
+    return device
+
+
+def resolve_dtype(name: str) -> torch.dtype:
+    import torch
+
+    if name not in DTYPES:
+        raise UsageError("--dtype is not one of its choices", found=name, expected=", ".join(DTYPES))
+    return getattr(torch, name)
+
+
+def visible_gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be taken on a device: free CUDA memory, or the available memory of the machine."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return 4 << 30
+
+
+def describe(device: torch.device) -> str:
+    """A device in words: the card's name, or the CPU with its thread count."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} threads"

@@ -1,0 +1,72 @@
+"""Messages and progress on stderr: one line that is rewritten on a terminal, a few plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+QUIET = "RRDYN_QUIET"
+
+
+def quiet() -> bool:
+    return bool(os.environ.get(QUIET))
+
+
+def say(text: str) -> None:
+    """One message to stderr, unless --quiet."""
+    if not quiet():
+        print(text, file=sys.stderr, flush=True)
+
+
+def colour_wanted(stream: object) -> bool:
+    """Colour only on a terminal that has not been told otherwise (NO_COLOR)."""
+    return not os.environ.get("NO_COLOR") and bool(getattr(stream, "isatty", lambda: False)())
+
+
+def duration(seconds: float) -> str:
+    """1:05, or 2:03:04."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
+
+
+class Progress:
+    """Counts work done out of `total` and says how long the rest will take."""
+
+    def __init__(self, total: int, label: str, *, every: float = 10.0) -> None:
+        self.total, self.label = total, label
+        self.done = 0
+        self.animated = sys.stderr.isatty() and not os.environ.get("CI")
+        self.every = 0.2 if self.animated else every
+        self.started = self.shown = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.animated and not quiet():
+            print(file=sys.stderr)
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self.done += n
+        now = time.monotonic()
+        if now - self.shown >= self.every or (self.animated and self.done >= self.total):
+            self.shown = now
+            self._show(now - self.started, note)
+
+    def _show(self, elapsed: float, note: str) -> None:
+        left = elapsed / max(self.done, 1) * (self.total - self.done)
+        times = f"{duration(elapsed)} gone, {duration(left)} left"
+        line = f"{self.label}  {self.done}/{self.total}  {times}  {note}".rstrip()
+        if quiet():
+            return
+        if self.animated:
+            print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)

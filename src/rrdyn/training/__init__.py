@@ -1,0 +1,1 @@
+"""The training loop, trajectory augmentation, optimisers, exact resume."""
