@@ -26,7 +26,10 @@ class Example(Config):
         ({"hidden_size": 100}, "hidden_size is out of range\n  found:    100\n  expected: less than 100"),
         ({"rate": 0}, "rate is out of range\n  found:    0\n  expected: more than 0.0"),
         ({"kind": "c"}, "kind is not one of its choices\n  found:    c\n  expected: 'a' or 'b'"),
-        ({"rate": "x"}, "rate cannot be read\n  found:    'x'\n  expected: a valid number, unable to parse string as a number"),
+        (
+            {"rate": "x"},
+            "rate cannot be read\n  found:    'x'\n  expected: a valid number, unable to parse string as a number",
+        ),
     ],
 )  # fmt: skip
 def test_refusals_read_plainly(given, message):

@@ -19,7 +19,7 @@ from rrdyn.artifacts.files import make_folder, plain, read_json, replacing, sha2
 
 def test_replacing_keeps_the_old_file_when_the_writer_fails(tmp_path):
     target = write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(ValueError), replacing(target) as partial:
+    with pytest.raises(ValueError), replacing(target) as partial:  # noqa: PT012
         partial.write_text("half of the ne")
         raise ValueError
     assert target.read_text() == "old"

@@ -1,9 +1,11 @@
-"""The errors a user can meet, each with the exit code of its kind.
+"""The errors a user can meet, each with the exit code of its kind, and notices about what was passed over.
 
 An error says what was wrong, what was found, what was expected and which command to run next.
 """
 
 from __future__ import annotations
+
+import warnings
 
 
 class RrdynError(Exception):
@@ -53,3 +55,12 @@ class Interrupted(RrdynError):
     """Stopped from outside after saving (exit code 130)."""
 
     exit_code = 130
+
+
+class Notice(UserWarning):
+    """Something was passed over or is doubtful; it is shown on stderr and the work goes on."""
+
+
+def notice(text: str) -> None:
+    """Tell the user what was passed over or is doubtful, as a `Notice` warning."""
+    warnings.warn(Notice(text), stacklevel=2)

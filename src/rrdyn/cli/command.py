@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import tyro
 from tyro.conf import Positional
 
 from rrdyn.artifacts.config import Config
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import Notice, UsageError
 from rrdyn.artifacts.files import dump_json
 from rrdyn.runtime import progress
 
@@ -59,7 +60,7 @@ class Outcome:
 def run_command(name: str, module: ModuleType, argv: list[str]) -> int:
     """Parse, run and answer: data on stdout, messages on stderr; returns the exit code."""
     args = parse(module.Args, argv, f"rrdyn {name}")
-    with _quiet(args.quiet):
+    with _quiet(args.quiet), _notices_on_stderr():
         outcome: Outcome = module.run(args)
         if args.as_json:
             print(dump_json({"command": name, **outcome.data, "wrote": [str(path) for path in outcome.wrote]}))
@@ -83,6 +84,22 @@ def _quiet(wanted: bool) -> Any:
     finally:
         if wanted and before is None:
             del os.environ[progress.QUIET]
+
+
+@contextmanager
+def _notices_on_stderr() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Notice)
+        elsewhere = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if issubclass(category, Notice):
+                progress.say(f"note: {message}")
+            else:
+                elsewhere(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def parse(kind: type[Arguments], argv: list[str], program: str) -> Any:
