@@ -1,0 +1,76 @@
+"""A study as a list of command lines, each remembered when it is done, so that a second run continues."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rrdyn.artifacts.errors import RrdynError
+from rrdyn.artifacts.files import read_json, write_json
+from rrdyn.runtime.progress import duration, say
+
+Execute = Callable[[list[str]], int]
+"""Runs one `rrdyn` command line (without the word rrdyn) and returns its exit code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One command of a study. `seconds` is its usual share of the time, for the estimate of what is left."""
+
+    title: str
+    argv: tuple[str, ...]
+    makes: Path
+    seconds: float = 1.0
+
+    @property
+    def line(self) -> str:
+        return shlex.join(["rrdyn", *self.argv])
+
+
+def run_steps(steps: Sequence[Step], memory: Path, execute: Execute) -> None:
+    """Run the steps that `memory` (a json file) does not know as done; each is remembered once it has succeeded.
+
+    A step is done when the same command line succeeded before and what it makes is still there. Raises RrdynError
+    with the failed command's exit code.
+    """
+    done: dict[str, float] = read_json(memory)["done"] if memory.exists() else {}
+    left = [step for step in steps if step.line not in done or not step.makes.exists()]
+    if len(left) < len(steps):
+        say(f"{len(steps) - len(left)} of {len(steps)} steps are already done in {memory.parent}")
+    pace = Pace(left)
+    for step in left:
+        say(f"\n[{steps.index(step) + 1}/{len(steps)}] {step.title}  (about {duration(pace.left())} left)\n$ {step.line}")
+        started = time.monotonic()
+        code = execute(list(step.argv))
+        if code:
+            raise _failed(step, code)
+        pace.finish(step, time.monotonic() - started)
+        done[step.line] = round(time.monotonic() - started, 3)
+        write_json(memory, {"done": done})
+
+
+def _failed(step: Step, code: int) -> RrdynError:
+    error = RrdynError(f"the study stopped at: {step.title}", run=f"{step.line}\n            then the same command again")
+    error.exit_code = code
+    return error
+
+
+class Pace:
+    """Time left over steps whose usual seconds are known, corrected by how fast this machine has been so far."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.usual_left = sum(step.seconds for step in steps)
+        self.usual_done = self.took = 0.0
+
+    def left(self) -> float:
+        # one reference step's worth of trust in the usual times keeps the first estimates sane
+        speed = (self.took + 10.0) / (self.usual_done + 10.0)
+        return self.usual_left * speed
+
+    def finish(self, step: Step, seconds: float) -> None:
+        self.usual_left -= step.seconds
+        self.usual_done += step.seconds
+        self.took += seconds
