@@ -65,8 +65,9 @@ COMPLETION = "--tyro-print-completion"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command line; returns the exit code."""
+    """Run one command line; returns the exit code. Called with `argv`, it is that command as far as provenance goes."""
     argv = sys.argv[1:] if argv is None else argv
+    before, sys.argv = sys.argv, [sys.argv[0], *argv]
     try:
         return _dispatch(argv)
     except RrdynError as error:
@@ -79,6 +80,8 @@ def main(argv: list[str] | None = None) -> int:
         # the reader of our stdout went away: not an error of ours, and nothing may be flushed into it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    finally:
+        sys.argv = before
 
 
 def _dispatch(argv: list[str]) -> int:
