@@ -1,0 +1,66 @@
+"""Trajectory augmentation: what one optimiser step rolls out, and how the losses of its copies become one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from rrdyn.artifacts.config import Config, presets, read_preset
+from rrdyn.training.noise import NoiseConfig
+
+
+class AugConfig(Config):
+    """The arm of a training run. Inputs and labels are never changed: only where the recurrence starts."""
+
+    name: str = "none"
+    """The arm's name in logs and figures."""
+    rollout: Literal["act", "parallel_fixed", "serial_act", "act_mask"] = "act"
+    """act: upstream's streaming, one segment a step, halted slots reload. parallel_fixed: B*K trajectories through all
+    `halt_max_steps` segments. serial_act: the K copies one after another, each until its first halt, nothing reloads.
+    act_mask: the same in parallel, with a trajectory's loss masked after its halt."""
+    copies: Annotated[int, Field(ge=1, le=1024)] = 1
+    """K, trajectories per example."""
+    clean_copy: bool = True
+    """Copy 0 starts unperturbed (`multi_perturbed_ce`); without it every copy is perturbed (`single_perturbed_ce` at K = 1)."""
+    aggregate: Literal["mean", "min", "softmin"] = "mean"
+    """How the K trajectory losses of an example become one: mean; min, where only the best copy learns; or softmin,
+    weights softmax(-loss / temperature)."""
+    temperature: Annotated[float, Field(gt=0)] = 0.1
+    """Of softmin, in nats of the trajectory loss."""
+    supervise: Literal["all", "last"] = "all"
+    """Which segments of a whole rollout carry a loss: all, as ACT training does, or only the last."""
+    update: Literal["rollout", "segment"] = "rollout"
+    """One optimiser step per rollout, or one after every segment."""
+    normalise: Literal["trajectory", "step"] = "trajectory"
+    """Under serial_act and act_mask: each trajectory's loss is the mean over its own segments, or all valid
+    trajectory-segments of the batch weigh the same."""
+    noise: NoiseConfig = NoiseConfig()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.rollout == "act" and (self.copies > 1 or self.aggregate != "mean" or self.supervise == "last"):
+            raise ValueError("ACT streaming rolls out one copy a segment at a time: take rollout act_mask or parallel_fixed")
+        if self.rollout == "act" and self.clean_copy and self.noise.sampling != "none":
+            raise ValueError("the only copy is clean, so noise would never be used: set clean_copy to false")
+        if self.update == "segment" and (self.aggregate != "mean" or self.supervise == "last"):
+            raise ValueError("an update per segment needs aggregate mean and supervise all: the others look at whole rollouts")
+        if self.update == "segment" and self.rollout in ("serial_act", "act_mask"):
+            raise ValueError("an update per segment needs the rollout parallel_fixed (or act, which always does it)")
+        if self.normalise == "step" and self.aggregate != "mean":
+            raise ValueError("normalise step weighs segments, aggregate min and softmin weigh trajectories: choose one")
+        return self
+
+    @property
+    def copy_numbers(self) -> range:
+        """Copy 0 is the clean one."""
+        return range(self.copies) if self.clean_copy else range(1, self.copies + 1)
+
+
+def read_aug(name: str, **changes: Any) -> AugConfig:
+    """A preset of configs/aug (or a YAML file) with some keys changed."""
+    return AugConfig(**{"name": name, **read_preset("aug", name), **changes})
+
+
+def aug_presets() -> list[str]:
+    return presets("aug")
