@@ -1,0 +1,195 @@
+"""What TRM and HRM share: embedding of a puzzle, initial state, readout. Parameter names are upstream's."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.models.config import ModelConfig
+from rrdyn.models.layers import (
+    Block,
+    Cast,
+    Embedding,
+    Linear,
+    PuzzleEmbedding,
+    RotaryTable,
+    Stack,
+    at_least_float32,
+    truncated_normal_,
+)
+from rrdyn.models.recurrence import Latent, Recurrence, SubUpdate
+
+ROOT_HALF = 0.707106781  # as published, nine digits
+
+
+class Readout(NamedTuple):
+    """What is read from a state: logits (B,L,V) without the prefix, q_halt (B,), q_continue (B,)."""
+
+    logits: Tensor
+    q_halt: Tensor
+    q_continue: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a model came from."""
+
+    path: Path
+    """The weights file."""
+    layout: str
+    """rrdyn, upstream, hub or export."""
+    step: int | None = None
+    """Training step, where known."""
+    ema: bool | None = None
+    """Whether the weights are a moving average, where known."""
+    dataset: str | None = None
+    """The dataset folder it names."""
+    upstream: dict[str, object] | None = None
+    """The whole all_config.yaml it came with."""
+
+
+class Inner(nn.Module):
+    """The parameters, under upstream's names."""
+
+    H_init: Tensor
+    L_init: Tensor
+
+    def __init__(self, config: ModelConfig, dtype: torch.dtype) -> None:
+        super().__init__()
+        size = config.hidden_size
+        std = 1 / math.sqrt(size)
+        self.embed_tokens = Embedding(config.vocab_size, size, std=std)
+        self.lm_head = Linear(size, config.vocab_size)
+        self.q_head = Linear(size, 2, bias=True)
+        if config.puzzle_emb_ndim:
+            self.puzzle_emb = PuzzleEmbedding(config.num_puzzle_identifiers, config.puzzle_emb_ndim)
+        if config.pos_encodings == "learned":
+            self.embed_pos = Embedding(config.positions, size, std=std)
+        if config.uses_rope:
+            self.rotary_emb = RotaryTable(size // config.num_heads, config.positions, config.rope_theta)
+        if config.name == "hrm":
+            self.H_level = stack(config, config.H_layers)
+        self.L_level = stack(config, config.L_layers)
+        self.register_buffer("H_init", truncated_normal_(torch.empty(size, dtype=dtype), 1))
+        self.register_buffer("L_init", truncated_normal_(torch.empty(size, dtype=dtype), 1))
+        with torch.no_grad():  # near-zero halting probability at first
+            self.q_head.weight.zero_()
+            assert self.q_head.bias is not None
+            self.q_head.bias.fill_(-5)
+
+
+def stack(config: ModelConfig, layers: int) -> Stack:
+    return Stack(
+        [
+            Block(
+                size=config.hidden_size,
+                heads=config.num_heads,
+                expansion=config.expansion,
+                eps=config.rms_norm_eps,
+                mixed_positions=config.positions if config.mlp_t else None,
+            )
+            for _ in range(layers)
+        ]
+    )
+
+
+class Model(nn.Module):
+    """A recursive reasoner: embed a puzzle, iterate segments from the initial state, read an answer from any state.
+
+    B batch, S positions (prefix + puzzle length L), D hidden, V token values.
+    """
+
+    def __init__(self, config: ModelConfig, dtype: torch.dtype | None = None) -> None:
+        """`dtype`: what to compute in; default the config's `forward_dtype`."""
+        super().__init__()
+        self.config = config
+        self.dtype = dtype or getattr(torch, config.forward_dtype)
+        self.source: Source | None = None
+        self.inner = Inner(config, self.dtype)
+
+    @property
+    def prefix(self) -> int:
+        """Positions before the puzzle, which hold its vector."""
+        return self.config.prefix
+
+    @property
+    def initial_std(self) -> float:
+        """Standard deviation over features of the initial z_H, the unit of perturbations of z0."""
+        return float(self.inner.H_init.float().std())
+
+    def puzzle_vectors(self, puzzle_ids: Tensor) -> Tensor | None:
+        """The puzzles' own vectors (B,ndim) as a new float32 leaf, or None for a model without.
+
+        Training marks them with `requires_grad_()`, passes them to `embed`, and steps the rows by their gradient.
+        """
+        if self.config.puzzle_emb_ndim == 0:
+            return None
+        return self.inner.puzzle_emb.weights[puzzle_ids]
+
+    def embed(self, inputs: Tensor, puzzle_ids: Tensor, puzzle_vectors: Tensor | None = None) -> Tensor:
+        """The input embedding e (B,S,D) of puzzles (B,L) with identifiers (B,), prefix first.
+
+        Raises UsageError where the puzzles are not `seq_len` long.
+        """
+        if inputs.ndim != 2 or inputs.shape[1] != self.config.seq_len:
+            raise UsageError(
+                "these puzzles do not fit the model",
+                found=f"inputs of shape {tuple(inputs.shape)}",
+                expected=f"(batch, {self.config.seq_len})",
+                run="give the dataset that the model was trained on (--data)",
+            )
+        size = self.config.hidden_size
+        e = self.inner.embed_tokens(inputs.to(torch.int32), self.dtype)
+        if self.config.puzzle_emb_ndim:
+            vectors = self.puzzle_vectors(puzzle_ids) if puzzle_vectors is None else puzzle_vectors
+            assert vectors is not None
+            vectors = F.pad(vectors.to(self.dtype), (0, self.prefix * size - vectors.shape[-1]))
+            e = torch.cat((vectors.view(-1, self.prefix, size), e), dim=-2)
+        if self.config.pos_encodings == "learned":
+            e = ROOT_HALF * (e + self.inner.embed_pos.weight_as(self.dtype))
+        return math.sqrt(size) * e
+
+    def initial(self, batch: int) -> Latent:
+        """The initial state of `batch` puzzles: one fixed vector for z_H, one for z_L, at every position."""
+        shape = (batch, self.config.positions, 1)
+        return Latent(*(init.to(self.dtype).repeat(shape) for init in (self.inner.H_init, self.inner.L_init)))
+
+    def recurrence(self, e: Tensor) -> Recurrence:
+        """The sub-updates of one segment with the input embedding e (B,S,D)."""
+        for module in self.inner.modules():  # weights may have been changed behind autograd's back
+            for cast in vars(module).values():
+                if isinstance(cast, Cast):
+                    cast.forget()
+        cos_sin = self.inner.rotary_emb.as_dtype(self.dtype) if self.config.uses_rope else None
+        update_L = SubUpdate(writes="z_L", stack=self.inner.L_level, cos_sin=cos_sin, injection=e)
+        update_H = SubUpdate(writes="z_H", stack=self.stack_H, cos_sin=cos_sin, injection=None)
+        cycle = (*[update_L] * self.config.L_cycles, update_H)
+        return Recurrence(sub_updates=cycle * self.config.H_cycles, gradient_span=self.gradient_span)
+
+    @property
+    @abstractmethod
+    def stack_H(self) -> Stack:
+        """The net that updates z_H."""
+
+    @property
+    @abstractmethod
+    def gradient_span(self) -> int:
+        """How many of a segment's last sub-updates training differentiates."""
+
+    def segment(self, z: Latent, e: Tensor) -> Latent:
+        """The state one segment later."""
+        return self.recurrence(e).segment(z)
+
+    def read(self, z: Latent) -> Readout:
+        """The answer in z_H: logits (in the model's dtype) of the puzzle, q (at least float32) of position 0."""
+        logits = self.inner.lm_head(z.z_H)[:, self.prefix :]
+        q = self.inner.q_head(z.z_H[:, 0]).to(at_least_float32(self.dtype))
+        return Readout(logits, q[..., 0], q[..., 1])
