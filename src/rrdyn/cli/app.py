@@ -92,7 +92,7 @@ def _dispatch(argv: list[str]) -> int:
         print(f"rrdyn {rrdyn.__version__}")
         return 0
     if argv[0] == COMPLETION:
-        from rrdyn.cli.command import print_completion
+        from rrdyn.cli.completion import print_completion
 
         return print_completion({name: _module(name) for name in COMMANDS}, argv)
     name, rest = find_command(argv)

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_type_hints
@@ -133,15 +132,6 @@ def _columns(width: int) -> Any:
 def _retold(boxed: str) -> str:
     """The sentences of tyro's framed message, without the frame, its colours and its pointer to --help."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
-    lines = [re.sub(r"^[│╭╰─\s]+|[│╮╯─\s]+$", "", line) for line in plain.splitlines()[1:]]
-    kept = [line for line in lines if line and not line.startswith("For full helptext")]
+    lines = [re.sub(r"^[│╭╰─|+\s]+|[│╮╯─|+\s]+$", "", line) for line in plain.splitlines()[1:]]
+    kept = [line for line in lines if line.strip("-") and not line.startswith("For full helptext")]
     return "\n  ".join(kept) or "the arguments cannot be read"
-
-
-def print_completion(modules: dict[str, str], argv: list[str]) -> int:
-    """Print a completion script for a shell (bash, zsh or tcsh), made from every command's own arguments."""
-    app = tyro.extras.SubcommandApp()
-    for name, module in modules.items():
-        app.command(import_module(module).Args, name=name.replace(" ", "-"))
-    app.cli(args=argv, prog="rrdyn", config=MARKERS)
-    return 0

@@ -1,0 +1,83 @@
+"""The dispatcher: exit codes, suggestions, --json, no traceback."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from rrdyn.cli.app import COMMANDS, main
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"rrdyn \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_the_overview_lists_every_command(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(re.search(rf"^  {re.escape(name)} ", text, re.M) for name in COMMANDS)
+    assert main([]) == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "nearest"),
+    [(["diagnos"], "diagnose"), (["plott"], "plot"), (["plot", "dynamic"], "dynamics"), (["data", "suduko"], "sudoku")],
+)
+def test_an_unknown_command_suggests_the_nearest(argv, nearest, capsys):
+    assert main(argv) == 2
+    seen = capsys.readouterr()
+    assert seen.out == ""
+    assert f"did you mean '{nearest}'?" in seen.err
+
+
+def test_a_word_like_nothing_lists_what_there_is(capsys):
+    assert main(["xyzzy"]) == 2
+    assert "one of demo, selfcheck" in capsys.readouterr().err
+
+
+def test_a_group_alone_lists_its_commands(capsys):
+    assert main(["plot"]) == 2
+    assert "plot dynamics" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*name.split(), "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert f"usage: rrdyn {name}" in text
+    assert re.search(rf"1\. rrdyn {re.escape(name)}", text), "a runnable example"
+    assert "--json" in text
+
+
+def test_unknown_flags_are_refused_without_a_frame(capsys):
+    assert main(["cite", "--bad"]) == 2
+    assert capsys.readouterr().err == "rrdyn: Unrecognized options: --bad\n  try:      rrdyn cite --help\n"
+
+
+def test_json_is_one_object_on_stdout(capsys):
+    assert main(["cite", "--json"]) == 0
+    seen = capsys.readouterr()
+    assert json.loads(seen.out)["command"] == "cite"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_scripts_are_printed(shell):
+    done = subprocess.run(
+        [sys.executable, "-m", "rrdyn", "--tyro-print-completion", shell], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert {"analyze-2x2", "dynamics", "--json"} <= set(re.findall(r"[\w-]+", done.stdout))
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_is_not_an_error():
+    done = subprocess.run(f"{sys.executable} -m rrdyn cite | head -n 1", shell=True, capture_output=True, text=True)
+    assert done.stdout.startswith("@misc")
+    assert done.stderr == ""
