@@ -12,12 +12,12 @@ from rrdyn.cli.command import MARKERS
 
 
 def print_completion(modules: dict[str, str], argv: list[str]) -> int:
-    """Print a completion script (`argv` names the shell: bash, zsh or tcsh). `modules` maps "plot latent" to a module."""
+    """Print a completion script; `argv` names the shell (bash, zsh, tcsh), `modules` maps "plot latent" to a module."""
     top: list[Any] = []
     groups: dict[str, list[Any]] = {}
     for name, module in modules.items():
         *group, last = name.split()
-        command = Annotated[import_module(module).Args, tyro.conf.subcommand(last)]
+        command = Annotated[import_module(module).Args, tyro.conf.subcommand(last)]  # type: ignore[valid-type]
         groups.setdefault(group[0], []).append(command) if group else top.append(command)
     for group_name, members in groups.items():
         holder = make_dataclass(group_name.capitalize(), [("command", _one_of(members))])
