@@ -1,0 +1,135 @@
+"""What is written on a figure beside the data: end labels, reference lines, range frames, words for empty panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation, Text
+
+from rrdyn.plotting.style import CELLS, Style
+
+End = tuple[float, float, str, str]
+
+
+def label_ends(ax: Axes, style: Style, ends: Sequence[End]) -> list[Annotation]:
+    """Write each label (x, y, text, colour) right of its line's end, outside the panel; `spread` parts them later."""
+    return [
+        ax.annotate(
+            text,
+            (x, y),
+            xytext=(4 * style.scale, 0),
+            textcoords="offset points",
+            color=style.text(colour),
+            va="center",
+            annotation_clip=False,
+        )
+        for x, y, text, colour in ends
+        if np.isfinite(y)
+    ]
+
+
+def spread(figure: Figure, groups: Sequence[Sequence[Annotation]], *, gap: float = 1.0) -> None:
+    """Shift the labels of each group up and down until none covers another, as little as that takes, in their order."""
+    figure.draw_without_rendering()
+    to_points = 72.0 / figure.dpi
+    for group in groups:
+        if len(group) < 2:
+            continue
+        boxes = [(label, label.get_window_extent()) for label in group]
+        boxes.sort(key=lambda pair: pair[1].y0)
+        heights = np.array([box.height * to_points + gap for _, box in boxes])
+        wanted = np.array([(box.y0 + box.y1) / 2 * to_points for _, box in boxes])
+        for (label, _), shift in zip(boxes, _parted(wanted, heights) - wanted):
+            x, y = label.xyann
+            label.xyann = (x, y + float(shift))
+
+
+def _parted(wanted: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Centres in the given order, nowhere closer than the heights ask, with the least sum of squared shifts."""
+    between = (heights[1:] + heights[:-1]) / 2
+    offsets = np.concatenate([[0.0], np.cumsum(between)])
+    blocks: list[list[float]] = []  # [sum, count] of runs that move together: isotonic regression of wanted - offsets
+    for value in wanted - offsets:
+        blocks.append([float(value), 1.0])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+            total, count = blocks.pop()
+            blocks[-1][0] += total
+            blocks[-1][1] += count
+    return offsets + np.concatenate([np.full(int(count), total / count) for total, count in blocks])
+
+
+def range_frame(ax: Axes, xs: Sequence[float] | np.ndarray | None, ys: Sequence[float] | np.ndarray | None) -> None:
+    """Let the axis lines span the data, not the panel."""
+    for spine, values in ((ax.spines["bottom"], xs), (ax.spines["left"], ys)):
+        finite = np.asarray([] if values is None else values, dtype=float)
+        finite = finite[np.isfinite(finite)]
+        if finite.size and finite.min() < finite.max():
+            spine.set_bounds(float(finite.min()), float(finite.max()))
+
+
+def rule(ax: Axes, style: Style, *, x: float | None = None, y: float | None = None, dashed: bool = False) -> Line2D:
+    """A quiet reference line behind the data."""
+    look: dict[str, Any] = {"color": style.soft if dashed else style.faint, "lw": 0.8 * style.scale, "zorder": 0}
+    look["ls"] = (0, (4, 3)) if dashed else "-"
+    return ax.axvline(x, **look) if x is not None else ax.axhline(0.0 if y is None else y, **look)
+
+
+def note(ax: Axes, style: Style, text: str, *, x: float = 0.98, y: float = 0.97, colour: str | None = None) -> Text:
+    """Small words inside a panel, placed in axes fractions; letters get a ground so that lines do not cross them."""
+    return ax.text(
+        x,
+        y,
+        text,
+        transform=ax.transAxes,
+        ha="right" if x > 0.6 else "left" if x < 0.4 else "center",
+        va="top" if y > 0.6 else "bottom" if y < 0.4 else "center",
+        color=colour or style.soft,
+        bbox={"facecolor": style.ground, "edgecolor": "none", "alpha": 0.75, "pad": 0.8},
+        zorder=5,
+    )
+
+
+def empty(ax: Axes, style: Style, words: str) -> None:
+    """No panel stays empty without a word."""
+    ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", color=style.soft, wrap=True)
+
+
+def cell_key(figure: Figure, style: Style, counts: dict[str, int], *, columns: int | None = None) -> None:
+    """Marker, name and n of each cell in a strip above the panels, where a scatter leaves no room for direct labels."""
+    handles = [
+        Line2D([], [], ls="", marker=CELLS[cell].marker, color=style.cell(cell), ms=4 * style.scale,
+               mec=style.ground, mew=0.3, label=f"{cell} {CELLS[cell].name} ({count:,})")
+        for cell, count in counts.items()
+    ]  # fmt: skip
+    columns = columns or (2 if style.size == "column" else 4)
+    legend = figure.legend(
+        handles=handles, loc="outside upper left", ncols=columns, frameon=False, handletextpad=0.2,
+        columnspacing=1.0, borderaxespad=0.2, borderpad=0.1, labelspacing=0.3, handlelength=1.2,
+    )  # fmt: skip
+    for text, cell in zip(legend.get_texts(), counts):
+        text.set_color(style.text(style.cell(cell)))
+
+
+def scatter_cell(ax: Axes, style: Style, cell: str, x: np.ndarray, y: np.ndarray, *, size: float | None = None) -> None:
+    """The points of one cell: smaller and more transparent the more there are."""
+    n = max(len(x), 1)
+    ax.scatter(
+        x,
+        y,
+        s=(size or float(np.clip(2600 / n, 4, 14))) * style.scale**2,
+        c=style.cell(cell),
+        marker=CELLS[cell].marker,
+        alpha=float(np.clip(60 / n, 0.35, 0.85)),
+        linewidths=0,
+        rasterized=n > 3000,
+    )
+
+
+def jitter(n: int, half_width: float) -> np.ndarray:
+    """Evenly spread offsets (golden-ratio sequence): no chance, so that redrawing gives the same points."""
+    return ((np.arange(n) * 0.6180339887498949) % 1.0 * 2.0 - 1.0) * half_width

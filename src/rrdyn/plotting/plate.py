@@ -1,0 +1,104 @@
+"""A finished figure with what belongs beside it: the drawn numbers, a caption, where it came from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import rrdyn
+from rrdyn.artifacts.files import dump_json, replacing, write_text
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.plotting.style import Style
+
+
+class Table:
+    """The numbers a figure shows, in rows; columns appear as they are first named."""
+
+    def __init__(self) -> None:
+        self.columns: list[str] = []
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, **columns: Any) -> None:
+        """Add one row, or as many as the longest column; single values are repeated."""
+        self.columns += [name for name in columns if name not in self.columns]
+        arrays = {name: np.atleast_1d(np.asarray(value)) for name, value in columns.items()}
+        length = max(array.size for array in arrays.values())
+        wide = {name: np.broadcast_to(array, (length,)).tolist() for name, array in arrays.items()}
+        self.rows += [dict(zip(wide, values)) for values in zip(*wide.values())]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
+    def where(self, **equal: Any) -> list[dict[str, Any]]:
+        return [row for row in self.rows if all(row.get(key) == value for key, value in equal.items())]
+
+    def column(self, name: str, **equal: Any) -> np.ndarray:
+        return np.array([row.get(name) for row in self.where(**equal)])
+
+    def csv(self) -> str:
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([_cell(row.get(name)) for name in self.columns] for row in self.rows)
+        return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plate:
+    """A drawn figure. `caption` is a full one, ready for a paper; `alt` says what is seen, for who cannot see it."""
+
+    figure: Figure
+    table: Table
+    caption: str
+    alt: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) -> list[Path]:
+    """Write `stem` .png, .pdf, .data.csv and .caption.txt; drawing again gives the same bytes.
+
+    No date is kept. Call it inside `style.active()`: fonts and ground are settings of the saving too.
+    """
+    stem = Path(stem)
+    caption = " ".join([plate.caption, *plate.notes])
+    origin = dump_json(meta, indent=None)
+    title = f"{stem.name} (rrdyn {rrdyn.__version__})"
+    png = {"Title": title, "Description": caption, "Source": str(meta.get("command", "")), "rrdyn": origin}
+    png["Software"] = f"rrdyn {rrdyn.__version__}, matplotlib"
+    pdf = {"Title": title, "Subject": caption, "Keywords": origin, "Creator": f"rrdyn {rrdyn.__version__}"}
+    wrote = []
+    for suffix, metadata in ((".png", png), (".pdf", {**pdf, "CreationDate": None, "ModDate": None})):
+        path = stem.with_name(stem.name + suffix)
+        with replacing(path) as partial:
+            plate.figure.savefig(partial, format=suffix[1:], dpi=style.format.dpi, metadata=metadata)
+        wrote.append(path)
+    wrote.append(write_text(stem.with_name(stem.name + ".data.csv"), plate.table.csv()))
+    wrote.append(write_text(stem.with_name(stem.name + ".caption.txt"), caption + "\n"))
+    return wrote
+
+
+def origin(inputs: Iterable[Path | str], style: Style, **extra: Any) -> dict[str, Any]:
+    """Provenance of a figure: versions, command, the digest of each file that was read."""
+    return provenance(inputs=inputs, style={"size": style.size, "dark": style.dark}, **extra)
+
+
+def read_origin(png: Path | str) -> dict[str, Any]:
+    """The provenance kept inside a png."""
+    from PIL import Image
+
+    with Image.open(png) as image:
+        return json.loads(image.info["rrdyn"])

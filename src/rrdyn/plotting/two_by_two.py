@@ -1,0 +1,209 @@
+"""The four figures of the 2x2 analysis: drift histogram, lambda_1 by cell, drift against lambda_1, spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rrdyn.plotting import marks
+from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.study import Study, read_study
+from rrdyn.plotting.style import CELLS, Style
+
+LATE = "late drift of $z_H$, log$_{10}$ ||$\\Delta z_H$|| per segment"
+LAMBDA = "$\\lambda_1$ (nats per sub-update)"
+
+
+def draw(folder: Path | str, tag: str, style: Style | None = None, out: Path | str | None = None) -> list[Path]:
+    """Draw the four figures of one analysed tag from the files in `folder`; returns what was written.
+
+    Raises InputError where the results or the points of the tag are missing.
+    """
+    style = style or Style()
+    study = read_study(Path(folder), tag)
+    target = Path(out) if out is not None else Path(folder)
+    meta = origin(study.files, style, tag=tag)
+    wrote: list[Path] = []
+    with style.active():
+        for name, make in FIGURES.items():
+            wrote += save(make(study, style), target / f"fig_{tag}_{name}", style, meta=meta)
+    return wrote
+
+
+def drift_hist(study: Study, style: Style) -> Plate:
+    """Late drift of right answers above the axis and of wrong ones below it, coloured by cell."""
+    figure = style.figure(2.5)
+    ax = figure.subplots()
+    table = Table()
+    edges = _edges(study.log_drift)
+    top = 1.0
+    for sign, right in ((1, True), (-1, False)):
+        for cell in ("A", "C") if right else ("B", "D"):
+            heights, _ = np.histogram(study.log_drift[study.cell == cell], bins=edges)
+            ax.bar(edges[:-1], sign * heights, np.diff(edges), align="edge", color=style.cell(cell), linewidth=0)
+            table.add(cell=cell, bin_from=edges[:-1], bin_to=edges[1:], count=heights)
+            top = max(top, float(heights.max(initial=0)))
+    ax.axhline(0, color=style.soft, lw=0.6 * style.scale)
+    marks.rule(ax, style, x=study.tau, dashed=True)
+    ax.set_ylim(-1.5 * top, 1.5 * top)  # room for the words above the bars
+    ax.set_xlim(edges[0] - 0.02 * (edges[-1] - edges[0]), edges[-1] + 0.02 * (edges[-1] - edges[0]))
+    for cell, x, y in (("A", 0.02, 0.98), ("C", 0.98, 0.98), ("B", 0.02, 0.02), ("D", 0.98, 0.02)):
+        words = f"{CELLS[cell].name}\nn = {study.counts[cell]:,}"
+        marks.note(ax, style, words, x=x, y=y, colour=style.text(style.cell(cell)))
+    ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
+    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlabel(LATE)
+    ax.set_ylabel("puzzles:  wrong | correct")
+    ax.set_title(f"{study.title}\nn = {study.n:,}; dashed: threshold {study.tau:.2f} ({study.threshold_rule})")
+    return Plate(
+        figure=figure,
+        table=table,
+        caption=f"Distribution of late drift over the {study.n:,} puzzles of {study.title}: correct answers upwards "
+        f"(n = {study.n_correct:,}), wrong ones downwards (n = {study.n - study.n_correct:,}). Late drift is the mean "
+        f"of ||z_H(t) - z_H(t-1)|| over the last four segments. Dashed: the threshold between settled and moving, "
+        f"{study.tau:.3f} ({study.threshold_rule}).",
+        alt=f"Histogram of late drift. Correct: {study.counts['A']} settled, {study.counts['C']} moving. "
+        f"Wrong: {study.counts['B']} settled, {study.counts['D']} moving.",
+    )
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    """Sixty bins over the values, as the source study draws them."""
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, 61)
+
+
+def lyap_by_cell(study: Study, style: Style) -> Plate:
+    """Every puzzle's leading exponent in its cell, with median and quartiles."""
+    figure = style.figure(2.6)
+    ax = figure.subplots()
+    table = Table()
+    marks.rule(ax, style, y=0.0)
+    for x, (cell, look) in enumerate(CELLS.items()):
+        y = study.lam1[study.cell == cell]
+        if not y.size:
+            ax.text(x, 0.5, "none", transform=ax.get_xaxis_transform(), ha="center", va="center", color=style.soft)
+            continue
+        place = x + marks.jitter(y.size, 0.3)
+        table.add(cell=cell, kind="puzzle", x=place, lambda_1=y)
+        marks.scatter_cell(ax, style, cell, place, y)
+        stats = study.results["cells"][look.key]
+        low, high = stats["lam1_iqr"]
+        line = {"color": style.ink, "zorder": 4, "solid_capstyle": "butt"}
+        ax.plot([x - 0.38, x + 0.38], [stats["lam1_median"]] * 2, lw=1.8 * style.scale, **line)
+        ax.plot([x + 0.38, x + 0.38], [low, high], lw=0.8 * style.scale, **line)
+        table.add(cell=cell, kind="median", x=x, lambda_1=stats["lam1_median"], q25=low, q75=high)
+    names = [
+        f"{cell}\n{look.name.replace(', ', chr(10))}\nn = {study.counts[cell]:,}" for cell, look in CELLS.items()
+    ]
+    ax.set_xticks(range(4), names)
+    ax.tick_params(axis="x", length=0)
+    for label, cell in zip(ax.get_xticklabels(), CELLS):
+        label.set_color(style.text(style.cell(cell)))
+    ax.spines["bottom"].set_visible(False)
+    ax.set_xlim(-0.5, 3.55)
+    ax.set_ylabel(LAMBDA)
+    marks.range_frame(ax, None, study.lam1)
+    ax.set_title(f"{study.title}\nn = {study.n:,}; bar: median, stem: quartiles")
+    medians = {cell: study.median(cell) for cell in CELLS}
+    return Plate(
+        figure=figure,
+        table=table,
+        caption=f"Leading finite-time Lyapunov exponent of each puzzle by cell of the 2x2 ({study.title}, "
+        f"n = {study.n:,}); thick bar: median, thin stem: quartiles. Medians: "
+        + "; ".join(f"{cell} ({CELLS[cell].name}) {_signed(value)}" for cell, value in medians.items())
+        + ". Exponents in nats per sub-update.",
+        alt="Strip plot of the leading exponent by cell. "
+        + " ".join(f"{cell}: n {study.counts[cell]}, median {_signed(value)}." for cell, value in medians.items()),
+    )
+
+
+def scatter(study: Study, style: Style) -> Plate:
+    """Late drift against the leading exponent, one mark a puzzle."""
+    figure = style.figure(2.9)
+    ax = figure.subplots()
+    table = Table()
+    marks.rule(ax, style, y=0.0)
+    marks.rule(ax, style, x=study.tau, dashed=True)
+    for cell in sorted(CELLS, key=lambda cell: -study.counts[cell]):  # the rarer a cell, the later it is drawn
+        here = study.cell == cell
+        if here.any():
+            marks.scatter_cell(ax, style, cell, study.log_drift[here], study.lam1[here])
+            table.add(
+                cell=cell, idx=study.idx[here], log10_late_drift=study.log_drift[here], lambda_1=study.lam1[here]
+            )
+    marks.cell_key(figure, style, study.counts)
+    marks.range_frame(ax, study.log_drift, study.lam1)
+    ax.set_xlabel(LATE)
+    ax.set_ylabel(LAMBDA)
+    ax.set_title(f"{study.title}, n = {study.n:,} (in brackets: n of the cell)")
+    return Plate(
+        figure=figure,
+        table=table,
+        caption=f"Late drift against the leading exponent, one mark a puzzle ({study.title}, n = {study.n:,}). Dashed: "
+        f"threshold between settled and moving ({study.tau:.3f}); horizontal rule: lambda_1 = 0.",
+        alt="Scatter of late drift against the leading exponent by cell: "
+        + ", ".join(f"{cell} n = {count}" for cell, count in study.counts.items()),
+    )
+
+
+def spectrum(study: Study, style: Style) -> Plate:
+    """The median of each exponent, per cell."""
+    figure = style.figure(2.5)
+    ax = figure.subplots()
+    table = Table()
+    marks.rule(ax, style, y=0.0)
+    ends: list[marks.End] = []
+    left_out = []
+    for cell, look in CELLS.items():
+        n = study.counts[cell]
+        if n < 3:
+            left_out.append(f"{cell} ({n})")
+            continue
+        y = np.array(study.results["cells"][look.key]["spectrum_median"], dtype=float)
+        x = np.arange(1, y.size + 1)
+        ax.plot(x, y, color=style.cell(cell), marker=look.marker, ls=look.dashes)
+        table.add(cell=cell, n=n, exponent=x, median=y)
+        ends.append((float(x[-1]), float(y[-1]), f"{cell} {look.name}\nn = {n:,}", style.cell(cell)))
+    labels = marks.label_ends(ax, style, ends)
+    ax.set_xticks(np.arange(1, len(study.spectrum_names) + 1))
+    ax.set_xlabel("exponent index $i$")
+    ax.set_ylabel("median $\\lambda_i$ (nats per sub-update)")
+    if not ends:
+        marks.empty(ax, style, "every cell holds fewer than three puzzles")
+    else:
+        marks.range_frame(ax, table.column("exponent"), table.column("median"))
+    ax.set_title(f"{study.title}, n = {study.n:,}")
+    marks.spread(figure, [labels])
+    notes = [f"Left out, with fewer than three puzzles: {', '.join(left_out)}."] if left_out else []
+    return Plate(
+        figure=figure,
+        table=table,
+        caption=f"Median finite-time Lyapunov spectrum of each cell ({study.title}, n = {study.n:,}), "
+        "in nats per sub-update.",
+        alt="Lines of the median exponents by index, one a cell: "
+        + "; ".join(f"{cell} from {_signed(study.median(cell))}" for cell in CELLS if study.counts[cell] >= 3),
+        notes=notes,
+    )
+
+
+def _signed(value: float | None) -> str:
+    return "none" if value is None or value != value else f"{value:+.3f}"
+
+
+FIGURES: dict[str, Callable[[Study, Style], Plate]] = {
+    "drift_hist": drift_hist,
+    "lyap_by_cell": lyap_by_cell,
+    "scatter": scatter,
+    "spectrum": spectrum,
+}
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """What the command prints: the counts and the threshold."""
+    return {"tag": study.tag, "n": study.n, "cells": study.counts, "tau_log10": study.tau}
