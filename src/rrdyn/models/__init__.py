@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rrdyn.models.building import build
+from rrdyn.models.checkpoints import load, save
 from rrdyn.models.config import ModelConfig, model_config
 from rrdyn.models.model import Model, Readout, Source
 from rrdyn.models.recurrence import Latent, Recurrence, SubUpdate
@@ -16,5 +17,7 @@ __all__ = [
     "Source",
     "SubUpdate",
     "build",
+    "load",
     "model_config",
+    "save",
 ]

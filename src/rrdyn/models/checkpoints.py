@@ -1,0 +1,187 @@
+"""Opening a checkpoint of any layout, strictly, and writing ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.files import make_folder, replacing, sha256, write_json
+from rrdyn.models.building import build
+from rrdyn.models.config import ModelConfig
+from rrdyn.models.layers import RotaryTable
+from rrdyn.models.layouts import META, WEIGHTS, Found, locate
+from rrdyn.models.model import Model, Source
+from rrdyn.models.sizes import complete, resolve_dataset
+from rrdyn.models.weights import FLOATS, Contents, damaged, read_weights
+
+SCHEMA, VERSION = "checkpoint", 1
+EXPORT = "rrdyn-checkpoint"
+LISTED = 8
+
+
+def load(
+    path: Path | str,
+    dataset: Path | str | None = None,
+    dtype: torch.dtype | None = torch.float32,
+    device: torch.device | str = "cpu",
+) -> Model:
+    """Open a checkpoint: ours, a run folder, upstream's step_N, the Hub's layouts, an export, `hub://owner/repo/folder`.
+
+    `dataset`: folder whose sizes the model must fit; default what the checkpoint names, if it is here.
+    `dtype`: what to compute in; None for what the model was made for. The model is in eval mode.
+    Raises InputError for whatever is missing, damaged, misshapen, unknown or would run code.
+    """
+    found = locate(path)
+    contents = read_weights(found.weights)
+    _check_digest(found)
+    arch, found = _config_of(found, contents)
+    given = None if dataset is None else Path(dataset)
+    try:
+        config = complete(arch, contents.tensors, given=given, named=found.dataset, near=found.weights)
+    except UsageError as error:  # a bad value in a file is a bad file
+        problem = f"{found.weights}: its config cannot be used: {error.problem}"
+        raise InputError(problem, found=error.found, expected=error.expected, run=error.run) from None
+    with torch.device("meta"):
+        model = build(config, dtype)
+    check_tensors(contents.tensors, model, found.weights)
+    return _filled(model, contents.tensors, device, _source(found, given))
+
+
+def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Found]:
+    """The arch fields beside the weights, or inside the weights file."""
+    if found.config is not None:
+        return found.config, found
+    about = contents.about
+    config = about.get("config")
+    if isinstance(config, str):  # the header of a safetensors file holds text only
+        try:
+            config, about = json.loads(config), json.loads(about.get("about", "{}"))
+        except ValueError:
+            config = None
+    if not isinstance(config, dict):
+        raise InputError(
+            f"{found.weights} comes without its config",
+            expected="all_config.yaml beside it, or a .pt written by rrdyn export",
+        )
+    dataset = about.get("dataset")
+    meta = {key: about.get(key) for key in ("step", "ema")}
+    upstream = about.get("upstream")
+    return config, Found(
+        weights=found.weights, layout="export", config=config, meta=meta,
+        upstream=upstream if isinstance(upstream, dict) else None,
+        dataset=dataset if isinstance(dataset, str) else None,
+    )  # fmt: skip
+
+
+def _check_digest(found: Found) -> None:
+    recorded = (found.meta or {}).get("sha256")
+    if isinstance(recorded, str) and found.layout == "rrdyn" and sha256(found.weights) != recorded:
+        raise damaged(found.weights, f"its sha256 is not the one in {META}")
+
+
+def check_tensors(tensors: Mapping[str, Tensor], model: Model, path: Path) -> None:
+    """Raise InputError listing by name what is missing, unexpected, misshapen, of another type or not finite."""
+    wanted = model.state_dict()
+    shared = [key for key in wanted if key in tensors]
+    complaints = {
+        "missing": [key for key in wanted if key not in tensors],
+        "unexpected": [key for key in tensors if key not in wanted],
+        "misshapen": [
+            f"{key} {tuple(tensors[key].shape)} for {tuple(wanted[key].shape)}"
+            for key in shared
+            if tensors[key].shape != wanted[key].shape
+        ],
+        "not floating point": [f"{key} {tensors[key].dtype}" for key in shared if tensors[key].dtype not in FLOATS],
+    }
+    if not any(complaints.values()):
+        complaints["not finite"] = [key for key in shared if not torch.isfinite(tensors[key]).all()]
+    if any(complaints.values()):
+        raise InputError(
+            f"{path} does not hold this model's weights",
+            found="; ".join(f"{kind}: {_listed(names)}" for kind, names in complaints.items() if names),
+            expected=f"the {len(wanted)} tensors of {describe_config(model.config)}",
+        )
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def describe_config(config: ModelConfig) -> str:
+    """A model in a few words."""
+    mixing = "MLP mixing" if config.mlp_t else f"attention, {config.pos_encodings} positions"
+    return f"a {config.name.upper()} ({mixing}, hidden {config.hidden_size}, {config.positions} positions)"
+
+
+def _filled(model: Model, tensors: Mapping[str, Tensor], device: torch.device | str, source: Source) -> Model:
+    """The model, made without memory, with the tensors as its parameters and its tables computed."""
+
+    def as_kept(key: str, tensor: Tensor) -> Tensor:
+        if key in ("inner.H_init", "inner.L_init"):
+            return tensor.to(model.dtype)
+        return tensor if tensor.dtype == model.dtype == torch.float64 else tensor.to(torch.float32)
+
+    # clone: a tensor of the file may be a view of a larger storage
+    kept = {key: as_kept(key, tensor).clone(memory_format=torch.contiguous_format) for key, tensor in tensors.items()}
+    model.load_state_dict(kept, assign=True)
+    config = model.config
+    if config.uses_rope:
+        head_dim = config.hidden_size // config.num_heads
+        model.inner.rotary_emb = RotaryTable(head_dim, config.positions, config.rope_theta)
+    model.source = source
+    return model.to(device).eval()
+
+
+def _source(found: Found, given: Path | None) -> Source:
+    near = resolve_dataset(found.dataset, found.weights)
+    return Source(
+        path=found.weights,
+        layout=found.layout,
+        step=found.step,
+        ema=found.ema,
+        dataset=str(given or near or found.dataset) if given or found.dataset else None,
+        upstream=found.upstream,
+    )
+
+
+def stored(model: Model) -> dict[str, Tensor]:
+    """The state dict as it is written: on the CPU, the initial vectors in the dtype the model was made for."""
+    made_for = getattr(torch, model.config.forward_dtype)
+    return {
+        key: tensor.detach()
+        .to("cpu", made_for if key in ("inner.H_init", "inner.L_init") else tensor.dtype)
+        .contiguous()
+        for key, tensor in model.state_dict().items()
+    }
+
+
+def save(model: Model, folder: Path | str, meta: Mapping[str, Any] | None = None) -> Path:
+    """Write `folder/model.safetensors` and a readable `folder/meta.json`; returns the folder.
+
+    `meta` is kept whole; `load` understands its `step` (int), `ema` (bool) and `dataset` (a folder, or a mapping
+    with `path`). Weights first, then meta with their sha256: a folder with both is a finished checkpoint.
+    """
+    folder = make_folder(folder)
+    meta = {**_known(model), **(meta or {})}
+    config = model.config.model_dump()
+    about = {"config": json.dumps(config), "about": json.dumps({key: meta.get(key) for key in ("step", "ema")})}
+    with replacing(folder / WEIGHTS) as partial:
+        save_file(stored(model), partial, metadata=about)
+    record = {"schema": SCHEMA, "schema_version": VERSION, "config": config, **meta}
+    write_json(folder / META, {**record, "sha256": sha256(folder / WEIGHTS)})
+    return folder
+
+
+def _known(model: Model) -> dict[str, Any]:
+    """What the model's own source says, kept when it is saved again."""
+    if model.source is None:
+        return {}
+    return {"step": model.source.step, "ema": model.source.ema, "dataset": model.source.dataset}

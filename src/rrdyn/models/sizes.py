@@ -1,0 +1,104 @@
+"""Sizes that a published config leaves out: puzzle length, vocabulary, identifiers.
+
+They are taken from the config, else from the tensors, else from the dataset, else (the length of a rotary model,
+which its weights do not show) from the name of a well-known dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.files import read_json
+from rrdyn.models.config import ModelConfig, model_config
+
+SIZES = ("seq_len", "vocab_size", "num_puzzle_identifiers")
+KNOWN_LENGTHS = {("sudoku", 11): 81, ("maze", 6): 900, ("arc", 12): 900}
+"""(word in the dataset's name, vocabulary) -> length, of the datasets upstream's builders make."""
+
+
+def complete(
+    arch: Mapping[str, Any], tensors: Mapping[str, Tensor], *, given: Path | None, named: str | None, near: Path
+) -> ModelConfig:
+    """The config with its sizes; `given` dataset folder, `named` by the checkpoint, looked for from `near` upwards."""
+    folder = given if given is not None else resolve_dataset(named, near)
+    stated = dataset_sizes(folder) if folder is not None else {}
+    if given is not None and not stated:
+        raise InputError(f"{given} is not a dataset folder", expected="test/dataset.json in it")
+    sizes = {**stated, **_from_tensors(tensors)}
+    if "seq_len" not in arch and "seq_len" not in sizes:
+        sizes.update(_seq_len(arch, tensors, named, sizes.get("vocab_size")))
+    config = model_config(arch, **{key: value for key, value in sizes.items() if arch.get(key) is None})
+    if given is not None:
+        _check_fit(config, stated, given)
+    return config
+
+
+def dataset_sizes(folder: Path) -> dict[str, int]:
+    """seq_len, vocab_size, num_puzzle_identifiers as a dataset states them; {} where it is no dataset folder."""
+    candidates = [folder / "test" / "dataset.json", folder / "train" / "dataset.json", folder / "dataset.json"]
+    for path in [*candidates, *sorted(folder.glob("*_meta.json"))]:
+        if path.is_file():
+            stated = read_json(path)
+            if isinstance(stated, dict):
+                return {key: stated[key] for key in SIZES if isinstance(stated.get(key), int)}
+    return {}
+
+
+def resolve_dataset(named: str | None, near: Path) -> Path | None:
+    """The folder a checkpoint names, as written or relative to a folder above the checkpoint; None if not here."""
+    if not named:
+        return None
+    for base in (Path(), *near.resolve().parents):
+        if (base / named).is_dir():
+            return base / named
+    return None
+
+
+def _from_tensors(tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    sizes = {}
+    for key, name in (
+        ("vocab_size", "embed_tokens.embedding_weight"),
+        ("num_puzzle_identifiers", "puzzle_emb.weights"),
+    ):
+        tensor = tensors.get(f"inner.{name}")
+        if tensor is not None and tensor.ndim == 2:
+            sizes[key] = tensor.shape[0]
+    return sizes
+
+
+def _seq_len(
+    arch: Mapping[str, Any], tensors: Mapping[str, Tensor], named: str | None, vocab_size: int | None
+) -> dict[str, int]:
+    """From the positions an MLP mixes or an embedding counts; else from the dataset's name."""
+    for name, axis in (("L_level.layers.0.mlp_t.down_proj.weight", 0), ("embed_pos.embedding_weight", 0)):
+        tensor = tensors.get(f"inner.{name}")
+        if tensor is not None and tensor.ndim == 2:
+            probe = model_config(arch, seq_len=1, vocab_size=1)
+            return {"seq_len": tensor.shape[axis] - probe.prefix}
+    for (word, vocabulary), length in KNOWN_LENGTHS.items():
+        if named and word in Path(named).name.lower() and vocab_size == vocabulary:
+            return {"seq_len": length}
+    raise InputError(
+        "the length of the puzzles is written neither in the config nor in the weights",
+        found=f"rotary positions, dataset {named or 'not named'}" + (" (not on this machine)" if named else ""),
+        expected="the dataset the model was trained on",
+        run="add --data FOLDER",
+    )
+
+
+def _check_fit(config: ModelConfig, stated: Mapping[str, int], folder: Path) -> None:
+    wrong = [key for key in ("seq_len", "vocab_size") if key in stated and stated[key] != getattr(config, key)]
+    rows = stated.get("num_puzzle_identifiers", 0)
+    if config.puzzle_emb_ndim and rows > config.num_puzzle_identifiers:
+        wrong.append("num_puzzle_identifiers")
+    if wrong:
+        raise InputError(
+            f"the dataset {folder} does not fit the checkpoint",
+            found=", ".join(f"{key} {stated[key]}" for key in wrong),
+            expected=", ".join(f"{key} {getattr(config, key)}" for key in wrong),
+        )
