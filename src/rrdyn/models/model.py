@@ -169,8 +169,8 @@ class Model(nn.Module):
                 if isinstance(cast, Cast):
                     cast.forget()
         cos_sin = self.inner.rotary_emb.as_dtype(self.dtype) if self.config.uses_rope else None
-        update_L = SubUpdate(writes="z_L", stack=self.inner.L_level, cos_sin=cos_sin, injection=e)
-        update_H = SubUpdate(writes="z_H", stack=self.stack_H, cos_sin=cos_sin, injection=None)
+        update_L = SubUpdate(writes="z_L", stack=self.inner.L_level, cos_sin=cos_sin, injection=e, dtype=self.dtype)
+        update_H = SubUpdate(writes="z_H", stack=self.stack_H, cos_sin=cos_sin, injection=None, dtype=self.dtype)
         cycle = (*[update_L] * self.config.L_cycles, update_H)
         return Recurrence(sub_updates=cycle * self.config.H_cycles, gradient_span=self.gradient_span)
 

@@ -9,7 +9,7 @@ Order of additions as written: another order changes float32 results (1.8e-4 on 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -34,6 +34,8 @@ class SubUpdate:
     cos_sin: tuple[Tensor, Tensor] | None
     injection: Tensor | None
     """The input embedding e (B,S,D) that an L update adds to z_H; None for an H update."""
+    dtype: torch.dtype
+    """What the model computes in."""
 
     @property
     def closes_cycle(self) -> bool:
@@ -54,6 +56,16 @@ class SubUpdate:
 
         return value_and_tangents(self, z, tangents)
 
+    def advance(self, bundle: Latent) -> Latent:
+        """The same with value and tangents in one tensor (B,1+K,S,D) of each latent, which is overwritten."""
+        from rrdyn.models.tangents import advance
+
+        return advance(self, bundle)
+
+    def rows(self, index: slice) -> SubUpdate:
+        """This sub-update for some examples of the batch."""
+        return self if self.injection is None else replace(self, injection=self.injection[index])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recurrence:
@@ -71,6 +83,10 @@ class Recurrence:
         with torch.no_grad():
             z = _apply(first, z)
         return _apply(last, z)
+
+    def rows(self, index: slice) -> Recurrence:
+        """The recurrence of some examples of the batch."""
+        return replace(self, sub_updates=tuple(update.rows(index) for update in self.sub_updates))
 
 
 def _apply(sub_updates: Iterable[SubUpdate], z: Latent) -> Latent:

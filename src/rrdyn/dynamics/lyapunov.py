@@ -1,0 +1,244 @@
+"""Finite-time Lyapunov spectrum along a recurrence's own trajectory.
+
+K tangents are carried through every sub-update and orthonormalised on the way, T = Q R; the exponents are the means
+of log R_ii (Benettin, Galgani, Giorgilli, Strelcyn, Meccanica 15 (1980) 9; Engelken, Wolf, Abbott, Phys. Rev. Research
+5 (2023) 043044, section II). Unit: nats per sub-update.
+
+In exact arithmetic the exponents do not depend on how often one orthonormalises; in floating point the frame must
+not become too flat in between, which `auto` watches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.dynamics import protocol
+from rrdyn.dynamics.protocol import Recurrence
+from rrdyn.dynamics.qr import Factor, orthonormalise
+from rrdyn.dynamics.workers import each
+from rrdyn.runtime.streams import generator
+
+Cadence = Literal["substep", "cycle", "segment", "auto"]
+CADENCES = ("substep", "cycle", "segment", "auto")
+FLATTEST = {torch.float32: 20.0, torch.float64: 1e4}
+"""Condition number of the frame that `auto` lets build up between two factorisations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """One segment followed with tangents."""
+
+    number: int
+    """1-based."""
+    state: Any
+    """The state after it."""
+    log_r: Tensor
+    """(factorisations, B, K) log R_ii, nats; with cadence auto their sum, (1, B, K)."""
+    loss: Tensor
+    """(B,) largest bound on the loss of orthogonality of its frames."""
+    factors: list[Factor]
+    frame: Sequence[Tensor]
+    """Orthonormal tangents (B,K,...) after it; views, overwritten by the next segment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectrum:
+    """Leading K finite-time exponents of B trajectories."""
+
+    log_r: Tensor
+    """(n_qr, B, K) float64: log R_ii of each factorisation in QR order, nats."""
+    exponents: Tensor
+    """(B, K) float64, nats per sub-update, descending."""
+    frame: Tensor
+    """(B, n, K) the last orthonormal frame, columns over the state flattened part after part."""
+    state: Any
+    """The last state."""
+    steps: int
+    """Sub-updates averaged over."""
+    loss: Tensor
+    """(B,) largest bound on |Q^T Q - I| met."""
+
+    @property
+    def finite(self) -> Tensor:
+        """(B,) whether the trajectory and its exponents stayed finite."""
+        fine = self.exponents.isfinite().all(-1)
+        for part in protocol.as_state(self.state):
+            fine = fine & part.flatten(1).isfinite().all(-1)
+        return fine
+
+
+def lyapunov_spectrum(
+    recurrence: Recurrence,
+    z0: Any,
+    segments: int,
+    k: int,
+    q0: Tensor | None = None,
+    qr_every: Cadence = "substep",
+    *,
+    warmup: int = 0,
+    align: int = 0,
+    dtype: torch.dtype | None = None,
+    seed: int = 0,
+    keys: Sequence[int] | None = None,
+) -> Spectrum:
+    """The k leading finite-time exponents of every trajectory in a batch.
+
+    recurrence : `model.recurrence(e)`, a map of `rrdyn.dynamics.maps`, or anything of that protocol.
+    z0 : state, a tuple of tensors (B,...), or one tensor (B,...).
+    segments : segments averaged over.
+    q0 : first frame (B,n,k) with orthonormal columns; default random, drawn per example from (seed, key).
+    qr_every : "substep" (the source study's), "cycle", "segment" or "auto" (as rarely as growth allows).
+    warmup : plain segments before, so that the state leaves its transient.
+    align : segments with tangents before averaging, so that the frame finds the expanding directions.
+    dtype : of the tangents, float32 or float64; default that of z0, float32 for narrower states. The value path keeps
+        the dtype of z0 whatever that of the tangents.
+    keys : what names each example's random stream; default 0, 1, ...
+
+    On a CPU a recurrence with `rows` is followed one example by one thread: the result of an example is the
+    same bits in any batch. Raises UsageError for k outside 1..n, an unknown cadence or a q0 of another shape.
+    """
+    z0 = protocol.as_state(z0)
+    batch = z0[0].shape[0]
+    n = sum(part[0].numel() for part in z0)
+    dtype = dtype or (z0[0].dtype if z0[0].dtype in FLATTEST else torch.float32)
+    _check(k, n, batch, segments, qr_every, q0, dtype)
+    keys = list(range(batch)) if keys is None else list(keys)
+
+    def follow_rows(index: slice) -> Spectrum:
+        part = recurrence.rows(index) if index != slice(None) else recurrence  # type: ignore[attr-defined]
+        state = protocol.take(z0, index)
+        for _ in range(warmup):
+            state = plain_segment(part, state)
+        tangents = first_frame(state, k, dtype, seed, keys[index]) if q0 is None else None
+        if q0 is not None:
+            tangents = protocol.from_frame(q0[index].to(dtype), state)
+        return _collect(part, state, tangents, segments, align, qr_every)
+
+    ruled = protocol.has_rule(recurrence)
+    with torch.no_grad(), nullcontext() if ruled else protocol.forward_differentiable():
+        if z0[0].device.type == "cpu" and hasattr(recurrence, "rows"):
+            alone = [slice(i, i + 1) for i in range(batch)]
+            return _merge(each(follow_rows, alone, parallel=ruled))  # forward differentiation is not thread-safe
+        return follow_rows(slice(None))
+
+
+def follow(
+    recurrence: Recurrence, state: Any, tangents: Any, segments: int, qr_every: Cadence = "substep"
+) -> Iterator[Segment]:
+    """Follow a trajectory and its tangents (B,K,...), yielding after each segment.
+
+    Where the tangents are wider than the state, the value path keeps its own dtype: the state is computed by the
+    sub-updates' `value` and the tangents are derivatives at that state.
+    """
+    bundle = protocol.join(state, tangents)
+    narrow = state if state[0].dtype != tangents[0].dtype else None
+    updates = list(recurrence.sub_updates)
+    gap, since = 1, 0
+    for number in range(1, segments + 1):
+        factors: list[Factor] = []
+        for i, update in enumerate(updates):
+            bundle = protocol.advance(update, bundle)
+            if narrow is not None:
+                narrow = update.value(narrow)
+                for part, exact in zip(bundle, narrow):
+                    part[:, 0] = exact
+            since += 1
+            last = i + 1 == len(updates)
+            closes = last or qr_every == "substep" or (qr_every == "cycle" and getattr(update, "closes_cycle", False))
+            if closes or (qr_every == "auto" and since >= gap):
+                factors.append(orthonormalise(protocol.frame_rows(protocol.tangents_of(bundle))))
+                gap = _gap(factors[-1], since, bundle[0].dtype, gap) if qr_every == "auto" else gap
+                since = 0
+        log_r = torch.stack([factor.log_r for factor in factors])
+        yield Segment(
+            number=number,
+            state=narrow if narrow is not None else protocol.value_of(bundle),
+            log_r=log_r.sum(0, keepdim=True) if qr_every == "auto" else log_r,
+            loss=torch.stack([factor.loss for factor in factors]).amax(0),
+            factors=factors,
+            frame=protocol.tangents_of(bundle),
+        )
+
+
+def plain_segment(recurrence: Recurrence, state: Any) -> Any:
+    """The state one segment later, without tangents."""
+    for update in recurrence.sub_updates:
+        state = update.value(state)
+    return state
+
+
+def first_frame(state: Any, k: int, dtype: torch.dtype, seed: int, keys: Sequence[int]) -> Any:
+    """Random orthonormal tangents (B,k,...), one stream per example: independent of batch and order."""
+    state = protocol.as_state(state)
+    n = sum(part[0].numel() for part in state)
+    device = state[0].device
+    drawn = each(lambda key: generator(seed, "frame", key).standard_normal((k, n), dtype=np.float32), keys)
+    # Orthonormalised one by one in float64: a batched product need not give an example the same bits.
+    rows = [torch.from_numpy(draw)[None].to(device).double() for draw in drawn]
+    for row in rows:
+        orthonormalise([row], careful=True)
+    return protocol.from_frame(torch.cat(rows).to(dtype).mT, state)
+
+
+def _gap(factor: Factor, since: int, dtype: torch.dtype, before: int) -> int:
+    """Sub-updates until the frame would be as flat as allowed, were it to flatten at the rate just seen."""
+    condition = factor.condition.nan_to_num(1.0).max().item()
+    rate = math.log(max(condition, 1.0)) / since
+    allowed = math.log(FLATTEST[dtype])
+    return max(1, min(2 * before, int(allowed / rate) if rate > 0 else 2 * before))
+
+
+def _collect(
+    recurrence: Recurrence, state: Any, tangents: Any, segments: int, align: int, cadence: Cadence
+) -> Spectrum:
+    rows, loss, last = [], None, None
+    for last in follow(recurrence, state, tangents, segments + align, cadence):
+        if last.number > align:
+            rows.append(last.log_r)
+            loss = last.loss if loss is None else torch.maximum(loss, last.loss)
+    assert last is not None
+    assert loss is not None
+    log_r = torch.cat(rows)
+    steps = segments * len(recurrence.sub_updates)
+    return Spectrum(
+        log_r=log_r,
+        exponents=(log_r.sum(0) / steps).sort(-1, descending=True).values,
+        frame=protocol.to_frame(last.frame),
+        state=protocol.rebuild(last.state, (part.clone() for part in last.state)),
+        steps=steps,
+        loss=loss,
+    )
+
+
+def _merge(alone: list[Spectrum]) -> Spectrum:
+    first = alone[0]
+    return Spectrum(
+        log_r=torch.cat([s.log_r for s in alone], dim=1),
+        exponents=torch.cat([s.exponents for s in alone]),
+        frame=torch.cat([s.frame for s in alone]),
+        state=protocol.rebuild(first.state, (torch.cat(parts) for parts in zip(*(s.state for s in alone)))),
+        steps=first.steps,
+        loss=torch.cat([s.loss for s in alone]),
+    )
+
+
+def _check(k: int, n: int, batch: int, segments: int, qr_every: str, q0: Tensor | None, dtype: torch.dtype) -> None:
+    if not 1 <= k <= n:
+        raise UsageError("k is out of range", found=k, expected=f"1 to {n}, the size of the state")
+    if segments < 1:
+        raise UsageError("segments is out of range", found=segments, expected="at least 1")
+    if qr_every not in CADENCES:
+        raise UsageError("qr_every is not one of its choices", found=qr_every, expected=", ".join(CADENCES))
+    if dtype not in FLATTEST:
+        raise UsageError("tangents cannot be of this dtype", found=dtype, expected="float32 or float64")
+    if q0 is not None and tuple(q0.shape) != (batch, n, k):
+        raise UsageError("q0 has the wrong shape", found=tuple(q0.shape), expected=(batch, n, k))
