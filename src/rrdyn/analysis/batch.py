@@ -1,0 +1,65 @@
+"""`analyze-2x2` over several files: each analysed, all together as a series."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rrdyn.analysis import evolution, two_by_two
+from rrdyn.analysis.intervals import REPLICATES
+from rrdyn.analysis.puzzles import tags
+from rrdyn.analysis.thresholds import Tau
+from rrdyn.analysis.two_by_two import TwoByTwo
+from rrdyn.artifacts.errors import notice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What one call analysed and wrote; `series` is the tag of evolution_<tag>.csv where there are several files."""
+
+    found: list[TwoByTwo]
+    wrote: list[Path]
+    series: str | None
+
+
+def analyze_files(
+    paths: Sequence[Path | str],
+    out: Path,
+    *,
+    tag: str | None = None,
+    tau: Tau | None = None,
+    shared_tau: bool = False,
+    compat: bool = False,
+    seed: int = 0,
+    replicates: int = REPLICATES,
+) -> Batch:
+    """Analyse and write. Missing files are skipped while one is there; files of two estimators are refused."""
+    tau = tau or Tau()
+    series = evolution.read_series(list(dict.fromkeys(Path(path) for path in paths)), keep_all=compat)
+    names = tags([puzzles.path for puzzles in series])
+    series_tag = tag or _common(names) or "series"
+    if tag is not None:
+        names = [tag] if len(series) == 1 else [f"{tag}_{name}" for name in names]
+    threshold = evolution.common_threshold(series, tau) if shared_tau and not compat else None
+    found, wrote = [], []
+    for puzzles, name in zip(series, names):
+        item = two_by_two.analyze(
+            puzzles, name, tau=tau, threshold=threshold, compat=compat, seed=seed, replicates=replicates
+        )
+        wrote += two_by_two.write(item, out)
+        for warning in item.warnings:
+            notice(f"{name}: {warning}")
+        found.append(item)
+    if len(series) > 1:
+        rows = evolution.evolve_as_source(series, series_tag) if compat else evolution.evolve(
+            series, series_tag, tau=tau, seed=seed, replicates=replicates
+        )
+        wrote += evolution.write(rows, out)
+    wrote.append(two_by_two.write_summary(found, out))
+    return Batch(found=found, wrote=wrote, series=series_tag if len(series) > 1 else None)
+
+
+def _common(names: Sequence[str]) -> str:
+    return os.path.commonprefix(list(names)).strip("_-.") if len(names) > 1 else names[0]

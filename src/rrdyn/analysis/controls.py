@@ -1,0 +1,120 @@
+"""What else could explain the difference: drift, difficulty, the horizon, a threshold that means nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from rrdyn.analysis.intervals import LEVEL, REPLICATES, Interval, auc_intervals, bca, delong_intervals
+from rrdyn.analysis.puzzles import Puzzles
+from rrdyn.analysis.ranks import delong
+from rrdyn.analysis.thresholds import FLOOR
+
+EARLY = 4  # segments of the early window
+GRID = 256
+
+
+def matched_auc(score: np.ndarray, label: np.ndarray, by: np.ndarray, bins: int = 10) -> dict[str, Any]:
+    """AUC among pairs that share a bin of `by` (quantile bins, equal values kept together), all arrays (N,).
+
+    The value is the chance that in a random correct-wrong pair from one bin the correct one scores higher, that is the
+    bins' AUCs weighted by their numbers of pairs; the interval is normal with DeLong's variances. Bins with one class
+    only are counted and left out.
+    """
+    edges = np.unique(np.quantile(by, np.linspace(0, 1, bins + 1)[1:-1]))
+    place = np.searchsorted(edges, by, side="left")
+    rows, used = [], []
+    for number in range(len(edges) + 1):
+        inside = place == number
+        if not inside.any():
+            continue
+        hits, size = int(label[inside].sum()), int(inside.sum())
+        row: dict[str, Any] = {"from": float(by[inside].min()), "to": float(by[inside].max()), "n": size, "n_correct": hits}
+        found = delong([score[inside]], label[inside])
+        value, variance = float(found.aucs[0]), float(found.covariance[0, 0])
+        rows.append({**row, "auc": value if math.isfinite(value) else None})
+        if math.isfinite(value):
+            used.append((hits * (size - hits), value, variance))
+    record: dict[str, Any] = {"auc": None, "low": None, "high": None, "n": len(label), "bins": rows}
+    record |= {"bins_used": len(used), "bins_with_one_class": len(rows) - len(used), "pairs": sum(w for w, _, _ in used)}
+    record["unweighted_auc"] = float(np.mean([value for _, value, _ in used])) if used else None
+    if used:
+        weights = np.array([w for w, _, _ in used], float) / record["pairs"]
+        value = float(weights @ np.array([value for _, value, _ in used]))
+        # a bin with one row in a class has no variance estimate: the largest there can be stands in for it
+        variances = np.array([v if math.isfinite(v) else 0.25 for _, _, v in used])
+        half = 1.959963984540054 * math.sqrt(float(weights**2 @ variances))
+        record |= {"auc": value, "low": max(0.0, value - half), "high": min(1.0, value + half), "method": "delong, stratified"}
+    return record
+
+
+def horizon(puzzles: Puzzles) -> dict[str, Any] | None:
+    """AUC(-lambda_1 -> correct) from the first h segments, h = 1..S, and the early null; None without `log_r`."""
+    if puzzles.log_r is None:
+        return None
+    label = puzzles.correct
+    growth = np.cumsum(puzzles.log_r, axis=1).max(axis=2)  # (N, S): the clock is a common factor and leaves ranks alone
+    scores = [-growth[:, h] for h in range(growth.shape[1])]
+    rows = [
+        {"segments": h + 1, "auc": i.value, "low": i.low, "high": i.high, "n": i.n, "method": i.method}
+        for h, i in enumerate(delong_intervals(scores, label))
+    ]
+    early = rows[min(EARLY, len(rows)) - 1]
+    low, high = early["low"], early["high"]
+    verdict = None
+    if low is not None and high is not None:
+        verdict = "no signal yet" if low <= 0.5 <= high else ("reversed" if high < 0.5 else "already there")
+    return {"rows": rows, "early": {**early, "null": 0.5, "verdict": verdict}}
+
+
+def overlap(puzzles: Puzzles, rng: np.random.Generator, replicates: int = REPLICATES) -> dict[str, Any]:
+    """How far the late drifts of correct and wrong puzzles overlap, with no threshold at all.
+
+    The overlapping coefficient: the area under the lower of two Gaussian kernel densities of log10 late drift
+    (Silverman's width), 0 apart, 1 equal. Rows that stand still weigh in at the floor.
+    """
+    drift, label = puzzles.log_late_drift(), puzzles.correct
+    area = auc_intervals([-drift], label, rng, replicates)[0]
+    record: dict[str, Any] = {"auc": area.record(), "overlap": None, "correct_slower_than_slowest_wrong": None}
+    if min(label.sum(), (~label).sum()) < 3:
+        return record
+    slowest = float(drift[~label].min())
+    record["correct_slower_than_slowest_wrong"] = float((drift[label] < slowest).mean())
+    record["slowest_wrong_log10"] = slowest
+    record["overlap"] = _overlap_interval(drift, label, rng, replicates).record()
+    return record
+
+
+def _overlap_interval(drift: np.ndarray, label: np.ndarray, rng: np.random.Generator, replicates: int) -> Interval:
+    shown = np.where(drift <= FLOOR, min(drift[drift > FLOOR].min(initial=0.0), 0.0) - 1.0, drift)
+    width = max(float(np.ptp(shown)), 1e-6)
+    edges = np.linspace(shown.min() - 0.1 * width, shown.max() + 0.1 * width, GRID + 1)
+    centres = (edges[:-1] + edges[1:]) / 2
+    densities, draws = [], []
+    for side in (shown[label], shown[~label]):
+        spread = min(float(side.std()), float(np.subtract(*np.percentile(side, [75, 25])) / 1.349) or math.inf)
+        bandwidth = max(0.9 * spread * len(side) ** -0.2, edges[1] - edges[0])
+        kernel = np.exp(-0.5 * ((centres[:, None] - centres[None]) / bandwidth) ** 2)
+        kernel /= kernel.sum(axis=1, keepdims=True)
+        counts = np.histogram(side, bins=edges)[0]
+        densities.append(counts / len(side) @ kernel)
+        draws.append(rng.multinomial(len(side), counts / len(side), replicates) / len(side) @ kernel)
+    value = float(np.minimum(*densities).sum())
+    low, high = bca(np.minimum(*draws).sum(axis=1), value, 0.0)
+    return Interval(value=value, low=low, high=high, n=len(drift), method="bias-corrected bootstrap", level=LEVEL)
+
+
+def run(puzzles: Puzzles) -> dict[str, Any]:
+    """All controls of one label."""
+    calm, label = -puzzles.lambda_1, puzzles.correct
+    difficulty: dict[str, Any] | None = None
+    if puzzles.difficulty is not None and np.isfinite(puzzles.difficulty).any():
+        rated = np.isfinite(puzzles.difficulty)
+        difficulty = matched_auc(calm[rated], label[rated], puzzles.difficulty[rated])
+    return {
+        "drift_matched": matched_auc(calm, label, puzzles.log_late_drift()),
+        "difficulty_binned": difficulty,
+        "horizon": horizon(puzzles),
+    }

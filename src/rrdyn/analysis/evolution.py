@@ -1,0 +1,178 @@
+"""Cells, exponents and accuracy over the checkpoints of one training run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rrdyn.analysis.cells import CELLS, masks, rows_csv
+from rrdyn.analysis.intervals import REPLICATES, Interval, auc_intervals, median, rate
+from rrdyn.analysis.puzzles import Puzzles, read_puzzles, same_estimator, tags
+from rrdyn.analysis.ranks import auc
+from rrdyn.analysis.thresholds import Tau, Threshold, choose, otsu
+from rrdyn.artifacts.errors import InputError, notice
+from rrdyn.artifacts.files import make_folder, write_json, write_text
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.runtime.streams import generator
+
+SCHEMA = {"schema": "evolution", "schema_version": 1}
+SMALLEST_CELL = 3  # a median of fewer rows is not shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evolution:
+    """Rows of evolution_<tag>.csv in the order of the steps, one threshold for all unless `per_checkpoint`."""
+
+    tag: str
+    rows: list[dict[str, Any]]
+    thresholds: list[Threshold]
+    paths: list[Path]
+    settings: dict[str, Any]
+
+
+def read_series(paths: Sequence[Path | str], *, keep_all: bool = False) -> list[Puzzles]:
+    """The files that are there, missing ones passed over with a notice; InputError where none is there."""
+    there = [Path(path) for path in paths if Path(path).exists()]
+    for path in paths:
+        if not Path(path).exists() and there:
+            notice(f"{path} is missing: skipped")
+    if not there:
+        raise InputError(
+            f"{paths[0]} does not exist" if len(paths) == 1 else f"none of the {len(paths)} files exists",
+            expected="diag.npz files",
+            run="rrdyn diagnose CKPT",
+        )
+    series = [read_puzzles(path, keep_all=keep_all) for path in there]
+    same_estimator(series)
+    return series
+
+
+def labels(series: Sequence[Puzzles]) -> list[str]:
+    """The steps where all files tell theirs and they differ, else the files' tags."""
+    steps = [puzzles.step for puzzles in series]
+    if None not in steps and len(set(steps)) == len(steps):
+        return [str(step) for step in steps]
+    return tags([puzzles.path for puzzles in series])
+
+
+def in_order(series: Sequence[Puzzles]) -> list[Puzzles]:
+    """By step where every file tells its own, else as given."""
+    if any(puzzles.step is None for puzzles in series):
+        return list(series)
+    return sorted(series, key=lambda puzzles: puzzles.step or 0)
+
+
+def common_threshold(series: Sequence[Puzzles], tau: Tau) -> Threshold:
+    """One threshold from the rows of all files together, so that their fractions can be compared."""
+    drift = np.concatenate([puzzles.log_late_drift() for puzzles in series])
+    correct = np.concatenate([puzzles.correct for puzzles in series])
+    return replace(choose(drift, correct, tau), shared=len(series) > 1)
+
+
+def evolve(
+    series: Sequence[Puzzles],
+    tag: str,
+    *,
+    tau: Tau | None = None,
+    per_checkpoint: bool = False,
+    seed: int = 0,
+    replicates: int = REPLICATES,
+) -> Evolution:
+    """One row a checkpoint: the source study's columns first, then n, intervals and AUC."""
+    tau = tau or Tau()
+    series = in_order(series)
+    if per_checkpoint:
+        thresholds = [choose(p.log_late_drift(), p.correct, tau) for p in series]
+    else:
+        thresholds = [common_threshold(series, tau)] * len(series)
+    rows = []
+    for name, puzzles, threshold in zip(labels(series), series, thresholds):
+        settled = threshold.settled(puzzles.log_late_drift())
+        row = _source_row(name, puzzles, settled, threshold.tau)
+        rows.append(row | _beyond(puzzles, settled, threshold, generator(seed, "evolution", name), replicates))
+    for warning in {t.warning for t in thresholds if t.warning}:
+        notice(warning)
+    settings = {"tau": tau.method, "tau_value": tau.value, "per_checkpoint": per_checkpoint, "seed": seed}
+    return Evolution(tag=tag, rows=rows, thresholds=thresholds, paths=[p.path for p in series], settings=settings)
+
+
+def evolve_as_source(series: Sequence[Puzzles], tag: str) -> Evolution:
+    """The source study's series: files in the order given, Otsu for each, drift in the dtype of the file."""
+    rows = []
+    for name, puzzles in zip(labels(series), series):
+        drift = puzzles.native_log_drift
+        tau = otsu(drift)
+        rows.append(_source_row(name, puzzles, drift < tau, tau))
+    return Evolution(
+        tag=tag, rows=rows, thresholds=[], paths=[p.path for p in series], settings={"compat": True, "tau": "otsu"}
+    )
+
+
+def _source_row(name: str, puzzles: Puzzles, settled: np.ndarray, tau: float) -> dict[str, Any]:
+    cells = masks(settled, puzzles.correct)
+    row: dict[str, Any] = {"step": name, "acc": float(puzzles.correct.astype(int).mean()), "tau": tau}
+    row |= {f"f{cell[0]}": float(rows.mean()) for cell, rows in cells.items()}
+    first = puzzles.lambda_1
+    for cell, rows in cells.items():
+        row[f"l1{cell[0]}"] = float(np.median(first[rows])) if rows.sum() >= SMALLEST_CELL else float("nan")
+    return row
+
+
+def _beyond(
+    puzzles: Puzzles, settled: np.ndarray, threshold: Threshold, rng: np.random.Generator, replicates: int
+) -> dict[str, Any]:
+    correct, n, first = puzzles.correct, puzzles.n, puzzles.lambda_1
+    row: dict[str, Any] = {"n": n, **_bounds("acc", rate(int(correct.sum()), n))}
+    row |= {"settled": float(settled.mean()), **_bounds("settled", rate(int(settled.sum()), n))}
+    cells = masks(settled, correct)
+    for cell, rows in cells.items():
+        row |= _bounds(f"f{cell[0]}", rate(int(rows.sum()), n))
+    for cell, rows in cells.items():
+        few = int(rows.sum()) < SMALLEST_CELL
+        row |= _bounds(f"l1{cell[0]}", None if few else median(first[rows], rng, replicates))
+    for side, rows in (("correct", correct), ("wrong", ~correct)):
+        found = median(first[rows], rng, replicates)
+        row |= {f"l1_{side}": _number(found.value), **_bounds(f"l1_{side}", found)}
+    area = auc_intervals([-first], correct, rng, replicates)[0]
+    row |= {"auc": auc(-first, correct), **_bounds("auc", area)}
+    row |= {"eta": _number(threshold.eta), "tau_method": threshold.method}
+    if puzzles.path_valid is not None:
+        valid = puzzles.under("path_valid").correct
+        area = auc_intervals([-first], valid, rng, replicates)[0]
+        row |= {"acc_path_valid": float(valid.mean()), **_bounds("acc_path_valid", rate(int(valid.sum()), n))}
+        row |= {"auc_path_valid": auc(-first, valid), **_bounds("auc_path_valid", area)}
+    return row
+
+
+def _bounds(name: str, interval: Interval | None) -> dict[str, float]:
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return {f"{name}_low": _number(low), f"{name}_high": _number(high)}
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def write(found: Evolution, out: Path) -> list[Path]:
+    """evolution_<tag>.csv and, unless it is the source study's, evolution_<tag>.json with thresholds and provenance."""
+    out = make_folder(out)
+    columns = list({key: None for row in found.rows for key in row})
+    rows = [{key: row.get(key, float("nan")) for key in columns} for row in found.rows]
+    wrote = [write_text(out / f"evolution_{found.tag}.csv", rows_csv(rows))]
+    if found.settings.get("compat"):
+        return wrote
+    record = {
+        **SCHEMA,
+        "tag": found.tag,
+        "rows": rows,
+        "cells": list(CELLS),
+        "thresholds": [t.record() for t in found.thresholds[: None if found.settings["per_checkpoint"] else 1]],
+        "files": [str(path) for path in found.paths],
+        "settings": found.settings,
+        "meta": provenance(seed=found.settings["seed"], inputs=found.paths),
+    }
+    return [*wrote, write_json(out / f"evolution_{found.tag}.json", record)]

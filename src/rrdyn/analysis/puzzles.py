@@ -1,0 +1,227 @@
+"""A diagnostic file as the analysis sees it: one row a puzzle, with the estimator its exponents came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rrdyn.artifacts.errors import InputError, notice
+from rrdyn.artifacts.files import dump_json
+from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.schemas import DIAG
+
+LATE_SEGMENTS = 4
+DRIFT_FLOOR = 1e-12  # drifts at or below are exact zeros: the state no longer changes in its dtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class Puzzles:
+    """N puzzles over S segments with k exponents. float64; `correct` is the label in use."""
+
+    path: Path
+    correct: np.ndarray  # (N,) bool
+    exponents: np.ndarray  # (N, k) nats per sub-update, descending
+    drift_zH: np.ndarray  # (N, S) L2 per segment
+    drift_zL: np.ndarray  # (N, S)
+    q_halt: np.ndarray  # (N, S) logit
+    token_acc: np.ndarray  # (N,)
+    halted_at: np.ndarray  # (N,) segments, 1-based
+    idx: np.ndarray  # (N,)
+    path_valid: np.ndarray | None = None  # (N,) bool
+    difficulty: np.ndarray | None = None  # (N,)
+    log_r: np.ndarray | None = None  # (N, S, k) nats per segment
+    native_log_drift: np.ndarray  # (N,) log10 late drift in the dtype of the file, as the source study's series has it
+    meta: dict[str, Any]
+    dropped: int = 0
+
+    @property
+    def n(self) -> int:
+        return len(self.correct)
+
+    @property
+    def k(self) -> int:
+        return self.exponents.shape[1]
+
+    @property
+    def segments(self) -> int:
+        return self.drift_zH.shape[1]
+
+    @property
+    def lambda_1(self) -> np.ndarray:
+        return self.exponents[:, 0]
+
+    @property
+    def spectral_mean(self) -> np.ndarray:
+        """Mean of the k measured exponents (N,)."""
+        return self.exponents.mean(axis=1)
+
+    @property
+    def q_last(self) -> np.ndarray:
+        return self.q_halt[:, -1]
+
+    @property
+    def step(self) -> int | None:
+        """Training step of the checkpoint: from the file's provenance, else from its name or its folders' names."""
+        for holder in (self.meta, self.meta.get("checkpoint"), self.meta.get("model")):
+            if isinstance(holder, dict) and isinstance(holder.get("step"), int):
+                return int(holder["step"])
+        found = re.findall(r"step[_-]?(\d+)", str(self.path))
+        return int(found[-1]) if found else None
+
+    @property
+    def estimator(self) -> dict[str, Any] | None:
+        found = self.meta.get("estimator")
+        return found if isinstance(found, dict) else None
+
+    @property
+    def sub_updates(self) -> int | None:
+        """Sub-updates (= module evaluations) in one segment, where the file says so."""
+        for holder in (self.estimator or {}, self.meta):
+            for key in ("sub_updates_per_segment", "sub_updates"):
+                if isinstance(holder.get(key), int):
+                    return int(holder[key])
+        return None
+
+    def late_drift(self, latent: str = "zH") -> np.ndarray:
+        """Mean drift over the last four segments (all of them where there are fewer), (N,)."""
+        drift = self.drift_zH if latent == "zH" else self.drift_zL
+        return drift[:, -LATE_SEGMENTS:].mean(axis=1)
+
+    def log_late_drift(self, latent: str = "zH") -> np.ndarray:
+        """log10 of the late drift, clipped at 1e-12."""
+        return np.log10(np.clip(self.late_drift(latent), DRIFT_FLOOR, None))
+
+    def under(self, label: str) -> Puzzles:
+        """The same puzzles judged by another label: "exact_correct" or "path_valid"."""
+        if label == "exact_correct" or self.path_valid is None:
+            return self
+        return replace(self, correct=self.path_valid)
+
+
+def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
+    """Read a diag.npz of ours or of the source study.
+
+    Rows with a value that is not finite are dropped and told; with `keep_all` they are refused instead.
+    Raises InputError for a file without rows or without a usable row.
+    """
+    artifact = read_npz(path, DIAG)
+    if len(artifact["exact_correct"]) == 0 or artifact["drift_zH"].shape[1] == 0 or artifact["lyap_spec"].shape[1] == 0:
+        raise InputError(
+            f"{path} holds nothing to analyse",
+            found=f"drift_zH {artifact['drift_zH'].shape}, lyap_spec {artifact['lyap_spec'].shape}",
+            expected="at least one puzzle, one segment and one exponent",
+            run="rrdyn diagnose CKPT",
+        )
+    usable = _usable_rows(artifact)
+    bad = int((~usable).sum())
+    if bad == len(usable):
+        raise InputError(
+            f"{path}: no puzzle has finite numbers",
+            found=f"{bad} of {len(usable)} rows with NaN or infinity",
+            expected="finite drift, lyap_spec, q_halt and token_acc",
+            run="rrdyn diagnose CKPT --dtype float32",
+        )
+    if bad and keep_all:
+        raise InputError(
+            f"{path}: {bad} of {len(usable)} puzzles have numbers that are not finite",
+            expected="finite rows only: the source study's formulas give NaN or stop on them",
+            run="the same command without --compat, which drops these rows and says so",
+        )
+    if bad:
+        notice(f"{path}: dropped {bad} of {len(usable)} puzzles with NaN or infinity in them")
+    return _build(artifact, usable, bad)
+
+
+def _usable_rows(artifact: Artifact) -> np.ndarray:
+    n = len(artifact["exact_correct"])
+    usable = np.ones(n, dtype=bool)
+    for key in ("drift_zH", "drift_zL", "lyap_spec", "token_acc", "exact_correct", "q_halt"):
+        usable &= np.isfinite(artifact[key]).reshape(n, -1).all(axis=1)
+    return usable
+
+
+def _build(artifact: Artifact, usable: np.ndarray, dropped: int) -> Puzzles:
+    def rows(key: str, kind: type = float) -> np.ndarray:
+        array = artifact[key]
+        return (array if dropped == 0 else array[usable]).astype(kind)
+
+    def optional(key: str, kind: type = float) -> np.ndarray | None:
+        return rows(key, kind) if key in artifact else None
+
+    return Puzzles(
+        path=artifact.path,
+        correct=rows("exact_correct", int) == 1,
+        exponents=rows("lyap_spec"),
+        drift_zH=rows("drift_zH"),
+        drift_zL=rows("drift_zL"),
+        q_halt=rows("q_halt"),
+        token_acc=rows("token_acc"),
+        halted_at=rows("halted_at"),
+        idx=rows("idx", np.int64),
+        path_valid=None if "path_valid" not in artifact else rows("path_valid", int) == 1,
+        difficulty=optional("difficulty"),
+        log_r=optional("log_r"),
+        native_log_drift=np.log10(
+            np.clip(artifact["drift_zH"][usable][:, -LATE_SEGMENTS:].mean(axis=1), DRIFT_FLOOR, None)
+        ),
+        meta=artifact.meta,
+        dropped=dropped,
+    )
+
+
+def same_estimator(puzzles: Sequence[Puzzles]) -> None:
+    """Refuse to put exponents of two estimators (or two clocks, or two k) side by side.
+
+    Files that do not say where their exponents came from are let through with a notice.
+    """
+    named = [(p.path, {"k": p.k, **p.estimator}) for p in puzzles if p.estimator is not None]
+    for path, estimator in named[1:]:
+        _refuse_if_different(named[0][0], named[0][1], path, estimator)
+    for other in puzzles[1:]:
+        _refuse_if_different(puzzles[0].path, {"k": puzzles[0].k}, other.path, {"k": other.k})
+    unnamed = [p.path for p in puzzles if p.estimator is None]
+    if unnamed and named:
+        notice(
+            f"{unnamed[0]} does not say which estimator its exponents came from; "
+            f"{named[0][0]} does. Compare their exponents only if you know that they agree"
+        )
+
+
+def _refuse_if_different(path: Path, estimator: dict[str, Any], other_path: Path, other: dict[str, Any]) -> None:
+    keys = sorted(key for key in {*estimator, *other} if estimator.get(key) != other.get(key))
+    if keys:
+        raise InputError(
+            "these files hold exponents of two estimators, which must not be compared",
+            found=f"{path}: {_only(estimator, keys)}; {other_path}: {_only(other, keys)}",
+            expected="files of one estimator: the same clock, QR cadence, k, dtype and warm-up",
+            run="one command for each estimator, or rrdyn diagnose again with the same settings",
+        )
+
+
+def _only(estimator: dict[str, Any], keys: list[str]) -> str:
+    return dump_json({key: estimator.get(key) for key in keys}, indent=None)
+
+
+def tags(paths: Sequence[Path]) -> list[str]:
+    """A short name for each file, all different: the file's name without `diag_`, with folders where they are needed."""
+    depth = 1
+    while True:
+        found = [_tag(path, depth) for path in paths]
+        if len(set(found)) == len(found):
+            return found
+        if depth > max(len(path.resolve().parts) for path in paths):
+            return [f"{name}_{place}" for place, name in enumerate(found)]
+        depth += 1
+
+
+def _tag(path: Path, depth: int) -> str:
+    stem = re.sub(r"^diag(nosis)?[_-]", "", path.stem)
+    parts = [*path.resolve().parts[-depth:-1], stem] if depth > 1 else [stem]
+    if len(parts) > 1 and parts[-1] == "diag":
+        parts.pop()
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", "_".join(parts)).strip("_") or "diag"

@@ -1,0 +1,93 @@
+"""Tests between two groups, and Holm's correction over a family of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+from scipy.stats import kstwo
+
+from rrdyn.analysis.ranks import auc_of, delong
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One test: its statistic, its two-sided p-value (None where it cannot be made) and the n of either group."""
+
+    name: str
+    method: str
+    statistic: float | None
+    p: float | None
+    n: tuple[int, int]
+
+    def record(self, adjusted: float | None) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "method": self.method,
+            "statistic": self.statistic,
+            "p": self.p,
+            "p_holm": adjusted,
+            "n": list(self.n),
+        }
+
+
+def kolmogorov_smirnov(name: str, first: np.ndarray, second: np.ndarray) -> Outcome:
+    """Largest distance of two empirical distribution functions; p from the one-sample law at n = m n / (m + n)."""
+    m, n = len(first), len(second)
+    if min(m, n) == 0:
+        return Outcome(name=name, method="ks", statistic=None, p=None, n=(m, n))
+    one, two = np.sort(first), np.sort(second)
+    points = np.concatenate([one, two])
+    gap = np.searchsorted(one, points, side="right") / m - np.searchsorted(two, points, side="right") / n
+    distance = float(np.abs(gap).max())
+    p = float(np.clip(kstwo.sf(distance, np.round(m * n / (m + n))), 0, 1)) if m * n >= m + n else None
+    return Outcome(name=name, method="ks", statistic=distance, p=p, n=(m, n))
+
+
+def mann_whitney(name: str, first: np.ndarray, second: np.ndarray) -> Outcome:
+    """Are values of `first` larger than of `second`? Statistic AUC; p from the normal law with the tie correction."""
+    m, n = len(first), len(second)
+    if min(m, n) == 0:
+        return Outcome(name=name, method="mann-whitney", statistic=None, p=None, n=(m, n))
+    area = auc_of(first, second)
+    _, ties = np.unique(np.concatenate([first, second]), return_counts=True)
+    total = m + n
+    spread = m * n / 12 * (total + 1 - float((ties.astype(float) ** 3 - ties).sum()) / (total * (total - 1)))
+    if spread <= 0:
+        return Outcome(name=name, method="mann-whitney", statistic=area, p=1.0, n=(m, n))
+    distance = max(abs(area * m * n - m * n / 2) - 0.5, 0.0)  # continuity correction
+    return Outcome(
+        name=name, method="mann-whitney", statistic=area, p=float(min(1.0, 2 * ndtr(-distance / spread**0.5))), n=(m, n)
+    )
+
+
+def auc_difference(name: str, first: np.ndarray, second: np.ndarray, label: np.ndarray) -> Outcome:
+    """AUC(first) - AUC(second) on the same rows after DeLong."""
+    label = np.asarray(label).astype(bool)
+    size = (int(label.sum()), int((~label).sum()))
+    if min(size) < 2:
+        return Outcome(name=name, method="delong", statistic=None, p=None, n=size)
+    difference, error = delong([first, second], label).difference(0, 1)
+    if error == 0:
+        return Outcome(name=name, method="delong", statistic=difference, p=1.0 if difference == 0 else 0.0, n=size)
+    p = float(2 * ndtr(-abs(difference) / error))
+    return Outcome(name=name, method="delong", statistic=difference, p=p, n=size)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """p-values adjusted over the family (Holm 1979); tests that could not be made stay None and do not count."""
+    made = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(made):
+        largest = max(largest, min(1.0, (len(made) - rank) * p))
+        adjusted[place] = largest
+    return adjusted
+
+
+def family(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """The tests of one family with Holm's p-values."""
+    return [outcome.record(p) for outcome, p in zip(outcomes, holm([outcome.p for outcome in outcomes]))]

@@ -1,0 +1,246 @@
+"""The 2x2 analysis of one diagnostic file: (settled late?) x (right?), with intervals, tests, controls and the increment.
+
+The source study's numbers keep its names and places; what it does not have stands in blocks of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rrdyn.analysis import cells as tables
+from rrdyn.analysis import controls, increment, summary
+from rrdyn.analysis.intervals import LEVEL, REPLICATES, Interval, auc_intervals, median, median_difference, rate
+from rrdyn.analysis.puzzles import Puzzles
+from rrdyn.analysis.significance import auc_difference, family, kolmogorov_smirnov, mann_whitney
+from rrdyn.analysis.thresholds import Tau, Threshold, choose, otsu
+from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.runtime.streams import generator
+
+SCHEMA = {"schema": "two_by_two", "schema_version": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoByTwo:
+    """One analysed file: `results` is the content of results_<tag>.json."""
+
+    tag: str
+    puzzles: Puzzles
+    settled: np.ndarray  # (N,) bool
+    results: dict[str, Any]
+    sweep: list[dict[str, Any]]
+    compat: bool = False
+    other: dict[str, TwoByTwo] = field(default_factory=dict)  # the same under another label
+
+    @property
+    def warnings(self) -> list[str]:
+        return list(self.results.get("warnings", []))
+
+
+def analyze(
+    puzzles: Puzzles,
+    tag: str,
+    *,
+    tau: Tau | None = None,
+    threshold: Threshold | None = None,
+    compat: bool = False,
+    seed: int = 0,
+    replicates: int = REPLICATES,
+) -> TwoByTwo:
+    """All of it. `threshold` replaces the choice by `tau`, so that several files can share one.
+
+    With `compat` only the source study's numbers, by its own rules: Otsu on drifts clipped at 1e-12, no intervals.
+    """
+    log_drift = puzzles.log_late_drift()
+    if compat:
+        value = otsu(log_drift)
+        settled = log_drift < value
+        results = tables.source_numbers(puzzles, settled, value)
+        return TwoByTwo(
+            tag=tag, puzzles=puzzles, settled=settled, results=results, sweep=tables.sweep(puzzles), compat=True
+        )
+    threshold = threshold or choose(log_drift, puzzles.correct, tau or Tau())
+    found = _judge(puzzles, tag, threshold, seed, replicates, label="exact_correct")
+    if puzzles.path_valid is None:
+        return found
+    valid = _judge(puzzles.under("path_valid"), tag, threshold, seed, replicates, label="path_valid")
+    found.results["path_valid"] = valid.results
+    found.results["labels"] = ["exact_correct", "path_valid"]
+    found.other["path_valid"] = valid
+    return found
+
+
+def _judge(puzzles: Puzzles, tag: str, threshold: Threshold, seed: int, replicates: int, label: str) -> TwoByTwo:
+    settled = threshold.settled(puzzles.log_late_drift())
+    rng = generator(seed, "two_by_two", tag, label)
+    results = tables.source_numbers(puzzles, settled, threshold.otsu)
+    scores = {
+        "neg_spectral_mean_predicts_correct": -puzzles.spectral_mean,
+        "q_halt_predicts_correct": puzzles.q_last,
+    }
+    bounds, areas = _intervals(puzzles, settled, scores, rng, replicates)
+    results["auc"] |= areas
+    results |= {
+        **SCHEMA,
+        "tag": tag,
+        "label": label,
+        "labels": [label],
+        "n_dropped": puzzles.dropped,
+        "estimator": puzzles.estimator,
+        "clock": _clock(puzzles),
+        "step": puzzles.step,
+        "threshold": threshold.record(),
+        "intervals": {name: _plain(bound) for name, bound in bounds.items()},
+        "interval_settings": {"level": LEVEL, "replicates": replicates, "seed": seed},
+        "threshold_free": controls.overlap(puzzles, rng, replicates),
+        "tests": _tests(puzzles, settled),
+        "controls": controls.run(puzzles),
+        "increment": increment.of_puzzles(puzzles, seed=seed),
+    }
+    results["warnings"] = _warnings(puzzles, threshold, results)
+    return TwoByTwo(tag=tag, puzzles=puzzles, settled=settled, results=results, sweep=tables.sweep(puzzles))
+
+
+def _plain(bound: Interval | list[Interval]) -> Any:
+    return [item.record() for item in bound] if isinstance(bound, list) else bound.record()
+
+
+def _intervals(
+    puzzles: Puzzles, settled: np.ndarray, scores: dict[str, np.ndarray], rng: np.random.Generator, replicates: int
+) -> tuple[dict[str, Interval | list[Interval]], dict[str, float]]:
+    """Intervals under the dotted name of the number they belong to, and the AUCs that the source study lacks."""
+    correct, n = puzzles.correct, puzzles.n
+    cells = tables.masks(settled, correct)
+    found: dict[str, Interval | list[Interval]] = {
+        "exact_acc": rate(int(correct.sum()), n),
+        "frac_converged": rate(int(settled.sum()), n),
+        "mixture.wrong_that_converged": rate(int(cells["B_conv_wrong"].sum()), int((~correct).sum())),
+        "mixture.correct_that_nonconverged": rate(int(cells["C_nonconv_correct"].sum()), int(correct.sum())),
+    }
+    for name, rows in cells.items():
+        found[f"cells.{name}.share"] = rate(int(rows.sum()), n)
+        spectrum = [median(column, rng, replicates) for column in puzzles.exponents[rows].T]
+        found[f"cells.{name}.lam1_median"] = spectrum[0]
+        found[f"cells.{name}.spectrum_median"] = spectrum
+        found[f"cells.{name}.token_acc_median"] = median(puzzles.token_acc[rows], rng, replicates)
+        found[f"cells.{name}.halted_at_median"] = median(puzzles.halted_at[rows], rng, replicates)
+        found[f"aux.q_halt_final_median_by_cell.{name}"] = median(puzzles.q_last[rows], rng, replicates)
+    for side, rows in (("correct", correct), ("wrong", ~correct)):
+        found[f"spectrum_median.{side}"] = [median(column, rng, replicates) for column in puzzles.exponents[rows].T]
+    for name, (first, second) in tables.contrasts(puzzles, cells).items():
+        found[f"contrasts.{name}"] = median_difference(first, second, rng, replicates)
+    areas = tables.aucs(puzzles, settled)
+    together = {name: score for name, (score, label) in areas.items() if label is correct} | scores
+    for name, bound in zip(together, auc_intervals(list(together.values()), correct, rng, replicates)):
+        found[f"auc.{name}"] = bound
+    for name, (score, label) in areas.items():
+        if label is not correct:
+            found[f"auc.{name}"] = auc_intervals([score], label, rng, replicates)[0]
+    extra = {name: found[f"auc.{name}"] for name in scores}
+    return found, {name: _value(bound) for name, bound in extra.items()}
+
+
+def _value(bound: Interval | list[Interval]) -> float:
+    assert isinstance(bound, Interval)
+    return float("nan") if bound.value is None else bound.value
+
+
+def _tests(puzzles: Puzzles, settled: np.ndarray) -> list[dict[str, Any]]:
+    """One family, corrected together."""
+    first, drift, correct = puzzles.lambda_1, puzzles.log_late_drift(), puzzles.correct
+    a, b, c, d = (first[rows] for rows in tables.masks(settled, correct).values())
+    return family(
+        [
+            kolmogorov_smirnov("lambda_1, correct against wrong", first[correct], first[~correct]),
+            kolmogorov_smirnov("late drift, correct against wrong", drift[correct], drift[~correct]),
+            mann_whitney("lambda_1 within settled, wrong above correct", b, a),
+            mann_whitney("lambda_1 within unsettled, wrong above correct", d, c),
+            mann_whitney("lambda_1 among wrong, settled above unsettled", b, d),
+            auc_difference("AUC of -lambda_1 minus AUC of -late drift", -first, -drift, correct),
+            auc_difference("AUC of -lambda_1 minus AUC of q_halt", -first, puzzles.q_last, correct),
+            auc_difference("AUC of -lambda_1 minus AUC of -spectral mean", -first, -puzzles.spectral_mean, correct),
+        ]
+    )
+
+
+def _clock(puzzles: Puzzles) -> dict[str, Any] | None:
+    """Factors from nats per sub-update to nats per segment and per module evaluation; None where the file is silent."""
+    per_segment = puzzles.sub_updates
+    return None if per_segment is None else {"sub_updates_per_segment": per_segment, "module_evaluations_per_sub_update": 1}
+
+
+def _warnings(puzzles: Puzzles, threshold: Threshold, results: dict[str, Any]) -> list[str]:
+    correct = puzzles.correct
+    told = [threshold.warning] if threshold.warning else []
+    if threshold.method != threshold.asked and threshold.warning is None:
+        told.append(
+            f"--tau {threshold.asked} gave no split worth using here; the threshold comes from --tau {threshold.method}"
+        )
+    if threshold.frozen:
+        told.append(f"{threshold.frozen} puzzles do not move at all late: counted as settled, kept out of the threshold")
+    if correct.all() or not correct.any():
+        told.append(f"all {puzzles.n} puzzles are {'right' if correct.all() else 'wrong'}: no AUC, no contrast")
+    if puzzles.segments < 4:
+        told.append(f"late drift is the mean of {puzzles.segments} segments, the source study's of 4")
+    if puzzles.dropped:
+        told.append(f"{puzzles.dropped} puzzles with NaN or infinity are left out")
+    told += [f"cell {name} holds {cell['n']} puzzles" for name, cell in results["cells"].items() if 0 < cell["n"] < 3]
+    return told
+
+
+def points(found: TwoByTwo) -> pl.DataFrame:
+    """points_<tag>.csv: one row a puzzle."""
+    p = found.puzzles
+    columns: dict[str, Any] = {
+        "idx": p.idx,
+        "log10_late_drift": p.log_late_drift(),
+        "log10_late_drift_zL": p.log_late_drift("zL"),
+        **{f"lambda_{i + 1}": p.exponents[:, i] for i in range(p.k)},
+        "settled": found.settled,
+        "correct": p.correct,
+        "cell": tables.letters(found.settled, p.correct),
+        "token_acc": p.token_acc,
+        "halted_at": p.halted_at.astype(np.int64),
+        "q_halt": p.q_last,
+    }
+    if p.path_valid is not None:
+        columns["path_valid"] = p.path_valid
+    if p.difficulty is not None:
+        columns["difficulty"] = p.difficulty
+    return pl.DataFrame(columns)
+
+
+def write(found: TwoByTwo, out: Path) -> list[Path]:
+    """results_<tag>.json, cells_<tag>.csv, sweep_<tag>.csv, points_<tag>.csv; the two tables once more per further label."""
+    out, tag = make_folder(out), found.tag
+    record = found.results
+    if not found.compat:
+        settings = record["interval_settings"]
+        record = {**record, "meta": provenance(seed=settings["seed"], inputs=[found.puzzles.path])}
+    wrote = [write_json(out / f"results_{tag}.json", record), *_write_tables(found, out, tag)]
+    for label, other in found.other.items():
+        wrote += _write_tables(other, out, f"{tag}_{label}")
+    wrote.append(out / f"points_{tag}.csv")
+    with replacing(wrote[-1]) as partial:
+        points(found).write_csv(partial)
+    return wrote
+
+
+def _write_tables(found: TwoByTwo, out: Path, tag: str) -> list[Path]:
+    return [
+        write_text(out / f"cells_{tag}.csv", tables.cells_csv(found.results["cells"])),
+        write_text(out / f"sweep_{tag}.csv", tables.rows_csv(found.sweep)),
+    ]
+
+
+def write_summary(found: Sequence[TwoByTwo], out: Path) -> Path:
+    """results.md over all files of one call."""
+    compat = all(item.compat for item in found)
+    text = summary.source_text if compat else summary.text
+    return write_text(out / "results.md", text({item.tag: item.results for item in found}))
