@@ -168,6 +168,8 @@ def _with_config(weights: Path, config: Path) -> Found:
         raise InputError(f"{config} is not a model config", found=f"arch: {arch!r}", expected="arch fields")
     if "name" not in arch and isinstance(content.get("cls"), str):
         arch = {**arch, "name": content["cls"].lower()}
+    if isinstance(sizes := content.get("sizes"), dict):  # ours, in an export to upstream's layout
+        arch = {**sizes, **arch}
     return Found(
         weights=weights,
         layout="upstream" if STEP.match(weights.name) else "hub" if config.name == UPSTREAM_CONFIG else "bare",
@@ -179,8 +181,8 @@ def _with_config(weights: Path, config: Path) -> Found:
 
 def _hub_data(weights: Path) -> str | None:
     """`root/data` of the Hub layout, where the arrays of the task lie beside the model folders."""
-    data = weights.resolve().parent.parent / "data"
-    task = weights.resolve().parent.name.partition("_")[2]
+    data = weights.absolute().parent.parent / "data"
+    task = weights.absolute().parent.name.partition("_")[2]
     return str(data) if task and (data / f"{task}_meta.json").is_file() else None
 
 

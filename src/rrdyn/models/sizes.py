@@ -53,7 +53,7 @@ def resolve_dataset(named: str | None, near: Path) -> Path | None:
     """The folder a checkpoint names, as written or relative to a folder above the checkpoint; None if not here."""
     if not named:
         return None
-    for base in (Path(), *near.resolve().parents):
+    for base in (Path(), *near.absolute().parents):
         if (base / named).is_dir():
             return base / named
     return None

@@ -1,0 +1,157 @@
+"""Writing a model for others: one `.pt`, upstream's layout, or the Hub's. Reading them back is bit-identical."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import yaml
+
+import rrdyn
+from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.files import make_folder, read_json, replacing, write_json, write_text
+from rrdyn.models.checkpoints import EXPORT, save, stored
+from rrdyn.models.config import UPSTREAM_NAMES, ModelConfig
+from rrdyn.models.layouts import UPSTREAM_CONFIG
+from rrdyn.models.model import Model
+from rrdyn.models.sizes import SIZES, dataset_sizes
+
+Layout = Literal["pt", "upstream", "hub", "rrdyn"]
+COMPILED = "_orig_mod.model."
+TRM_ONLY = ("mlp_t", "puzzle_emb_len", "no_ACT_continue")
+RECIPE = {
+    "global_batch_size": 768, "epochs": 50000, "eval_interval": 5000, "checkpoint_every_eval": True,
+    "lr": 1e-4, "lr_min_ratio": 1.0, "lr_warmup_steps": 2000, "beta1": 0.9, "beta2": 0.95, "weight_decay": 1.0,
+    "puzzle_emb_lr": 1e-4, "puzzle_emb_weight_decay": 1.0, "seed": 0, "eval_save_outputs": [],
+}  # fmt: skip
+"""What upstream's evaluation wants to find in all_config.yaml, for a model that upstream did not train."""
+
+
+def export(model: Model, out: Path | str, layout: Layout) -> list[Path]:
+    """Write the model to `out` and return the files written.
+
+    pt: one file with weights, config and dataset reference, which `torch.load(weights_only=True)` opens.
+    upstream: a folder with step_N and all_config.yaml. hub: a folder {trm,hrm}_TASK/{weights.pt,all_config.yaml}
+    with data/ beside it where the dataset is here. rrdyn: model.safetensors and meta.json.
+    """
+    out = Path(out)
+    if layout == "pt":
+        return [_write_torch(out, _single(model))]
+    if layout == "upstream":
+        return _upstream(model, out, f"step_{_step(model)}")
+    if layout == "hub":
+        return _hub(model, out)
+    folder = save(model, out)
+    return [folder / "model.safetensors", folder / "meta.json"]
+
+
+def _write_torch(path: Path, value: Any) -> Path:
+    with replacing(path) as partial, open(partial, "wb") as stream:  # a stream: a file's name would enter the file
+        torch.save(value, stream)
+    return path
+
+
+def _single(model: Model) -> dict[str, Any]:
+    source = model.source
+    return {
+        "format": EXPORT,
+        "version": 1,
+        "rrdyn_version": rrdyn.__version__,
+        "config": model.config.model_dump(),
+        "step": source.step if source else None,
+        "ema": source.ema if source else None,
+        "dataset": source.dataset if source else None,
+        "upstream": source.upstream if source else None,
+        "weights": stored(model),
+    }
+
+
+def _upstream(model: Model, folder: Path, name: str) -> list[Path]:
+    weights = OrderedDict((COMPILED + key, tensor) for key, tensor in stored(model).items())
+    make_folder(folder)
+    config = yaml.safe_dump(upstream_config(model), sort_keys=True)
+    return [_write_torch(folder / name, weights), write_text(folder / UPSTREAM_CONFIG, config)]
+
+
+def _step(model: Model) -> int:
+    return (model.source.step if model.source else None) or 0
+
+
+def upstream_config(model: Model) -> dict[str, Any]:
+    """The content of all_config.yaml: as it came, or composed from our config with upstream's usual recipe.
+
+    Upstream takes the sizes from its dataset and refuses them under `arch`; they stand in a section of their own,
+    which it passes over.
+    """
+    source = model.source
+    if source is not None and source.upstream is not None:
+        return source.upstream
+    dataset = source.dataset if source else None
+    sizes = {key: getattr(model.config, key) for key in SIZES}
+    content: dict[str, Any] = {"arch": upstream_arch(model.config), **RECIPE, "sizes": sizes}
+    if model.config.name == "trm":
+        ema = bool(source and source.ema)
+        content.update(
+            data_paths=[dataset] if dataset else [], data_paths_test=[], evaluators=[], ema=ema, ema_rate=0.999
+        )
+    else:
+        content.update(data_path=dataset or "")
+    return content
+
+
+def upstream_arch(config: ModelConfig) -> dict[str, Any]:
+    """The arch section of an upstream config."""
+    arch = {key: value for key, value in config.model_dump().items() if key not in SIZES}
+    if config.name == "hrm":
+        arch = {key: value for key, value in arch.items() if key not in TRM_ONLY or (key == "mlp_t" and value)}
+    arch["name"] = UPSTREAM_NAMES[config.name]
+    if config.name == "hrm" and (config.mlp_t or config.pos_encodings == "none"):
+        arch["name"] = "recursive_reasoning.hrm@HierarchicalReasoningModel_ACTV1"  # the HRM of TRM's repository
+    arch["loss"] = {"name": "losses@ACTLossHead", "loss_type": f"{config.loss}_cross_entropy"}
+    return arch
+
+
+def _hub(model: Model, root: Path) -> list[Path]:
+    dataset = model.source.dataset if model.source else None
+    task = task_name(dataset, model.config)
+    folder = root / f"{model.config.name}_{task}"
+    weights, config = _upstream(model, folder, "weights.pt")
+    wrote = [weights, config]
+    if dataset and (Path(dataset) / "test" / "dataset.json").is_file():
+        wrote += _hub_data(Path(dataset), root / "data", task)
+    return wrote
+
+
+def task_name(dataset: str | None, config: ModelConfig) -> str:
+    """sudoku, maze, arc, or the dataset's own name; "puzzle" where nothing is known."""
+    name = Path(dataset).resolve().name.lower() if dataset else ""
+    for known in ("sudoku", "maze", "arc"):
+        if known in name:
+            return known
+    return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "puzzle"
+
+
+def _hub_data(dataset: Path, folder: Path, task: str) -> list[Path]:
+    """The test split as the source study publishes it: sizes, inputs, labels, one puzzle identifier an example."""
+    test = dataset / "test"
+    stated = read_json(test / "dataset.json")
+    prefix = test / f"{(stated.get('sets') or ['all'])[0]}__"
+
+    def array(name: str) -> np.ndarray:
+        try:
+            return np.load(f"{prefix}{name}.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{prefix}{name}.npy cannot be read", found=error) from None
+
+    pid = np.repeat(array("puzzle_identifiers"), np.diff(array("puzzle_indices")))
+    wrote = [write_json(folder / f"{task}_meta.json", {**stated, **dataset_sizes(dataset)})]
+    for name, values in (("inputs", array("inputs")), ("labels", array("labels")), ("pid", pid)):
+        target = folder / f"{task}_test_{name}.npy"
+        with replacing(target) as partial, open(partial, "wb") as stream:
+            np.save(stream, values, allow_pickle=False)
+        wrote.append(target)
+    return wrote
