@@ -88,9 +88,9 @@ class TrainConfig(Config):
     """Draw a fresh symmetry of the puzzle each time it is seen, instead of augmented copies on disk."""
     loss: Literal["stablemax", "softmax"] = "stablemax"
     """Cross entropy on stablemax (upstream's, in float64) or softmax probabilities."""
-    dtype: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "bfloat16-state", "float64"] = "auto"
     """bfloat16 runs matrix products in bfloat16 and keeps the latent state in float32, so that small noise survives.
-    auto: bfloat16 on CUDA, float32 on a CPU."""
+    bfloat16-state rounds the state too, as upstream does. auto: bfloat16 on CUDA, float32 on a CPU."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile of the segment: auto is on for CUDA, off on a CPU."""
     log_every: Positive = 50
@@ -102,15 +102,14 @@ class TrainConfig(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.aug.noise.sampling != "none" and self.model.get("forward_dtype") == "bfloat16":
-            raise ValueError(
-                "model.forward_dtype bfloat16 rounds small noise away: leave it float32 and set dtype to bfloat16, "
-                "which keeps the latent state in float32"
-            )
+        if self.aug.noise.sampling != "none" and self.dtype == "bfloat16-state":
+            raise ValueError("dtype bfloat16-state rounds small noise away: take bfloat16, which keeps the state in float32")
         return self
 
     def comparable(self) -> dict[str, Any]:
         """What has to be equal for an exact resume: everything but the length of the run and where things lie."""
         content = self.model_dump(mode="json", exclude={"steps", "epochs", "save_minutes", "trackers", "micro_batch"})
         content["eval"].pop("patience")
+        if self.optim.lr_min_ratio < 1:  # the learning rate of every step depends on the last one
+            content["steps"] = self.steps
         return content

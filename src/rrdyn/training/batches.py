@@ -1,0 +1,31 @@
+"""Puzzles of a dataset as rows on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from rrdyn.data.folder import PuzzleSplit
+from rrdyn.models.losses import IGNORE
+from rrdyn.training.learner import Rows
+
+
+def on_device(batch: Mapping[str, np.ndarray], device: torch.device) -> Rows:
+    """A sampler's batch as tensors."""
+    return {name: torch.from_numpy(np.asarray(column)).to(device) for name, column in batch.items()}
+
+
+def rows_of(split: PuzzleSplit, index: np.ndarray, device: torch.device) -> Rows:
+    """The examples with these indices; token 0 in the labels is ignored."""
+    labels = np.asarray(split.labels[index], np.int32)
+    if split.metadata.ignore_label_id is not None:
+        labels = np.where(labels == split.metadata.ignore_label_id, IGNORE, labels)
+    batch = {
+        "inputs": np.asarray(split.inputs[index], np.int32),
+        "labels": labels,
+        "puzzle_identifiers": np.asarray(split.example_identifiers[index], np.int32),
+        "index": np.asarray(index, np.int64),
+    }
+    return on_device(batch, device)

@@ -1,0 +1,134 @@
+"""What a run measures on its validation split: accuracy, accuracy from a perturbed start, late drift, lambda_1."""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rrdyn.data.folder import PuzzleSplit
+from rrdyn.models import Latent, Model
+from rrdyn.models.losses import correctness
+from rrdyn.runtime.launch import Group
+from rrdyn.runtime.streams import generator
+from rrdyn.training.batches import rows_of
+from rrdyn.training.config import EvalConfig
+from rrdyn.training.learner import Rows
+
+LATE = 4  # segments over which late drift is averaged
+CHOICE_SEED = 0  # the same puzzles whatever the run's seed, so that runs can be compared
+SUMS = ("n", "acc", "token_acc", "q_acc", "drift", "eval_perturbed_n", "acc_pert", "eval_changed", "lam1_n", "lam1")
+
+
+def chosen(examples: np.ndarray, n: int) -> np.ndarray:
+    """At most n of the examples, the same ones each time, ascending."""
+    if len(examples) <= n:
+        return np.asarray(examples)
+    picks = generator(CHOICE_SEED, "validation", len(examples)).choice(len(examples), n, replace=False)
+    return np.asarray(examples)[np.sort(picks)]
+
+
+@torch.no_grad()
+def evaluate(
+    model: Model,
+    split: PuzzleSplit,
+    examples: np.ndarray,
+    config: EvalConfig,
+    *,
+    seed: int,
+    group: Group | None = None,
+    autocast: torch.dtype | None = None,
+) -> dict[str, float | int | None]:
+    """Clean and perturbed results at the last segment of the budget, over at most `config.n` of `examples`.
+
+    `acc`, `acc_pert`: share of exactly right answers from z0, and from z0 + Normal(0, (sigma std(H_init))^2).
+    `eval_changed`: share of answers that this perturbation changes. `drift`: mean over puzzles of the late drift, the
+    mean L2 step of z_H over the last four segments. `q_acc`: how often q_halt >= 0 agrees with being right. `lam1`:
+    mean leading exponent of `config.lyapunov_n` puzzles, nats per sub-update. None where nothing was measured.
+    """
+    group = group or Group()
+    device = model.inner.H_init.device
+    examples = chosen(examples, config.n)
+    sums = dict.fromkeys(SUMS, 0.0)
+    for number, start in enumerate(range(0, len(examples), config.batch)):
+        if number % group.world == group.rank:
+            index = examples[start : start + config.batch]
+            noisy = min(len(index), max(0, config.perturbed_n - start))
+            with torch.autocast(device.type, dtype=autocast) if autocast else nullcontext():
+                _add(sums, _batch(model, rows_of(split, index, device), noisy, config.sigma, seed))
+    if group.leads and config.lyapunov_n:
+        lam = _lambda_1(model, rows_of(split, examples[: config.lyapunov_n], device))
+        _add(sums, {"lam1": float(lam.sum()), "lam1_n": len(lam)})
+    total = dict(zip(SUMS, group.sum_(torch.tensor(list(sums.values()), dtype=torch.float64, device=device)).tolist()))
+    counts = {"acc_pert": "eval_perturbed_n", "eval_changed": "eval_perturbed_n", "lam1": "lam1_n"}
+    shares = {
+        name: _share(value, total[counts.get(name, "n")])
+        for name, value in total.items()
+        if name not in ("n", "eval_perturbed_n", "lam1_n")
+    }
+    return {**shares, "eval_n": int(total["n"]), "eval_perturbed_n": int(total["eval_perturbed_n"])}
+
+
+def _batch(model: Model, rows: Rows, noisy: int, sigma: float, seed: int) -> dict[str, float]:
+    """Sums over one batch, whose first `noisy` puzzles are also started from a perturbed z0."""
+    count = len(rows["index"])
+    z = model.initial(count)
+    if noisy:
+        eps = [_noise(rows["index"][:noisy], z.z_H, sigma * model.initial_std, seed, name) for name in ("z_H", "z_L")]
+        z = Latent(*(torch.cat((part, part[:noisy] + e)) for part, e in zip(z, eps)))
+        rows = {name: torch.cat((column, column[:noisy])) for name, column in rows.items()}
+    e = model.embed(rows["inputs"], rows["puzzle_identifiers"])
+    recurrence = model.recurrence(e)
+    drift = torch.zeros(count, dtype=torch.float64, device=e.device)
+    segments = model.config.halt_max_steps
+    for t in range(segments):
+        before, z = z, recurrence.segment(z)
+        if t >= segments - LATE:
+            drift += (z.z_H[:count] - before.z_H[:count]).double().flatten(1).norm(dim=1)
+    readout = model.read(z)
+    preds = readout.logits.argmax(-1)
+    exact, token, _ = correctness(preds, rows["labels"])
+    clean = slice(0, count)
+    return {
+        "n": count,
+        "acc": float(exact[clean].sum()),
+        "token_acc": float(token[clean].sum()),
+        "q_acc": float(((readout.q_halt >= 0) == exact)[clean].sum()),
+        "drift": float(drift.sum()) / min(LATE, segments),
+        "eval_perturbed_n": noisy,
+        "acc_pert": float(exact[count:].sum()),
+        "eval_changed": float((preds[count:] != preds[:noisy]).any(-1).sum()),
+    }
+
+
+def _noise(examples: Tensor, like: Tensor, scale: float, seed: int, name: str) -> Tensor:
+    """Normal noise shaped like the state of each example, keyed by the example."""
+    shape = tuple(like.shape[1:])
+    drawn = [
+        generator(seed, "evaluation", name, int(index)).standard_normal(shape, dtype=np.float32) for index in examples
+    ]
+    return torch.from_numpy(np.stack(drawn) * np.float32(scale)).to(like.device)
+
+
+def _lambda_1(model: Model, rows: Rows) -> Tensor:
+    """(B,) leading exponent over the budget, nats per sub-update, from a random tangent and without warm-up."""
+    from rrdyn.dynamics.lyapunov import lyapunov_spectrum  # only where it is asked for
+
+    e = model.embed(rows["inputs"], rows["puzzle_identifiers"])
+    spectrum = lyapunov_spectrum(
+        model.recurrence(e), model.initial(len(e)), model.config.halt_max_steps, 1, qr_every="segment"
+    )
+    lam = spectrum.exponents[:, 0]
+    return lam[torch.isfinite(lam)]
+
+
+def _add(sums: dict[str, float], more: dict[str, float]) -> None:
+    for name, value in more.items():
+        sums[name] += value
+
+
+def _share(total: float, n: float) -> float | None:
+    return total / n if n and math.isfinite(total) else None

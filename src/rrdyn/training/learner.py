@@ -1,0 +1,131 @@
+"""One supervised segment of a batch of trajectories, forwards and backwards, in micro-batches that fit the memory."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rrdyn.models import Latent
+from rrdyn.models.losses import answer_loss, continue_loss, continue_target, correctness, halt_loss, total_loss
+from rrdyn.models.model import Model
+
+Rows = dict[str, Tensor]
+"""Trajectories on the device: inputs (R,L), labels (R,L) with -100 ignored, puzzle_identifiers (R,), index (R,)."""
+
+
+class Outcome(NamedTuple):
+    """What one segment did to R trajectories; nothing in it carries a gradient."""
+
+    z: Latent
+    loss: Tensor
+    """(R,) answer loss + 0.5 * (halt loss + continue loss), nats."""
+    answer_loss: Tensor
+    """(R,) cross entropy averaged over an example's labelled tokens, nats."""
+    preds: Tensor
+    """(R,L) decoded tokens."""
+    correct: Tensor
+    """(R,) whether every labelled token is right."""
+    token_accuracy: Tensor
+    """(R,) share of the labelled tokens that are right."""
+    q_halt: Tensor
+    q_continue: Tensor
+
+
+class Learner:
+    """A model with the gradients of its supervised segments.
+
+    Gradients of the weights gather in the parameters' `.grad`; those of the puzzle embeddings in `puzzle_grad` (N, ndim)
+    with `touched` (N,), since only touched rows may move.
+    """
+
+    def __init__(
+        self, model: Model, *, loss: str = "stablemax", micro: int = 0, autocast: torch.dtype | None = None
+    ) -> None:
+        """`micro`: trajectories of one pass, 0 for all at once. `autocast`: dtype of matrix products, None for the model's own."""
+        self.model, self.loss, self.micro, self.autocast = model, loss, micro, autocast
+        self.has_continue = not model.config.no_ACT_continue
+        self.puzzle_grad: Tensor | None = None
+        self.touched: Tensor | None = None
+        if model.config.puzzle_emb_ndim:
+            weights = model.inner.puzzle_emb.weights
+            self.puzzle_grad = torch.zeros_like(weights)
+            self.touched = torch.zeros(len(weights), dtype=torch.bool, device=weights.device)
+
+    @property
+    def segments(self) -> int:
+        return self.model.config.halt_max_steps
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.inner.H_init.device
+
+    def zero_puzzle_grad(self) -> None:
+        if self.puzzle_grad is not None and self.touched is not None:
+            self.puzzle_grad.zero_()
+            self.touched.zero_()
+
+    def initial(self, rows: int) -> Latent:
+        return self.model.initial(rows)
+
+    def segment(self, z: Latent, rows: Rows, weights: Tensor | None) -> Outcome:
+        """Take R trajectories one segment on; add sum(weights * loss) to the gradients, or none where weights is None."""
+        count = len(z.z_H)
+        size = self.micro or count
+        if size >= count:
+            return self._pass(z, rows, weights)
+        parts = []
+        for start in range(0, count, size):
+            cut = slice(start, start + size)
+            parts.append(
+                self._pass(
+                    Latent(z.z_H[cut], z.z_L[cut]),
+                    {name: column[cut] for name, column in rows.items()},
+                    None if weights is None else weights[cut],
+                )
+            )
+        joined = [torch.cat(columns) for columns in zip(*(part[1:] for part in parts))]
+        return Outcome(Latent(*(torch.cat(columns) for columns in zip(*(part.z for part in parts)))), *joined)
+
+    def _pass(self, z: Latent, rows: Rows, weights: Tensor | None) -> Outcome:
+        model = self.model
+        with torch.set_grad_enabled(weights is not None), self._precision():
+            vectors = model.puzzle_vectors(rows["puzzle_identifiers"])
+            if vectors is not None and weights is not None:
+                vectors.requires_grad_()
+            e = model.embed(rows["inputs"], rows["puzzle_identifiers"], vectors)
+            after = model.recurrence(e).segment(z, truncate=weights is not None)
+            readout = model.read(after)
+            labels = rows["labels"]
+            answer = answer_loss(readout.logits, labels, self.loss)
+            preds = readout.logits.argmax(-1)
+            exact, token_accuracy, _ = correctness(preds, labels)
+            following = None
+            if self.has_continue:
+                with torch.no_grad():
+                    ahead = model.read(model.recurrence(e).segment(after))
+                following = continue_loss(readout.q_continue, continue_target(ahead, rows["last"]))
+            loss = total_loss(answer, halt_loss(readout.q_halt, exact), following)
+        if weights is not None:
+            (loss * weights).sum().backward()
+            if vectors is not None:
+                self._gather_puzzle_grad(rows["puzzle_identifiers"], vectors)
+        return Outcome(
+            Latent(after.z_H.detach(), after.z_L.detach()), loss.detach(), answer.detach(), preds, exact, token_accuracy,
+            readout.q_halt.detach(), readout.q_continue.detach(),
+        )  # fmt: skip
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.autocast is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.autocast)
+
+    def _gather_puzzle_grad(self, ids: Tensor, vectors: Tensor) -> None:
+        assert self.puzzle_grad is not None
+        assert self.touched is not None
+        ids = ids.long()
+        self.touched[ids] = True
+        if vectors.grad is not None:
+            self.puzzle_grad.index_add_(0, ids, vectors.grad)

@@ -1,0 +1,120 @@
+"""What a run says: an aligned table for people and `plot dynamics`, JSON lines for programs, trackers if wanted."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.files import cannot_write, dump_json, write_text
+from rrdyn.runtime.progress import duration, say
+from rrdyn.training.folder import LOG, ROWS
+
+COLUMNS: dict[str, tuple[int, str]] = {
+    "step": (8, "d"),
+    "epoch": (9, ".2f"),
+    "loss": (8, ".4f"),
+    "lr": (9, ".2e"),
+    "acc": (7, ".4f"),
+    "acc_pert": (9, ".4f"),
+    "drift": (9, ".3g"),
+    "lam1": (9, "+.4f"),
+    "q_acc": (7, ".4f"),
+    "noise": (9, ".2e"),
+    "changed": (8, ".4f"),
+    "sps": (8, ".1f"),
+    "eta": (9, "s"),
+}
+"""Column -> (width, format). What was not measured at a row is a dash."""
+HEADER_EVERY = 25
+
+
+class TrainLog:
+    """Writes `train.log` and `train.jsonl` of one run, and repeats the table on stderr."""
+
+    def __init__(self, folder: Path, *, heading: Sequence[str], trackers: Sequence[str] = (), name: str = "") -> None:
+        """`heading`: lines written first, each time the run starts or is resumed."""
+        self.folder = folder
+        self.rows_since_header = HEADER_EVERY
+        self.trackers = [make_tracker(tracker, folder, name) for tracker in trackers]
+        for line in heading:
+            self.message(line)
+
+    def message(self, text: str) -> None:
+        """One line of text, in the log and on stderr."""
+        line = f"{time.strftime('%H:%M:%S')} | INFO | {text}"
+        self._append(LOG, line)
+        say(line)
+
+    def row(self, values: dict[str, Any]) -> None:
+        """One row of the table and one JSON object; `values` has the columns, None where unknown, and may have more."""
+        if self.rows_since_header >= HEADER_EVERY:
+            self.message(header())
+            self.rows_since_header = 0
+        self.rows_since_header += 1
+        self.message(table_row(values))
+        self._append(ROWS, dump_json(values, indent=None))
+        for tracker in self.trackers:
+            tracker(values)
+
+    def rewind(self, step: int) -> None:
+        """Forget the JSON rows after a step, which a resumed run writes again."""
+        path = self.folder / ROWS
+        if path.is_file():
+            kept = []
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    if json.loads(line)["step"] <= step:
+                        kept.append(line)
+                except (ValueError, KeyError):  # the line a killed process was writing
+                    continue
+            write_text(path, "".join(line + "\n" for line in kept))
+
+    def _append(self, name: str, line: str) -> None:
+        try:
+            with open(self.folder / name, "a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+        except OSError as error:
+            raise cannot_write(self.folder / name, error) from None
+
+
+def header() -> str:
+    return " ".join(f"{name:>{width}}" for name, (width, _) in COLUMNS.items())
+
+
+def table_row(values: dict[str, Any]) -> str:
+    """The columns of one row, right-aligned under the header."""
+    return " ".join(f"{_cell(values.get(name), form):>{width}}" for name, (width, form) in COLUMNS.items())
+
+
+def _cell(value: Any, form: str) -> str:
+    if value is None or value != value:
+        return "-"
+    return duration(value) if form == "s" else format(value, form)
+
+
+def make_tracker(kind: str, folder: Path, name: str) -> Any:
+    """A function that sends a row to wandb or tensorboard; UsageError where it is not installed."""
+    try:
+        if kind == "wandb":
+            import wandb
+
+            run = wandb.init(project=os.environ.get("WANDB_PROJECT", "rrdyn"), name=name, dir=str(folder), resume="allow")
+            return lambda row: run.log({key: value for key, value in row.items() if value is not None}, step=row["step"])
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(str(folder / "tensorboard"))
+    except ImportError:
+        raise UsageError(f"{kind} is not installed", run=f"pip install 'rrdyn[{kind}]'") from None
+
+    def send(row: dict[str, Any]) -> None:
+        for key, value in row.items():
+            if isinstance(value, int | float) and key != "step":
+                writer.add_scalar(key, value, row["step"])
+        writer.flush()
+
+    return send

@@ -1,0 +1,279 @@
+"""The training loop: steps, log rows, evaluations, saved states, and a clean end whatever happens."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rrdyn.artifacts.errors import Interrupted, NumericalError
+from rrdyn.artifacts.provenance import command_line
+from rrdyn.data.sampler import Sampler
+from rrdyn.runtime import devices, launch
+from rrdyn.runtime.progress import duration, say
+from rrdyn.training import store
+from rrdyn.training.batches import on_device
+from rrdyn.training.config import TrainConfig
+from rrdyn.training.datasets import open_training_data
+from rrdyn.training.evaluation import evaluate
+from rrdyn.training.folder import RunFolder
+from rrdyn.training.learner import Rows
+from rrdyn.training.log import TrainLog
+from rrdyn.training.memory import fitting
+from rrdyn.training.plan import Plan, make_plan, time_step
+from rrdyn.training.running import Meter, StopSignal
+from rrdyn.training.trainer import Trainer, computing_dtype, make_model
+
+SETTLING_STEPS = 3  # steps before the step time is told: the first calls allocate and compile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How a run ended. `best` and `last` are evaluations with their step, None where there was none."""
+
+    folder: Path
+    step: int
+    best: dict[str, Any] | None
+    last: dict[str, Any] | None
+    stopped_early: bool = False
+    plan: Plan | None = None
+
+
+def train(
+    config: TrainConfig, folder: Path, *, state: Path | None = None, device: str = "auto", dry_run: bool = False
+) -> Finished:
+    """Run a training run in `folder`, or with `state` go on with one, as one process of the group it was started in.
+
+    Raises Interrupted after Ctrl-C or SIGTERM, once a state is saved; NumericalError when a gradient is not finite,
+    once the last good state is saved; UsageError where the folder is in use, or the config is not the saved one.
+    """
+    chosen = devices.resolve(device)
+    group = launch.join(chosen)
+    if chosen.type == "cuda" and group.world > 1:
+        chosen = torch.device("cuda", group.local_rank)
+        torch.cuda.set_device(chosen)
+    run = Run(config, RunFolder(folder), chosen, group)
+    try:
+        if not dry_run:
+            run.open_folder()
+        run.prepare(state)
+        return run.plan_only() if dry_run else run.run()
+    finally:
+        run.folder.unlock()
+        launch.leave()
+
+
+class Run:
+    """One process's part of a run."""
+
+    trainer: Trainer
+    sampler: Sampler
+    log: TrainLog
+
+    def __init__(self, config: TrainConfig, folder: RunFolder, device: torch.device, group: launch.Group) -> None:
+        self.folder, self.device, self.group = folder, device, group
+        self.data = open_training_data(config.data)
+        self.config = store.settled(config, self.data, group.world)
+        self.best: dict[str, Any] | None = None
+        self.last: dict[str, Any] | None = None
+        self.since_best = 0
+        self.transient: int | None = None
+        """The step of a periodic save, which the next save replaces."""
+        self.saved_at = time.monotonic()
+        self.saved_step = -1
+        self.stop = StopSignal()
+        self.evaluation_seconds = 0.0
+
+    def open_folder(self) -> None:
+        """Take the run folder, before anything slow is done."""
+        if self.group.leads:
+            self.folder.lock()
+        self.group.wait()
+
+    def prepare(self, state: Path | None) -> None:
+        """The model, its optimisers and its data, from the start or from a saved state."""
+        config, group = self.config, self.group
+        saved = None if state is None else store.read_state(state, config, self.data)
+        model = make_model(config, self.device, self.data.sizes)
+        self.data.train.require_match(
+            seq_len=model.config.seq_len, vocab_size=model.config.vocab_size, of=str(config.init or "the model")
+        )
+        self.trainer = Trainer(config, model, group, total_steps=config.steps or 1, device=self.device)
+        self.sampler = Sampler(
+            self.data.train, config.global_batch, config.seed, rank=group.rank, world=group.world,
+            augment=config.shuffle_puzzles,
+        )  # fmt: skip
+        if saved is not None:
+            self.trainer.load_state_dict(saved["trainer"])
+            self.sampler.load_state_dict(saved["sampler"])
+            self.best, self.last, self.since_best = saved["best"], saved["last"], saved["since_best"]
+            self.saved_step = self.trainer.step
+            if not config.micro_batch and saved["world"] == group.world:
+                self.trainer.learner.micro = saved["micro_batch"]
+        if config.compile == "on" or (config.compile == "auto" and self.device.type == "cuda"):
+            for stack in {model.inner.L_level, model.stack_H}:
+                stack.compile()
+
+    def _choose_micro_batch(self) -> Rows:
+        """Settle how many trajectories go through one pass, and return a batch of this process to measure with."""
+        position = self.sampler.state_dict()
+        rows = on_device(next(iter(self.sampler)), self.device)
+        self.sampler.load_state_dict(position)
+        learner = self.trainer.learner
+        if not learner.micro:
+            learner.micro = fitting(learner, rows, len(rows["index"]) * self.config.aug.copies)
+            self.trainer.discard_gradients()
+        return rows
+
+    def plan_only(self) -> Finished:
+        """The plan, with a measured step; nothing is written."""
+        rows = self._choose_micro_batch()
+        seconds = time_step(self.trainer, rows)
+        plan = make_plan(self.trainer, rows, devices.describe(self.device), seconds)
+        for line in plan.lines() if self.group.leads else ():
+            say(line)
+        return Finished(folder=self.folder.path, step=self.trainer.step, best=self.best, last=self.last, plan=plan)
+
+    def run(self) -> Finished:
+        """Train to the end."""
+        config, trainer = self.config, self.trainer
+        plan = make_plan(trainer, self._choose_micro_batch(), devices.describe(self.device))
+        if self.group.leads:
+            store.write_run(self.folder, config, self.data, str(self.device))
+            self.log = TrainLog(
+                self.folder.path, heading=self._heading(plan), trackers=config.trackers, name=self.folder.path.name
+            )
+            self.log.rewind(trainer.step)
+        with self.stop.listening():
+            if trainer.step == 0 and config.init is not None:
+                self._log_row(self._evaluate(), None)
+            stopped_early = self._steps()
+            if self.saved_step != trainer.step:
+                self._save()
+        self.group.wait()
+        return Finished(
+            folder=self.folder.path, step=trainer.step, best=self.best, last=self.last, stopped_early=stopped_early, plan=plan
+        )
+
+    def _steps(self) -> bool:
+        """Steps until the end; returns whether patience ended them."""
+        trainer, config = self.trainer, self.config
+        meter = Meter(config.global_batch)
+        batches, first = iter(self.sampler), trainer.step
+        while trainer.step < trainer.total_steps:
+            before = self.sampler.state_dict(), trainer.objective.state_dict()
+            started = time.perf_counter()
+            try:
+                stats = trainer.train_step(on_device(next(batches), self.device))
+            except NumericalError as error:
+                self._save_last_good(before)
+                error.run = f"the state before it is saved: rrdyn train --resume {self.folder.path}"
+                raise
+            meter.add(stats, time.perf_counter() - started)
+            if trainer.step - first == SETTLING_STEPS:
+                self._tell_time(meter)
+                meter = Meter(config.global_batch)
+            final = trainer.step == trainer.total_steps
+            results = self._evaluate() if final or trainer.step % config.eval.every == 0 else None
+            if results is not None or trainer.step % config.log_every == 0:
+                self._log_row(results, meter)
+            if results is not None:
+                self._save()
+                if config.eval.patience is not None and self.since_best >= config.eval.patience:
+                    self._message(f"no better accuracy in {self.since_best} evaluations: stopped early")
+                    return True
+            self._heed_clock_and_signals()
+        return False
+
+    def _heed_clock_and_signals(self) -> None:
+        """Save when the last save is long ago; save and leave when asked to. Every process does the same."""
+        due = self.group.leads and time.monotonic() - self.saved_at > 60 * self.config.save_minutes
+        wants = torch.tensor([self.stop.heard is not None, due], dtype=torch.int32, device=self.device)
+        if self.group.world > 1:
+            self.group.sum_(wants)
+        stop, due = bool(wants[0]), bool(wants[1])
+        if (stop or due) and self.saved_step != self.trainer.step:
+            self._save(transient=True)
+        if stop and self.trainer.step < self.trainer.total_steps:
+            self._message(f"stopped at step {self.trainer.step}, state saved")
+            raise Interrupted(
+                f"stopped by {self.stop.heard or 'a signal'} at step {self.trainer.step}; the state is saved",
+                run=f"rrdyn train --resume {self.folder.path}",
+            )
+
+    def _save_last_good(self, before: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        self.sampler.load_state_dict(before[0])
+        self.trainer.objective.load_state_dict(before[1])
+        if self.saved_step != self.trainer.step:
+            self._save()
+
+    def _save(self, transient: bool = False) -> None:
+        """Checkpoint and state of this step; `last` (and `best`, where it is) lead to it."""
+        state = store.state_of(
+            self.trainer, self.sampler.state_dict(), self.data, best=self.best, last=self.last, since_best=self.since_best
+        )
+        step = self.trainer.step
+        if self.group.leads:
+            about = store.describe(self.config, self.data, str(self.device))
+            results = self.last if self.last is not None and self.last["step"] == step else None
+            store.write_checkpoint(self.folder, self.trainer, about, state, results)
+            self.folder.point("last", step)
+            if self.best is not None and self.best["step"] == step:
+                self.folder.point("best", step)
+            if self.transient is not None and self.transient != step:
+                self.folder.drop(self.transient)
+        self.transient = step if transient else None
+        self.saved_at, self.saved_step = time.monotonic(), step
+
+    def _evaluate(self) -> dict[str, Any]:
+        """Measure on the validation puzzles, and remember whether it is the best so far."""
+        started = time.perf_counter()
+        _, autocast = computing_dtype(self.config, self.device)
+        with self.trainer.released_model() as model:
+            found = evaluate(
+                model, self.data.validation, self.data.examples, self.config.eval, seed=self.config.seed,
+                group=self.group, autocast=autocast,
+            )  # fmt: skip
+        self.last = {"step": self.trainer.step, **found}
+        if self.best is None or (found["acc"] or 0) > (self.best["acc"] or 0):
+            self.best, self.since_best = self.last, 0
+        else:
+            self.since_best += 1
+        self.evaluation_seconds = time.perf_counter() - started
+        return self.last
+
+    def _log_row(self, results: dict[str, Any] | None, meter: Meter | None) -> None:
+        trainer = self.trainer
+        means = meter.row(self.group, self.device) if meter is not None else {}
+        if not self.group.leads:
+            return
+        epoch = trainer.step * self.config.global_batch / self.data.examples_per_epoch
+        left = trainer.total_steps - trainer.step
+        evaluations = -(left // -self.config.eval.every)
+        eta = None if meter is None else left * meter.step_seconds + evaluations * self.evaluation_seconds
+        row = {"step": trainer.step, "epoch": epoch, "lr": trainer.lr, "eta": eta, "grad_norm": trainer.grad_norm}
+        self.log.row({**row, **means, **(results or {})})
+
+    def _tell_time(self, meter: Meter) -> None:
+        seconds = meter.seconds / meter.steps
+        left = self.trainer.total_steps - self.trainer.step
+        self._message(f"plan: {seconds:.3g} s a step, about {duration(seconds * left)} to the end, without evaluations")
+
+    def _message(self, text: str) -> None:
+        if self.group.leads:
+            self.log.message(text)
+
+    def _heading(self, plan: Plan) -> list[str]:
+        """What `plot dynamics` groups runs by, and the plan."""
+        config = self.config
+        sigma = config.aug.noise.describe()
+        return [
+            f"argv: {command_line()}",
+            f"preset={config.preset} arm={config.aug.name} seed={config.seed} K={config.aug.copies} sigma={sigma}"
+            f" task={config.task} rollout={config.aug.rollout}",
+            f"data: {self.data.train.name}, {self.data.train.groups} training puzzles; validation: {self.data.how}",
+            *plan.lines(),
+        ]

@@ -1,0 +1,82 @@
+"""What a run is going to do, before it does it: sizes, memory, time of a step, time to the end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rrdyn.runtime.progress import duration
+from rrdyn.training.learner import Rows
+from rrdyn.training.memory import kept_bytes
+from rrdyn.training.trainer import Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The plan of a run."""
+
+    parameters: int
+    steps: int
+    processes: int
+    trajectories: int
+    """Of one step on one process: examples x copies."""
+    micro_batch: int
+    segments_per_step: int
+    memory_gb: float
+    """Weights, optimiser, average and what a backward pass keeps, per process."""
+    step_seconds: float | None
+    """Measured after a warm-up; None before."""
+    device: str
+
+    @property
+    def seconds(self) -> float | None:
+        return None if self.step_seconds is None else self.step_seconds * self.steps
+
+    def lines(self) -> list[str]:
+        """The plan for a person."""
+        each = "1 segment" if self.segments_per_step == 1 else f"{self.segments_per_step} segments"
+        parts = -(self.trajectories // -self.micro_batch)
+        rows = [
+            f"plan: {self.parameters:,} parameters on {self.processes} x {self.device}",
+            f"plan: {self.steps:,} steps of {self.trajectories} trajectories x {each} per process"
+            + (f", in {parts} micro-batches of {self.micro_batch}" if parts > 1 else "")
+            + f"; about {self.memory_gb:.2f} GB per process",
+        ]
+        if self.step_seconds is not None and self.seconds is not None:
+            rows.append(f"plan: {self.step_seconds:.3g} s a step, {duration(self.seconds)} to the end (evaluation comes on top)")
+        return rows
+
+    def record(self) -> dict[str, Any]:
+        return {**asdict(self), "seconds": self.seconds}
+
+
+def make_plan(trainer: Trainer, rows: Rows, device: str, step_seconds: float | None = None) -> Plan:
+    """The plan of a trainer, from one batch of this process."""
+    config, aug = trainer.config, trainer.config.aug
+    trajectories = len(rows["index"]) * aug.copies
+    micro = min(trainer.learner.micro or trajectories, trajectories)
+    weights = trainer.flat.vector
+    copies = 5 if trainer.ema is not None else 4  # weights, gradient, two moments, average
+    kept = micro * kept_bytes(trainer.learner, rows) + copies * weights.numel() * weights.element_size()
+    trainer.discard_gradients()
+    return Plan(
+        parameters=weights.numel(), steps=trainer.total_steps, processes=trainer.group.world, trajectories=trajectories,
+        micro_batch=micro, segments_per_step=1 if aug.rollout == "act" else trainer.learner.segments,
+        memory_gb=kept / 1e9, step_seconds=step_seconds, device=device,
+    )  # fmt: skip
+
+
+def time_step(trainer: Trainer, rows: Rows, repeats: int = 2) -> float:
+    """Seconds of one step without its update, after one to warm up. Leaves the trainer as it was."""
+    before = trainer.objective.state_dict()
+    seconds = []
+    for _ in range(1 + repeats):
+        started = time.perf_counter()
+        trainer.objective.step(rows, trainer.config.aug.noise.warmup_steps + 1, trainer.discard_gradients)
+        if rows["index"].device.type == "cuda":
+            float(trainer.flat.vector[0])
+        seconds.append(time.perf_counter() - started)
+    trainer.objective.load_state_dict(before)
+    trainer.discard_gradients()
+    return min(seconds[1:])

@@ -1,0 +1,210 @@
+"""A model with everything that changes while it learns: one optimiser step, and the state that an exact resume needs."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from rrdyn.artifacts.errors import NumericalError
+from rrdyn.models import Model, build, load
+from rrdyn.runtime.launch import Group
+from rrdyn.runtime.streams import generator
+from rrdyn.training.adam_atan2 import AdamATan2
+from rrdyn.training.config import TrainConfig
+from rrdyn.training.ema import ExponentialAverage
+from rrdyn.training.flat import FlatParameters
+from rrdyn.training.learner import Learner, Rows
+from rrdyn.training.objectives import Rollouts, Share, Stats, Streaming
+from rrdyn.training.schedule import learning_rate
+from rrdyn.training.sign_sgd import sign_sgd_
+
+
+def computing_dtype(config: TrainConfig, device: torch.device) -> tuple[torch.dtype, torch.dtype | None]:
+    """The dtype of the latent state, and of matrix products where that is another."""
+    name = config.dtype
+    if name == "auto":
+        name = "bfloat16" if device.type == "cuda" else "float32"
+    if name == "bfloat16":
+        return torch.float32, torch.bfloat16
+    return {"float32": torch.float32, "float64": torch.float64, "bfloat16-state": torch.bfloat16}[name], None
+
+
+def make_model(config: TrainConfig, device: torch.device, sizes: dict[str, int]) -> Model:
+    """The model to start from: the checkpoint of `init`, or fresh weights drawn from the run's seed."""
+    dtype, _ = computing_dtype(config, device)
+    if config.init is not None:
+        model = load(config.init, dtype=dtype)
+    else:
+        torch.manual_seed(int(generator(config.seed, "weights").integers(1 << 62)))
+        kept = str(dtype).removeprefix("torch.")
+        model = build({**config.model, **sizes, "forward_dtype": kept}, dtype)
+    if dtype == torch.float64:
+        model = model.double()
+    return model.to(device).train()
+
+
+class Trainer:
+    """The learning of one process. Gradients are summed over the group once per optimiser step, as one vector."""
+
+    def __init__(self, config: TrainConfig, model: Model, group: Group, *, total_steps: int, device: torch.device) -> None:
+        self.config, self.model, self.group, self.total_steps = config, model, group, total_steps
+        optim = config.optim
+        self.flat = FlatParameters(model)
+        self.optimizer = AdamATan2(
+            [self.flat.vector], lr=optim.lr, betas=(optim.beta1, optim.beta2), weight_decay=optim.weight_decay
+        )
+        self.ema = ExponentialAverage(self.flat.vector, optim.ema_rate) if optim.ema_rate else None
+        _, autocast = computing_dtype(config, device)
+        self.learner = Learner(model, loss=config.loss, micro=config.micro_batch, autocast=autocast)
+        share = Share.of(config.global_batch, group.rank, group.world)
+        self.objective: Streaming | Rollouts
+        if config.aug.rollout == "act":
+            self.objective = Streaming(self.learner, config.aug, share, config.seed)
+        else:
+            self.objective = Rollouts(self.learner, config.aug, share, config.seed)
+            self.objective.reduce = group.sum_
+        self.step = 0
+        self.grad_norm = 0.0
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the step under way."""
+        return self._scheduled(self.config.optim.lr)
+
+    def _scheduled(self, base: float) -> float:
+        optim = self.config.optim
+        return learning_rate(
+            self.step, base, warmup=optim.lr_warmup_steps, total=self.total_steps, min_ratio=optim.lr_min_ratio
+        )
+
+    def train_step(self, batch: Rows) -> Stats:
+        """One step of the objective: gradients, and the update or updates that go with it.
+
+        Raises NumericalError, with the weights as they were, where the gradient is not finite or too large.
+        """
+        self.step += 1
+        try:
+            return self.objective.step(batch, self.step, self.update)
+        except BaseException:
+            self.step -= 1
+            self.discard_gradients()
+            raise
+
+    def update(self) -> None:
+        """Sum the gradients over the processes, check them, move the weights, and forget the gradients."""
+        grad = self.group.sum_(self.flat.grad)
+        self._check(grad)
+        self.optimizer.param_groups[0]["lr"] = self.lr
+        self.optimizer.step()
+        self._update_puzzle_vectors()
+        if self.ema is not None:
+            self.ema.update(self.flat.vector)
+        self.discard_gradients()
+
+    def discard_gradients(self) -> None:
+        self.flat.zero_grad()
+        self.learner.zero_puzzle_grad()
+
+    def _check(self, grad: torch.Tensor) -> None:
+        self.grad_norm = float(grad.norm())
+        limit = self.config.optim.max_grad_norm
+        if not math.isfinite(self.grad_norm):
+            raise NumericalError(
+                f"the gradient of step {self.step} is not finite",
+                found=f"{int((~grad.isfinite()).sum())} of {grad.numel()} values are infinite or NaN",
+                expected="finite gradients; a smaller learning rate or float32 may help",
+            )
+        if limit is not None and self.grad_norm > limit:
+            raise NumericalError(
+                f"the gradient of step {self.step} is too large", found=f"L2 norm {self.grad_norm:g}",
+                expected=f"at most optim.max_grad_norm = {limit:g}",
+            )  # fmt: skip
+
+    def _update_puzzle_vectors(self) -> None:
+        grad, touched = self.learner.puzzle_grad, self.learner.touched
+        if grad is None or touched is None:
+            return
+        self.group.sum_(grad)
+        counted = self.group.sum_(touched.to(torch.int32))
+        rows = counted.nonzero().squeeze(1)
+        optim = self.config.optim
+        sign_sgd_(
+            self.model.inner.puzzle_emb.weights, rows, grad[rows],
+            lr=self._scheduled(optim.puzzle_emb_lr), weight_decay=optim.puzzle_emb_weight_decay,
+        )  # fmt: skip
+
+    @contextmanager
+    def released_model(self) -> Iterator[Model]:
+        """The model as it is evaluated and saved: in eval mode, with the averaged weights where there is an average."""
+        self.model.eval()
+        try:
+            if self.ema is None:
+                yield self.model
+            else:
+                with self.ema.in_place_of(self.flat.vector):
+                    yield self.model
+        finally:
+            self.model.train()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the data's position. Slots are gathered, so that any number of processes can go on."""
+        slots = {name: self.group.gather(column).cpu() for name, column in self.objective.state_dict().items()}
+        optimizer = self.optimizer.state[self.flat.vector]
+        puzzle = self.model.inner.puzzle_emb.weights if self.model.config.puzzle_emb_ndim else None
+        return {
+            "step": self.step,
+            "weights": self.flat.vector.detach().cpu().clone(),
+            "average": None if self.ema is None else self.ema.average.cpu().clone(),
+            "optimizer": {name: value.cpu() if torch.is_tensor(value) else value for name, value in optimizer.items()},
+            "puzzle_vectors": None if puzzle is None else puzzle.cpu().clone(),
+            "initial": [init.cpu() for init in (self.model.inner.H_init, self.model.inner.L_init)],
+            "slots": slots,
+            "random": random_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        device = self.flat.vector.device
+        self.step = state["step"]
+        with torch.no_grad():
+            self.flat.vector.copy_(state["weights"])
+            if self.ema is not None:
+                self.ema.average.copy_(state["average"])
+            if state["puzzle_vectors"] is not None:
+                self.model.inner.puzzle_emb.weights.copy_(state["puzzle_vectors"])
+            for init, value in zip((self.model.inner.H_init, self.model.inner.L_init), state["initial"]):
+                init.copy_(value)
+        moments = {name: v.to(device) if torch.is_tensor(v) else v for name, v in state["optimizer"].items()}
+        self.optimizer.state[self.flat.vector] = moments
+        if state["slots"]:
+            mine = {name: column[self.objective.share.slots].to(device) for name, column in state["slots"].items()}
+            self.objective.load_state_dict(mine)
+        set_random_state(state["random"])
+
+
+def random_state() -> dict[str, Any]:
+    """Every global generator. Ours are keyed and have no state; these are kept for whatever else draws from them."""
+    kind, words, position, has_gauss, gauss = np.random.get_state(legacy=True)  # type: ignore[misc]
+    version, python, python_gauss = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": [str(kind), words.tolist(), int(position), int(has_gauss), float(gauss)],
+        "python": [version, list(python), python_gauss],
+    }
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["torch"])
+    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    kind, words, position, has_gauss, gauss = state["numpy"]
+    np.random.set_state((kind, np.array(words, dtype=np.uint32), position, has_gauss, gauss))
+    version, python, python_gauss = state["python"]
+    random.setstate((version, tuple(python), python_gauss))
+
