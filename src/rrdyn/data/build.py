@@ -1,0 +1,100 @@
+"""From a recipe to a dataset folder: find or make the puzzles, cut the splits, augment, write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.data.parallel import in_order
+from rrdyn.data.puzzle import Puzzle
+from rrdyn.data.puzzles import Puzzles
+from rrdyn.data.recipe import MazeRecipe, Recipe, SudokuRecipe
+from rrdyn.data.sources import Gathered, gather
+from rrdyn.data.writer import new_dataset, write_record, write_split
+from rrdyn.runtime.streams import generator
+
+
+def build(
+    recipe: SudokuRecipe | MazeRecipe, out: Path | None = None, *, root: Path = Path("data"), force: bool = False
+) -> Path:
+    """Make the dataset of a recipe; returns its folder: `out`, or a name under `root` that tells the source."""
+    gathered = gather(recipe)
+    path = out or root / gathered.name
+    with new_dataset(path, force=force) as staging:
+        for split, puzzles in gathered.splits.items():
+            if split == "train":
+                write_augmented(staging, gathered.puzzle, puzzles, recipe)
+            else:
+                write_split(
+                    staging, split, gathered.puzzle, puzzles.inputs, puzzles.labels, difficulty=puzzles.difficulty
+                )
+        _write_record(staging, gathered, recipe)
+    return path
+
+
+def write_augmented(folder: Path, puzzle: Puzzle, train: Puzzles, recipe: Recipe) -> None:
+    """Write the training split: each puzzle followed by the copies that the recipe asks for, as one group."""
+    copies = group_size(puzzle, recipe)
+    difficulty = None if train.difficulty is None else np.repeat(train.difficulty, copies)
+    write_split(
+        folder,
+        "train",
+        puzzle,
+        augmented(puzzle, train, copies, seed=recipe.seed, workers=recipe.workers),
+        examples=len(train) * copies,
+        group_size=copies,
+        difficulty=difficulty,
+    )
+
+
+def group_size(puzzle: Puzzle, recipe: Recipe) -> int:
+    """Puzzles in a group: the original and its copies."""
+    if isinstance(recipe, SudokuRecipe):
+        return 1 + recipe.aug
+    symmetries = puzzle.symmetries
+    wanted = isinstance(recipe, MazeRecipe) and recipe.aug
+    return symmetries.copies or 1 if wanted and symmetries is not None else 1
+
+
+def augmented(
+    puzzle: Puzzle, puzzles: Puzzles, copies: int, *, seed: int, workers: int | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (inputs, labels) of the groups in order, `copies` rows each, the original first.
+
+    Symmetries that can be listed are, from number 0 on; others are drawn, from one stream per group.
+    """
+    symmetries = puzzle.symmetries
+    if copies == 1 or symmetries is None:
+        yield puzzles.inputs, puzzles.labels
+        return
+    if symmetries.copies is not None:
+        images = [symmetries.listed(number, puzzles.inputs, puzzles.labels) for number in range(copies)]
+        inputs, labels = (np.stack(field, axis=1).reshape(-1, puzzle.seq_len) for field in zip(*images))
+        yield inputs, labels
+        return
+
+    def group(number: int) -> tuple[np.ndarray, np.ndarray]:
+        uniforms = generator(seed, "copies", number).random((copies - 1, symmetries.draws))
+        question, answer = puzzles.inputs[number : number + 1], puzzles.labels[number : number + 1]
+        shape = (copies - 1, puzzle.seq_len)
+        images = symmetries.apply(uniforms, np.broadcast_to(question, shape), np.broadcast_to(answer, shape))
+        return np.concatenate([question, images[0]]), np.concatenate([answer, images[1]])
+
+    yield from in_order(group, range(len(puzzles)), workers)
+
+
+def _write_record(folder: Path, gathered: Gathered, recipe: Recipe) -> None:
+    write_record(
+        folder,
+        name=gathered.name,
+        puzzle=gathered.puzzle,
+        source=gathered.source,
+        origin=gathered.origin,
+        recipe=recipe.content(),
+        groups={split: len(puzzles) for split, puzzles in gathered.splits.items()},
+        group_size=group_size(gathered.puzzle, recipe),
+        meta=provenance(seed=recipe.seed, config=recipe.content(), inputs=gathered.files),
+    )

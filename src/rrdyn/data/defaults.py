@@ -1,0 +1,62 @@
+"""Datasets made from the presets in `configs/data`, once: what a command uses where none is given."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from rrdyn.artifacts.config import presets, read_preset
+from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.files import read_json
+from rrdyn.artifacts.provenance import digest
+from rrdyn.data.build import build
+from rrdyn.data.recipe import MazeRecipe, Recipe, SudokuRecipe
+from rrdyn.data.writer import RECORD
+from rrdyn.runtime.progress import say
+
+RECIPES: dict[str, type[SudokuRecipe] | type[MazeRecipe]] = {"sudoku": SudokuRecipe, "maze": MazeRecipe}
+
+
+def recipe_of(task: str, settings: dict[str, Any]) -> SudokuRecipe | MazeRecipe:
+    """The recipe of a task ("sudoku" or "maze") from settings by name."""
+    if task not in RECIPES:
+        raise UsageError("there is no such task", found=task, expected=" or ".join(RECIPES))
+    return RECIPES[task](**settings)
+
+
+def preset_recipe(preset: str) -> tuple[str, SudokuRecipe | MazeRecipe]:
+    """Task and recipe of a preset in `configs/data`, by name, or of any YAML file with `task` and its settings."""
+    settings = read_preset("data", preset)
+    task = settings.pop("task", None)
+    if task is None:
+        raise InputError(f"the data preset {preset} names no task", expected="task: sudoku or task: maze")
+    return task, recipe_of(str(task), settings)
+
+
+def ensure(task: str, preset: str, root: Path | str = "data") -> Path:
+    """The dataset of a preset under `root`, made at the first call and found at the next.
+
+    A folder made from other settings under the same name is refused, never overwritten.
+    """
+    known, recipe = preset_recipe(preset)
+    if known != task:
+        fitting = difflib.get_close_matches(task, presets("data"), n=3, cutoff=0.2)
+        raise UsageError(f"the data preset {preset} is for {known}", found=task, expected=", ".join(fitting) or known)
+    path = Path(root) / Path(preset).stem
+    if path.is_dir() and any(path.iterdir()):
+        _require_same(path, recipe)
+        return path
+    say(f"no dataset at {path}: making it from the preset {preset}")
+    return build(recipe, path)
+
+
+def _require_same(path: Path, recipe: Recipe) -> None:
+    record = read_json(path / RECORD) if (path / RECORD).is_file() else {}
+    if digest(record.get("recipe")) != digest(recipe.content()):
+        raise InputError(
+            f"{path} was made from other settings than its preset has now",
+            found="another recipe in " + RECORD if record else f"no {RECORD}",
+            expected="the dataset that this preset makes",
+            run="move that folder away, or give it by its path",
+        )

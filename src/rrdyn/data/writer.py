@@ -1,0 +1,140 @@
+"""Writing a dataset folder, so that its final name never holds half of one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.files import cannot_write, make_folder, write_json
+from rrdyn.data.puzzle import Puzzle
+
+ARRAYS = ("inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices")
+RECORD = "rrdyn.json"
+PREFIX = "all"
+
+
+@contextmanager
+def new_dataset(path: Path | str, *, force: bool = False) -> Iterator[Path]:
+    """Yield a hidden folder beside `path`; on success it becomes `path`, on failure it is removed.
+
+    Raises UsageError where `path` is taken, unless `force` says to replace it.
+    """
+    path = Path(path)
+    if path.exists() and not force and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path} exists already", expected="a new folder", run="give another --out, or --force")
+    make_folder(path.parent)
+    tag = f"{os.getpid()}.{secrets.token_hex(3)}"
+    staging = path.with_name(f".{path.name}.{tag}.partial")
+    try:
+        staging.mkdir()
+        yield staging
+        _sync(staging)
+        _replace(staging, path, path.with_name(f".{path.name}.{tag}.old"))
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _replace(staging: Path, path: Path, aside: Path) -> None:
+    if path.exists():
+        os.replace(path, aside)
+    try:
+        os.replace(staging, path)
+    except OSError:
+        if aside.exists() and not path.exists():
+            os.replace(aside, path)
+        raise
+    if aside.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    for member in folder.rglob("*"):
+        if member.is_file():
+            with open(member, "rb") as stream:
+                os.fsync(stream.fileno())
+
+
+def write_record(folder: Path, *, name: str, puzzle: Puzzle, source: str, **more: Any) -> None:
+    """Write what the dataset is (`rrdyn.json`) and the names of its puzzle identifiers."""
+    record = {"schema": "rrdyn.dataset", "version": 1, "name": name, "source": source, "puzzle": puzzle.describe()}
+    write_json(folder / RECORD, {**record, **more})
+    write_json(folder / "identifiers.json", ["<blank>"])
+
+
+def write_split(
+    folder: Path | str,
+    split: str,
+    puzzle: Puzzle,
+    inputs: np.ndarray | Iterable[tuple[np.ndarray, np.ndarray]],
+    labels: np.ndarray | None = None,
+    *,
+    examples: int | None = None,
+    group_size: int = 1,
+    difficulty: np.ndarray | None = None,
+) -> Path:
+    """Write one split of puzzles with one example each, `group_size` consecutive puzzles to a group.
+
+    `inputs` and `labels` are token arrays (N, L); or `inputs` is an iterable of pairs of them, `examples` rows
+    altogether, which are written as they come. `difficulty` (N,) is optional.
+    """
+    target = make_folder(Path(folder) / split)
+    if labels is not None:
+        inputs, examples = [(np.asarray(inputs), labels)], len(labels)
+    assert examples is not None, "examples is needed where arrays come in pieces"
+    written = _write_pieces(target, inputs, examples, puzzle.seq_len)
+    assert written == examples, f"{written} examples came where {examples} were announced"
+    groups = examples // group_size
+    save = {
+        "puzzle_identifiers": np.zeros(examples, dtype=np.int32),
+        "puzzle_indices": np.arange(examples + 1, dtype=np.int32),
+        "group_indices": np.arange(groups + 1, dtype=np.int32) * np.int32(group_size),
+    }
+    if difficulty is not None:
+        save["difficulty"] = np.asarray(difficulty, dtype=np.float64)
+    for name, array in save.items():
+        np.save(target / f"{PREFIX}__{name}.npy", array)
+    write_json(
+        target / "dataset.json",
+        {
+            "pad_id": 0,
+            "ignore_label_id": 0,
+            "blank_identifier_id": 0,
+            "vocab_size": puzzle.vocab_size,
+            "seq_len": puzzle.seq_len,
+            "num_puzzle_identifiers": 1,
+            "total_groups": groups,
+            "mean_puzzle_examples": 1.0,
+            "total_puzzles": groups,
+            "sets": [PREFIX],
+        },
+    )
+    return target
+
+
+def _write_pieces(target: Path, pieces: Iterable[Any], examples: int, seq_len: int) -> int:
+    """Stream pairs of token arrays into inputs and labels; returns the number of rows written."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (examples, seq_len)}
+    written = 0
+    with (
+        open(target / f"{PREFIX}__inputs.npy", "wb") as first,
+        open(target / f"{PREFIX}__labels.npy", "wb") as second,
+    ):
+        for stream in (first, second):
+            np.lib.format.write_array_header_1_0(stream, header)
+        for inputs, labels in pieces:
+            first.write(np.ascontiguousarray(inputs, dtype=np.uint8).data)
+            second.write(np.ascontiguousarray(labels, dtype=np.uint8).data)
+            written += len(inputs)
+    return written
