@@ -44,8 +44,7 @@ class Cast:
     """
 
     def __init__(self) -> None:
-        self.copy: Tensor | None = None
-        self.key: tuple[object, ...] | None = None
+        self.kept: tuple[tuple[object, ...], Tensor] | None = None
 
     def __call__(self, parameter: Tensor, dtype: torch.dtype) -> Tensor:
         if parameter.dtype == dtype:
@@ -54,12 +53,13 @@ class Cast:
             return parameter.to(dtype)
         version = 0 if parameter.is_inference() else parameter._version
         key = (dtype, parameter.device, parameter.data_ptr(), version)
-        if self.copy is None or self.key != key:
-            self.copy, self.key = parameter.detach().to(dtype), key
-        return self.copy
+        kept = self.kept  # read once: another thread may replace it
+        if kept is None or kept[0] != key:
+            kept = self.kept = (key, parameter.detach().to(dtype))
+        return kept[1]
 
     def forget(self) -> None:
-        self.copy = self.key = None
+        self.kept = None
 
 
 class Linear(nn.Module):

@@ -114,6 +114,7 @@ class Model(nn.Module):
         self.dtype = dtype or getattr(torch, config.forward_dtype)
         self.source: Source | None = None
         self.inner = Inner(config, self.dtype)
+        self.casts = [part for module in self.modules() for part in vars(module).values() if isinstance(part, Cast)]
 
     @property
     def prefix(self) -> int:
@@ -139,6 +140,7 @@ class Model(nn.Module):
 
         Raises UsageError where the puzzles are not `seq_len` long.
         """
+        self._forget_casts()
         if inputs.ndim != 2 or inputs.shape[1] != self.config.seq_len:
             raise UsageError(
                 "these puzzles do not fit the model",
@@ -164,15 +166,17 @@ class Model(nn.Module):
 
     def recurrence(self, e: Tensor) -> Recurrence:
         """The sub-updates of one segment with the input embedding e (B,S,D)."""
-        for module in self.inner.modules():  # weights may have been changed behind autograd's back
-            for cast in vars(module).values():
-                if isinstance(cast, Cast):
-                    cast.forget()
+        self._forget_casts()
         cos_sin = self.inner.rotary_emb.as_dtype(self.dtype) if self.config.uses_rope else None
         update_L = SubUpdate(writes="z_L", stack=self.inner.L_level, cos_sin=cos_sin, injection=e, dtype=self.dtype)
         update_H = SubUpdate(writes="z_H", stack=self.stack_H, cos_sin=cos_sin, injection=None, dtype=self.dtype)
         cycle = (*[update_L] * self.config.L_cycles, update_H)
         return Recurrence(sub_updates=cycle * self.config.H_cycles, gradient_span=self.gradient_span)
+
+    def _forget_casts(self) -> None:
+        # Optimisers and averages write through `.data`, of which a tensor keeps no record.
+        for cast in self.casts:
+            cast.forget()
 
     @property
     @abstractmethod
