@@ -7,20 +7,28 @@ from pathlib import Path
 
 import numpy as np
 
-from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.files import read_json
+from rrdyn.artifacts.provenance import digest, provenance
 from rrdyn.data.parallel import in_order
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.puzzles import Puzzles
 from rrdyn.data.recipe import MazeRecipe, Recipe, SudokuRecipe
 from rrdyn.data.sources import Gathered, gather
-from rrdyn.data.writer import new_dataset, write_record, write_split
+from rrdyn.data.writer import RECORD, new_dataset, write_record, write_split
+from rrdyn.runtime.progress import say
 from rrdyn.runtime.streams import generator
 
 
 def build(
     recipe: SudokuRecipe | MazeRecipe, out: Path | None = None, *, root: Path = Path("data"), force: bool = False
 ) -> Path:
-    """Make the dataset of a recipe; returns its folder: `out`, or a name under `root` that tells the source."""
+    """Make the dataset of a recipe; returns its folder: `out`, or a name under `root` that tells the source.
+
+    An `out` that was made from the same recipe is kept as it is.
+    """
+    if out is not None and not force and made_from(out, recipe):
+        say(f"{out} is there already, made from the same settings")
+        return out
     gathered = gather(recipe)
     path = out or root / gathered.name
     with new_dataset(path, force=force) as staging:
@@ -33,6 +41,12 @@ def build(
                 )
         _write_record(staging, gathered, recipe)
     return path
+
+
+def made_from(path: Path, recipe: Recipe) -> bool:
+    """Whether a dataset folder says that it was made from this recipe."""
+    record = read_json(path / RECORD) if (path / RECORD).is_file() else {}
+    return digest(record.get("recipe")) == digest(recipe.content())
 
 
 def write_augmented(folder: Path, puzzle: Puzzle, train: Puzzles, recipe: Recipe) -> None:

@@ -8,9 +8,7 @@ from typing import Any
 
 from rrdyn.artifacts.config import presets, read_preset
 from rrdyn.artifacts.errors import InputError, UsageError
-from rrdyn.artifacts.files import read_json
-from rrdyn.artifacts.provenance import digest
-from rrdyn.data.build import build
+from rrdyn.data.build import build, made_from
 from rrdyn.data.recipe import MazeRecipe, Recipe, SudokuRecipe
 from rrdyn.data.writer import RECORD
 from rrdyn.runtime.progress import say
@@ -52,11 +50,10 @@ def ensure(task: str, preset: str, root: Path | str = "data") -> Path:
 
 
 def _require_same(path: Path, recipe: Recipe) -> None:
-    record = read_json(path / RECORD) if (path / RECORD).is_file() else {}
-    if digest(record.get("recipe")) != digest(recipe.content()):
+    if not made_from(path, recipe):
         raise InputError(
             f"{path} was made from other settings than its preset has now",
-            found="another recipe in " + RECORD if record else f"no {RECORD}",
+            found=f"another recipe, or none, in {path / RECORD}",
             expected="the dataset that this preset makes",
             run="move that folder away, or give it by its path",
         )
