@@ -99,7 +99,8 @@ def contracting() -> Map:
     """
     matrix = torch.tensor([[0.9, 0.2], [0.0, 0.5]], dtype=torch.float64)
     return Map(name="fixed point", sub_updates=(Step(function=lambda x: torch.tanh(x) @ matrix.mT),),
-               start=torch.tensor([[0.4, -0.3]], dtype=torch.float64), exponents=(math.log(0.9), math.log(0.5)))  # fmt: skip
+               start=torch.tensor([[0.4, -0.3]], dtype=torch.float64),
+               exponents=(math.log(0.9), math.log(0.5)))  # fmt: skip
 
 
 def logistic() -> Map:

@@ -93,7 +93,7 @@ def take(state: S, index: slice) -> S:
 
 
 def advance(update: Any, bundle: S) -> S:
-    """Value and tangents one sub-update later, by the sub-update's own rule or, without one, by forward differentiation."""
+    """Value and tangents one sub-update later: by its own rule or, without one, by forward differentiation."""
     if hasattr(update, "advance"):
         return update.advance(bundle)
     state, tangents = value_of(bundle), tangents_of(bundle)
@@ -118,9 +118,9 @@ def value_and_tangents(value: Callable[[S], S], state: S, tangents: S) -> tuple[
     primal = rebuild(state, (part.contiguous() for part in state))
 
     def push(tangent: S) -> tuple[S, S]:
-        return torch.func.jvp(value, (primal,), (tangent,))
+        return torch.func.jvp(value, (primal,), (tangent,))  # type: ignore[return-value]
 
-    return torch.func.vmap(push, in_dims=1, out_dims=(None, 1))(tangents)
+    return torch.func.vmap(push, in_dims=1, out_dims=(None, 1))(tangents)  # type: ignore[arg-type]
 
 
 def _tiled(value: Callable[[S], S], bundle: S) -> S:

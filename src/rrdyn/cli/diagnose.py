@@ -1,0 +1,131 @@
+"""`rrdyn diagnose`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+if TYPE_CHECKING:
+    from rrdyn.dynamics.diagnosis import Diagnosis
+
+
+class Args(Arguments):
+    """Drift, Lyapunov exponents, halting and correctness of each puzzle, for one checkpoint or many.
+
+    Stopped anywhere, the same command continues. Files that are there already for the same settings are kept.
+
+    1. rrdyn diagnose ckpt.pt
+    2. rrdyn diagnose runs/maze-trm-multi4/20260101-s0/checkpoints/step_* --n 1024
+    3. rrdyn diagnose ckpt.pt --devices 2 --k 16 --qr-every auto
+    4. rrdyn diagnose ckpt.pt --shard 3/8 --out shared/diag.npz
+    """
+
+    ckpts: Positional[tuple[Path, ...]]
+    """Checkpoints: files or folders of any public layout."""
+    n: Annotated[int, Field(ge=1)] = 512
+    """Puzzles, drawn from the split without replacement; all where it has fewer."""
+    k: Annotated[int, Field(ge=1, le=4096)] = 8
+    """Leading exponents."""
+    segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    """Segments followed; default the model's own budget."""
+    data: Path | None = None
+    """Dataset folder; default the one the checkpoint names."""
+    split: Literal["test", "val", "train"] = "test"
+    """Which split of it."""
+    out: Path | None = None
+    """File to write; with several checkpoints a folder. Default RUN/diag/ for a checkpoint of a run, else beside it."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Names the choice of puzzles and the first tangents."""
+    batch: Annotated[int, Field(ge=1)] | None = None
+    """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Chosen once, kept on resume."""
+    qr_every: Literal["substep", "cycle", "segment", "auto"] = "substep"
+    """When tangents are orthonormalised; auto: as rarely as their growth allows."""
+    align: Annotated[int, Field(ge=0)] = 0
+    """First segments left out of the averages while the tangents align."""
+    estimator: Literal["tangents", "growth"] = "tangents"
+    """tangents: exact derivatives; growth: one nearby trajectory, cheap, the leading exponent only."""
+    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
+    """What the model computes in."""
+    tangent_dtype: Literal["auto", "float32", "float64"] = "auto"
+    """What the tangents are carried in; auto: as the model, float32 for a bfloat16 one."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    devices: Annotated[int, Field(ge=1)] = 1
+    """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
+    shard: str | None = None
+    """R/W: do share R of W (from 0) of one output in a shared folder; the process that finds all parts joins them."""
+    save_states: tuple[int, ...] = ()
+    """Indices of puzzles whose full states go into states.npz beside the output."""
+    strict: bool = False
+    """Exit with 4 where a puzzle's state or exponents are not finite."""
+    force: bool = False
+    """Measure again even where the file is there."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.dynamics.campaign import run_diagnoses
+
+    results = run_diagnoses(args.model_dump())
+    done = [result for result in results if result is not None]
+    if not done:
+        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+    diverged = sum(len(result.diverged) for result in done)
+    exit_code = 4 if args.strict and diverged else 0
+    wrote = [path for result in done for path in (result.path, *result.states)]
+    files = " ".join(str(result.path) for result in done)
+    further = [f"rrdyn analyze-2x2 {files}", f"rrdyn plot spectrum {files}"]
+    if len(done) > 1:
+        further.append(f"rrdyn evolution {files}")
+    return Outcome(
+        data={"results": [summary(result) for result in done]},
+        text="\n\n".join(told(result) for result in done),
+        wrote=wrote,
+        next=further,
+        exit_code=exit_code,
+    )
+
+
+def summary(result: Diagnosis) -> dict[str, object]:
+    """The few numbers of a diagnosis that a person asks first."""
+    import numpy as np
+
+    arrays = result.arrays
+    correct = arrays["exact_correct"].astype(bool)
+
+    def middle(key: str, rows: np.ndarray) -> float | None:
+        values = arrays[key][rows]
+        values = values[:, -4:].mean(1) if key == "drift_zH" else values[:, 0]
+        values = values[np.isfinite(values)]
+        return float(np.median(values)) if len(values) else None
+
+    return {
+        "path": str(result.path),
+        "n": len(correct),
+        "accuracy": float(correct.mean()),
+        "lambda_1": {"success": middle("lyap_spec", correct), "failure": middle("lyap_spec", ~correct)},
+        "late_drift": {"success": middle("drift_zH", correct), "failure": middle("drift_zH", ~correct)},
+        "diverged": [int(index) for index in result.diverged],
+        "fresh": result.fresh,
+    }
+
+
+def told(result: Diagnosis) -> str:
+    facts = summary(result)
+    spelled = {
+        key: ", ".join(f"{group} {'-' if value is None else format(value, '.4g')}" for group, value in medians.items())
+        for key, medians in facts.items()
+        if isinstance(medians, dict)
+    }
+    lines = [
+        f"{result.path}" + ("" if result.fresh else "  (there already)"),
+        f"  puzzles     {facts['n']}, {facts['accuracy']:.1%} right after {result.arrays['drift_zH'].shape[1]} segments",
+        f"  lambda_1    median {spelled['lambda_1']}  nats per sub-update",
+        f"  late drift  median {spelled['late_drift']}",
+    ]
+    if len(result.diverged):
+        lines.append(f"  diverged    {len(result.diverged)} puzzles: {', '.join(map(str, result.diverged[:10]))}")
+    return "\n".join(lines)

@@ -1,0 +1,129 @@
+"""Diagnosing one checkpoint or many, in this process or in several."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.schemas import DIAG
+from rrdyn.dynamics import parts as part_files
+from rrdyn.dynamics.diagnosis import Diagnosis, DiagnosisConfig, diagnose, save_states
+from rrdyn.dynamics.parts import Shard
+from rrdyn.dynamics.subject import Subject, default_outputs, open_subject
+from rrdyn.models.layouts import locate
+from rrdyn.runtime import devices, launch
+from rrdyn.runtime.progress import say
+
+
+def run_diagnoses(request: dict[str, Any]) -> list[Diagnosis | None]:
+    """Diagnose the checkpoints of a request (the fields of `rrdyn diagnose`), over `devices` processes."""
+    if not request["ckpts"]:
+        raise UsageError("no checkpoint is given", run="rrdyn diagnose CKPT")
+    outputs = request["outputs"] = output_files(request["ckpts"], request["out"], "diag")
+    for output in outputs:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    if request["devices"] > 1 and launch.given_group() is None:
+        check_devices(request["devices"], request["device"])
+        launch.start(_in_group, (request,), request["devices"])
+        return [_read(output) for output in outputs]
+    return _diagnose_all(request)
+
+
+def _in_group(request: dict[str, Any]) -> None:
+    _diagnose_all(request)
+
+
+def _diagnose_all(request: dict[str, Any]) -> list[Diagnosis | None]:
+    shard, device = place(request)
+    results: list[Diagnosis | None] = []
+    for number, (checkpoint, out) in enumerate(zip(request["ckpts"], request["outputs"])):
+        subject = open_subject(
+            checkpoint,
+            data=request["data"],
+            split=request["split"],
+            dtype=devices.resolve_dtype(request["dtype"]),
+            device=device,
+        )
+        fields = {key: request[key] for key in DiagnosisConfig.model_fields if key in request}
+        fields["segments"] = request["segments"] or subject.model.config.halt_max_steps
+        config = DiagnosisConfig(**fields)
+        label = "diagnose" if len(request["ckpts"]) == 1 else f"diagnose {number + 1}/{len(request['ckpts'])}"
+        results.append(_diagnose_one(request, subject, out, config, shard, label))
+    return results
+
+
+def _diagnose_one(
+    request: dict[str, Any], subject: Subject, out: Path, config: DiagnosisConfig, shard: Shard, label: str
+) -> Diagnosis | None:
+    if shard.rank == 0 and not request["quiet"]:
+        n = min(config.n, len(subject.split))
+        say(
+            f"{subject.weights}: {n} of {len(subject.split)} puzzles of {subject.split.path} ({subject.split.split}), "
+            f"{config.segments} segments, {config.exponents} exponents, {devices.describe(subject.device)} -> {out}"
+        )
+    key = part_files.key_of(subject.fingerprint(subject.choose(config.n, config.seed), config.model_dump()))
+    if not request["force"] and part_files.up_to_date(out, key):
+        result: Diagnosis | None = _read(out)
+    else:
+        result = diagnose(subject, out, config, batch=request["batch"], shard=shard, label=label)
+    if result is not None and request["save_states"]:
+        states = out.with_name(out.name.replace("diag", "states", 1) if "diag" in out.name else f"states_{out.name}")
+        save_states(subject, config, np.array(request["save_states"]), states)
+        result.states.append(states)
+    return result
+
+
+def place(request: dict[str, Any]) -> tuple[Shard, torch.device]:
+    """This process's share of the work, and its device."""
+    group = launch.given_group()
+    name = request["device"]
+    if group is not None and group.world > 1:
+        device = devices.resolve(name)
+        if device.type == "cuda" and device.index is None:
+            device = torch.device("cuda", group.local_rank)
+        if device.type == "cpu":
+            torch.set_num_threads(max(1, torch.get_num_threads() // request["devices"]))
+        return Shard(rank=group.rank, world=group.world, together=True), device
+    return parse_shard(request["shard"]), devices.resolve(name)
+
+
+def parse_shard(text: str | None) -> Shard:
+    if text is None:
+        return Shard()
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if match is None or not int(match[1]) < int(match[2]):
+        raise UsageError("--shard is not a share of the work", found=text, expected="R/W with R from 0 to W-1: 0/4")
+    return Shard(rank=int(match[1]), world=int(match[2]))
+
+
+def check_devices(count: int, device: str) -> None:
+    if devices.resolve(device).type == "cuda" and count > devices.visible_gpus():
+        raise UsageError("--devices is more than there are", found=count, expected=f"at most {devices.visible_gpus()}")
+
+
+def output_files(checkpoints: tuple[Path, ...], out: Path | None, kind: str) -> list[Path]:
+    """One output per checkpoint: `out` itself, files in the folder `out`, or the default places."""
+    weights = [locate(path).weights if str(path).startswith("hub:") else Path(path) for path in checkpoints]
+    if out is None:
+        return default_outputs(weights, kind)
+    if len(checkpoints) == 1 and out.suffix == ".npz":
+        return [out]
+    if len(checkpoints) == 1:
+        return [out / f"{kind}.npz"]
+    if out.suffix == ".npz":
+        raise UsageError("--out is one file for several checkpoints", found=out, expected="a folder")
+    names = [path.stem if path.suffix in (".pt", ".safetensors") else path.name for path in checkpoints]
+    if len(set(names)) < len(names):  # step_10 of two runs: tell them apart by the run
+        names = [f"{path.resolve().parent.parent.name}_{name}" for path, name in zip(checkpoints, names)]
+    return [out / f"{kind}_{name}.npz" for name in names]
+
+
+def _read(path: Path) -> Diagnosis:
+    artifact = read_npz(path, DIAG)
+    return Diagnosis(path=path, arrays=artifact.arrays, meta=artifact.meta, fresh=False)

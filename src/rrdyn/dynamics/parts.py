@@ -1,0 +1,163 @@
+"""Long measurements in parts: each part a file, so that one can be stopped anywhere, resumed, and shared out.
+
+Beside the output OUT lies OUT.parts/KEY/ with plan.json (what the parts depend on, and their size, chosen once) and
+a file per part. KEY names the settings, checkpoint and puzzles, so that parts of two measurements never mix. Parts are written atomically and read back at the end; their contents do not depend on which process
+made them, or when. The folder goes when OUT is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError
+from rrdyn.artifacts.files import make_folder, read_json, write_json
+from rrdyn.artifacts.npz import read_npz, write_npz
+from rrdyn.artifacts.provenance import digest
+from rrdyn.artifacts.schema import Schema
+from rrdyn.dynamics.workers import completed
+from rrdyn.runtime.progress import Progress, say
+
+PART = Schema(name="part", version=1, doc="part of an unfinished measurement", arrays={})
+PLAN = "plan.json"
+PATIENCE = 24 * 3600.0
+"""Seconds the first process waits for a part of another before it gives up."""
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """Which parts are this process's own: those whose number leaves `rank` when divided by `world`."""
+
+    rank: int = 0
+    world: int = 1
+    together: bool = False
+    """Whether the others run now: rank 0 then waits for them and joins all parts; else whoever finds all joins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The parts of one output file."""
+
+    out: Path
+    fingerprint: dict[str, Any]
+    total: int
+    block: int
+    """Puzzles a part."""
+
+    @property
+    def folder(self) -> Path:
+        return self.out.with_name(self.out.name + ".parts") / self.key[:16]
+
+    @property
+    def count(self) -> int:
+        return -(self.total // -self.block)
+
+    @property
+    def key(self) -> str:
+        return key_of(self.fingerprint)
+
+    def positions(self, part: int) -> range:
+        return range(part * self.block, min((part + 1) * self.block, self.total))
+
+    def path(self, part: int) -> Path:
+        return self.folder / f"part_{part:06d}.npz"
+
+    def read(self, part: int) -> Arrays | None:
+        """The arrays of a part; None where it is missing, damaged or of another measurement."""
+        if not self.path(part).is_file():
+            return None
+        try:
+            artifact = read_npz(self.path(part), PART)
+        except InputError:
+            return None
+        return artifact.arrays if artifact.meta.get("key") == self.key else None
+
+    def present(self) -> list[int]:
+        return [part for part in range(self.count) if self.path(part).is_file()]
+
+
+def key_of(fingerprint: dict[str, Any]) -> str:
+    """The digest that names a measurement in its parts and in its output."""
+    return digest(fingerprint)
+
+
+def plan(out: Path, fingerprint: dict[str, Any], total: int, choose_block: Callable[[], int]) -> Parts:
+    """The parts of `out`: those of an unfinished run with the same fingerprint, or new ones of a newly chosen size."""
+    parts = Parts(out=out, fingerprint=fingerprint, total=total, block=max(1, min(choose_block(), total)))
+    make_folder(parts.folder)
+    _write_once(parts.folder / PLAN, {"total": total, "block": parts.block, "fingerprint": fingerprint})
+    parts = replace(parts, block=int(read_json(parts.folder / PLAN)["block"]))  # an earlier or another process chose
+    if parts.present():
+        say(f"continuing {out}: {len(parts.present())} of {parts.count} parts are there")
+    return parts
+
+
+def _write_once(path: Path, content: Any) -> None:
+    """Write a file unless it is there already, whichever process comes first."""
+    mine = write_json(path.with_name(f".{os.getpid()}.{path.name}"), content)
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        pass
+    finally:
+        mine.unlink()
+
+
+def work(parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, label: str, parallel: bool) -> None:
+    """Compute and write the missing parts of this shard. `parallel`: several at once, one thread each.
+
+    Raises Interrupted on Ctrl-C, after the parts in hand are written.
+    """
+    missing = [p for p in range(parts.count) if p % shard.world == shard.rank and parts.read(p) is None]
+
+    def make(part: int) -> None:
+        write_npz(parts.path(part), PART, compute(parts.positions(part)), {"key": parts.key})
+
+    try:
+        with Progress(sum(len(parts.positions(p)) for p in missing), label) as progress:
+            for part, _ in completed(make, missing, parallel=parallel):
+                progress.advance(len(parts.positions(part)))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped: {len(parts.present())} of {parts.count} parts are kept in {parts.folder}",
+            run="the same command again, which continues",
+        ) from None
+
+
+def gather(parts: Parts, *, wait: bool) -> Arrays | None:
+    """All parts joined in order; None where some are still missing. `wait` for those that other processes make."""
+    deadline = time.monotonic() + PATIENCE
+    while wait and len(parts.present()) < parts.count:
+        if time.monotonic() > deadline:
+            raise RrdynError(f"{parts.folder}: other processes did not deliver their parts", found=len(parts.present()))
+        time.sleep(0.2)
+    read = [parts.read(part) for part in range(parts.count)]
+    found = [arrays for arrays in read if arrays is not None]
+    return join(found) if len(found) == parts.count else None
+
+
+def join(pieces: list[Arrays]) -> Arrays:
+    """Arrays of consecutive puzzles, one after the other."""
+    return {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}
+
+
+def discard(parts: Parts) -> None:
+    """Remove the parts, and those of other settings for the same output, after it is written."""
+    shutil.rmtree(parts.folder.parent, ignore_errors=True)
+
+
+def up_to_date(out: Path, key: str) -> bool:
+    """Whether `out` is already the result of this measurement."""
+    try:
+        return out.is_file() and read_npz(out).meta.get("key") == key
+    except InputError:
+        return False

@@ -1,0 +1,179 @@
+"""What is measured: a checkpoint with its puzzles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.files import sha256
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.data.folder import PuzzleSplit, open_split
+from rrdyn.models.checkpoints import load
+from rrdyn.models.model import Model
+from rrdyn.runtime import devices
+from rrdyn.runtime.streams import generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """A batch of puzzles on the model's device."""
+
+    inputs: Tensor
+    """(B,L) int32 tokens."""
+    labels: Tensor
+    """(B,L) int64 right tokens, 0 where nothing is asked."""
+    identifiers: Tensor
+    """(B,) int32 puzzle identifiers."""
+    idx: np.ndarray
+    """(B,) indices in the dataset split; they key the random streams."""
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A model, the dataset split it is measured on, and where both came from."""
+
+    model: Model
+    split: PuzzleSplit
+    weights: Path
+    device: torch.device
+
+    def choose(self, n: int, seed: int) -> np.ndarray:
+        """Indices (n,) of puzzles drawn without replacement, ascending; a smaller n of the same seed is a subset."""
+        order = generator(seed, "puzzles").permutation(len(self.split))
+        return np.sort(order[:n]).astype(np.int64)
+
+    def questions(self, idx: np.ndarray) -> Questions:
+        def tensor(array: np.ndarray, kind: Any) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array[idx]).astype(kind)).to(self.device)
+
+        return Questions(
+            inputs=tensor(self.split.inputs, np.int32),
+            labels=tensor(self.split.labels, np.int64),
+            identifiers=tensor(self.split.example_identifiers, np.int32),
+            idx=np.asarray(idx),
+        )
+
+    def judge(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Predictions (B,L) uint8, whether the whole answer is right (B,), fraction of asked tokens right (B,)."""
+        preds = logits.float().argmax(-1)
+        asked = labels > 0
+        right = (preds == labels) & asked
+        accuracy = right.sum(-1).double() / asked.sum(-1).clamp_min(1)
+        return preds.to(torch.uint8), (right == asked).all(-1), accuracy
+
+    def path_valid(self, idx: np.ndarray, preds: np.ndarray) -> np.ndarray | None:
+        """Whether predictions (N,...,L) connect start and goal; None where puzzles are not mazes."""
+        if self.split.puzzle.validity != "path_valid":
+            return None
+        between = preds.shape[1:-1]
+        inputs = np.asarray(self.split.inputs[idx])
+        repeated = np.repeat(inputs, int(np.prod(between, dtype=int)), axis=0)
+        flags = self.split.puzzle.check(repeated, preds.reshape(-1, preds.shape[-1]))["path_valid"]
+        return flags.reshape(len(idx), *between)
+
+    def fingerprint(self, idx: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
+        """Everything a result depends on: two runs with equal fingerprints write equal arrays."""
+        return {
+            "settings": settings,
+            "weights": sha256(self.weights),
+            "dataset": self.split.digest,
+            "puzzles": hashlib.sha256(np.ascontiguousarray(idx).tobytes()).hexdigest(),
+            "device": device_name(self.device),
+            "torch": torch.__version__,
+        }
+
+    def meta(self, *, seed: int, settings: dict[str, Any], dtype: str, **extra: Any) -> dict[str, Any]:
+        source = self.model.source
+        return provenance(
+            seed=seed,
+            config=settings,
+            inputs=[self.weights],
+            device=device_name(self.device),
+            dtype=dtype,
+            settings=settings,
+            step=None if source is None else source.step,
+            model=self.model.config.model_dump(),
+            dataset={
+                "name": self.split.name,
+                "path": str(self.split.path),
+                "split": self.split.split,
+                "digest": self.split.digest,
+                "puzzles": len(self.split),
+            },
+            **extra,
+        )
+
+
+def open_subject(
+    checkpoint: Path | str, *, data: Path | str | None, split: str, dtype: torch.dtype, device: torch.device
+) -> Subject:
+    """Load a checkpoint and open the dataset it names, or `data`.
+
+    Raises InputError where either is missing, damaged, or they do not fit each other.
+    """
+    model = load(checkpoint, dataset=data, dtype=dtype, device=device)
+    source = model.source
+    assert source is not None
+    named = data or source.dataset
+    if named is None:
+        raise InputError(
+            f"{checkpoint} does not say which dataset it was trained on",
+            expected="a dataset folder",
+            run="give one with --data",
+        )
+    if not Path(named).exists():
+        raise InputError(
+            f"the dataset of {checkpoint} is not here",
+            found=f"it names {named}",
+            expected="that folder, or a copy of it given with --data",
+            run="make it with `rrdyn data`, or give --data FOLDER",
+        )
+    puzzles = open_split(named, split)
+    config = model.config
+    puzzles.require_match(seq_len=config.seq_len, vocab_size=config.vocab_size, of=str(checkpoint))
+    return Subject(model=model, split=puzzles, weights=Path(source.path), device=device)
+
+
+def device_name(device: torch.device) -> str:
+    """The card's name, or "cpu": results on a CPU do not depend on its threads."""
+    return "cpu" if device.type == "cpu" else devices.describe(device)
+
+
+def default_outputs(checkpoints: Sequence[Path], kind: str) -> list[Path]:
+    """Where each checkpoint's `kind`.npz goes: its run's folder for that kind, or beside it.
+
+    A run folder gives RUN/diag/diag.npz, one of its checkpoints RUN/diag/diag_NAME.npz, any other file
+    diag.npz beside it, or diag_NAME.npz where several of a call lie in one folder.
+    """
+    folder = {"diag": "diag"}.get(kind, "eval")
+
+    def place(path: Path) -> tuple[Path, str]:
+        if str(path).startswith("hub:"):
+            return Path(), path.name
+        if (path / "checkpoints").is_dir():
+            return path / folder, ""
+        home = path if path.parent.name == "checkpoints" else path.parent
+        if home.parent.name == "checkpoints":
+            return home.parent.parent / folder, home.name
+        if home is path:
+            return path.parent.parent / folder, path.name
+        return (path, "") if path.is_dir() else (path.parent, path.stem)
+
+    places = [place(path) for path in checkpoints]
+    crowded = {home for home, _ in places if [other for other, _ in places].count(home) > 1}
+    in_run = [home.name == folder for home, _ in places]
+    return [
+        home / (f"{kind}_{name}.npz" if name and (home in crowded or inside) else f"{kind}.npz")
+        for (home, name), inside in zip(places, in_run)
+    ]
