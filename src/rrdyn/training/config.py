@@ -67,13 +67,13 @@ class TrainConfig(Config):
     """The preset the settings came from."""
     data: Path
     """The dataset folder."""
-    model: dict[str, Any]
-    """The architecture in upstream's field names (configs/model)."""
+    model: dict[str, Any] = {}
+    """The architecture in upstream's field names; with `init` it is the checkpoint's."""
     aug: AugConfig = AugConfig()
     optim: OptimConfig = OptimConfig()
     eval: EvalConfig = EvalConfig()
     init: Path | None = None
-    """Start from the weights of this checkpoint; the architecture is then the checkpoint's."""
+    """Start from the weights of this checkpoint, of any public layout."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Names every random stream of the run: weights, batches, shuffles, exploration, noise."""
     global_batch: Positive = 768

@@ -126,8 +126,8 @@ def new_run_folder(task: str, arch: str, aug: str, seed: int, root: Path = Path(
     return day if not day.exists() else parent / f"{time.strftime('%Y%m%d-%H%M%S')}-s{seed}"
 
 
-def find_run(name: str, root: Path = Path("runs")) -> tuple[Path, Path]:
-    """The run folder and the state file that `--resume NAME` means.
+def find_run(name: str, root: Path = Path("runs")) -> tuple[Path, Path | None]:
+    """The run folder and the state file that `--resume NAME` means; None where nothing was saved yet.
 
     `last` is the run under runs/ whose state is newest; otherwise a run folder, one of its checkpoints, or a state.pt.
     """
@@ -139,10 +139,7 @@ def find_run(name: str, root: Path = Path("runs")) -> tuple[Path, Path]:
         return state.parents[2], state
     path = Path(name)
     if (path / CONFIG).is_file():
-        found = RunFolder(path).last_state()
-        if found is None:
-            raise InputError(f"{path} holds no training state yet", expected="checkpoints/step_*/state.pt")
-        return path, found
+        return path, RunFolder(path).last_state()
     state = path if path.name == STATE else path / STATE
     state = state.resolve()
     if state.is_file() and len(state.parents) > 2 and (state.parents[2] / CONFIG).is_file():

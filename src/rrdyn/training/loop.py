@@ -41,6 +41,19 @@ class Finished:
     stopped_early: bool = False
     plan: Plan | None = None
 
+    def text(self) -> str:
+        """The end of the run for a person."""
+        how = ", stopped early" if self.stopped_early else ""
+        rows = [f"{self.folder}: {self.step} steps{how}"]
+        for name, found in (("best", self.best), ("last", self.last)):
+            if found is not None:
+                perturbed = "" if found["acc_pert"] is None else f", {found['acc_pert']:.1%} from a perturbed start"
+                rows.append(
+                    f"{name}: step {found['step']}, {found['acc']:.1%} of {found['eval_n']} validation puzzles exactly right"
+                    + perturbed
+                )
+        return "\n".join(rows)
+
 
 def train(
     config: TrainConfig, folder: Path, *, state: Path | None = None, device: str = "auto", dry_run: bool = False
@@ -97,7 +110,9 @@ class Run:
         """The model, its optimisers and its data, from the start or from a saved state."""
         config, group = self.config, self.group
         saved = None if state is None else store.read_state(state, config, self.data)
-        model = make_model(config, self.device, self.data.sizes)
+        model = make_model(config, self.device, self.data.sizes, None if saved is None else saved["model"])
+        inputs = (model.source.path,) if model.source is not None else ()
+        self.about = store.describe(config, self.data, str(self.device), inputs)
         self.data.train.require_match(
             seq_len=model.config.seq_len, vocab_size=model.config.vocab_size, of=str(config.init or "the model")
         )
@@ -142,7 +157,7 @@ class Run:
         config, trainer = self.config, self.trainer
         plan = make_plan(trainer, self._choose_micro_batch(), devices.describe(self.device))
         if self.group.leads:
-            store.write_run(self.folder, config, self.data, str(self.device))
+            store.write_run(self.folder, config, self.about)
             self.log = TrainLog(
                 self.folder.path, heading=self._heading(plan), trackers=config.trackers, name=self.folder.path.name
             )
@@ -217,9 +232,8 @@ class Run:
         )
         step = self.trainer.step
         if self.group.leads:
-            about = store.describe(self.config, self.data, str(self.device))
             results = self.last if self.last is not None and self.last["step"] == step else None
-            store.write_checkpoint(self.folder, self.trainer, about, state, results)
+            store.write_checkpoint(self.folder, self.trainer, self.about, state, results)
             self.folder.point("last", step)
             if self.best is not None and self.best["step"] == step:
                 self.folder.point("best", step)

@@ -25,27 +25,34 @@ STATE_VERSION = 1
 
 def settled(config: TrainConfig, data: TrainingData, world: int) -> TrainConfig:
     """The config with its number of steps; UsageError where the batch does not split over the processes."""
-    if config.global_batch % world:
-        raise UsageError(
-            f"a global batch of {config.global_batch} does not split over {world} processes",
-            expected=f"a multiple of {world}", run=f"--batch {world * max(1, config.global_batch // world)}",
-        )  # fmt: skip
+    require_split(config.global_batch, world)
     if config.steps is not None:
         return config
     steps = int(config.epochs * data.examples_per_epoch / config.global_batch)
     return config.model_copy(update={"steps": max(1, steps)})
 
 
-def write_run(folder: RunFolder, config: TrainConfig, data: TrainingData, device: str) -> None:
+def require_split(global_batch: int, processes: int) -> None:
+    """Raise UsageError where a batch does not split over the processes."""
+    if global_batch % processes:
+        raise UsageError(
+            f"a global batch of {global_batch} does not split over {processes} processes",
+            expected=f"a multiple of {processes}", run=f"--batch {processes * max(1, global_batch // processes)}",
+        )  # fmt: skip
+
+
+def write_run(folder: RunFolder, config: TrainConfig, about: dict[str, Any]) -> None:
     """`config.yaml` and `meta.json` of the run."""
     write_text(folder.path / CONFIG, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-    write_json(folder.path / META, {"schema": "run", "schema_version": 1, **describe(config, data, device)})
+    write_json(folder.path / META, {"schema": "run", "schema_version": 1, **about})
 
 
-def describe(config: TrainConfig, data: TrainingData, device: str) -> dict[str, Any]:
-    """What a run and each of its checkpoints say about where they come from."""
+def describe(
+    config: TrainConfig, data: TrainingData, device: str, inputs: tuple[Path, ...] = ()
+) -> dict[str, Any]:
+    """What a run and each of its checkpoints say about where they come from; `inputs` are files it began with."""
     return {
-        **provenance(seed=config.seed, config=config.comparable(), device=device, dtype=config.dtype),
+        **provenance(seed=config.seed, config=config.comparable(), inputs=inputs, device=device, dtype=config.dtype),
         "task": config.task, "preset": config.preset, "arm": config.aug.name, "init": config.init,
         "dataset": {"path": str(config.data), "name": data.train.name, "digest": data.train.digest},
         "validation": data.how,
@@ -82,6 +89,7 @@ def state_of(trainer: Trainer, sampler: dict[str, Any], data: TrainingData, **mo
     """What goes into state.pt."""
     return {
         "trainer": trainer.state_dict(),
+        "model": trainer.model.config.model_dump(mode="json"),
         "sampler": sampler,
         "config": dump_json(trainer.config.comparable(), indent=None),
         "dataset": data.train.digest,

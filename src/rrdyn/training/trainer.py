@@ -35,10 +35,17 @@ def computing_dtype(config: TrainConfig, device: torch.device) -> tuple[torch.dt
     return {"float32": torch.float32, "float64": torch.float64, "bfloat16-state": torch.bfloat16}[name], None
 
 
-def make_model(config: TrainConfig, device: torch.device, sizes: dict[str, int]) -> Model:
-    """The model to start from: the checkpoint of `init`, or fresh weights drawn from the run's seed."""
+def make_model(
+    config: TrainConfig, device: torch.device, sizes: dict[str, int], architecture: dict[str, Any] | None = None
+) -> Model:
+    """The model to start from: the checkpoint of `init`, or fresh weights drawn from the run's seed.
+
+    With `architecture` (of a saved state, whose weights come later) no checkpoint is needed.
+    """
     dtype, _ = computing_dtype(config, device)
-    if config.init is not None:
+    if architecture is not None:
+        model = build(architecture, dtype)
+    elif config.init is not None:
         model = load(config.init, dtype=dtype)
     else:
         torch.manual_seed(int(generator(config.seed, "weights").integers(1 << 62)))

@@ -1,0 +1,100 @@
+"""From what the user typed to a config: a task or a dataset, a preset, an arm, and single settings on top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rrdyn.artifacts.config import read_preset
+from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.files import existing
+from rrdyn.data.defaults import ensure
+from rrdyn.data.folder import open_split
+from rrdyn.runtime.progress import say
+from rrdyn.training.augmentation import read_aug
+from rrdyn.training.config import TrainConfig
+
+TASKS = ("sudoku", "maze")
+FULL = {"sudoku": "sudoku-trm-mlp", "maze": "maze-trm"}
+SMALL = {"sudoku": "sudoku-small", "maze": "maze-small"}
+ABOUT = ("about", "dataset", "finetune")
+"""Keys of a preset that are not settings: a sentence, the data preset that goes with it, changes when fine-tuning."""
+
+
+def resolve(
+    data: str, *, preset: str | None, aug: str, changes: dict[str, Any], accelerated: bool, root: Path = Path("data")
+) -> TrainConfig:
+    """The config for `rrdyn train DATA`, where DATA is a task or a dataset folder; a task's dataset is made if need be.
+
+    `changes` are settings by dotted key ("optim.lr"), the strongest of all. A preset's `finetune` section counts where
+    training starts from a checkpoint (`init`).
+    """
+    if data in TASKS:
+        task = data
+    else:
+        path = existing(data, run="rrdyn data sudoku, or rrdyn train sudoku")
+        split = open_split(path, "train")
+        task = split.puzzle.name if split.puzzle.name in TASKS else path.resolve().name
+    if preset is None:
+        preset = (FULL if accelerated else SMALL).get(task, "sudoku-trm-att" if accelerated else "sudoku-small-att")
+        why = "" if accelerated else " (no CUDA device here: the small preset of the task)"
+        say(f"preset: {preset}{why}")
+    settings = read_preset("train", preset)
+    dataset = settings.get("dataset")
+    if data in TASKS:
+        if dataset is None:
+            raise UsageError(f"the preset {preset} names no dataset", expected="a dataset folder: rrdyn train PATH")
+        path = ensure(task, dataset, root=root)
+    content = {key: value for key, value in settings.items() if key not in ABOUT}
+    content |= {"task": task, "preset": Path(preset).stem, "data": path, "aug": read_aug(aug).model_dump()}
+    if "init" in changes:
+        content = {**merged(content, settings.get("finetune") or {}, over_arm=True), "model": {}}
+    for key, value in changes.items():
+        put(content, key, value)
+    return TrainConfig(**content)
+
+
+def merged(base: dict[str, Any], over: dict[str, Any], *, over_arm: bool = False) -> dict[str, Any]:
+    """`base` with the values of `over`, section by section.
+
+    With `over_arm` noise settings are taken only by arms that have noise, so that a preset can shorten their ramp.
+    """
+    result = dict(base)
+    for key, value in over.items():
+        if over_arm and key == "aug" and base["aug"]["noise"]["sampling"] == "none":
+            continue
+        result[key] = merged(result[key], value) if isinstance(value, dict) and key in result else value
+    return result
+
+
+def put(content: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key, making the sections on the way."""
+    *sections, name = key.split(".")
+    for section in sections:
+        inner = content.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {key}: {section} is a value, not a section")
+        content[section] = content = dict(inner)
+    content[name] = value
+
+
+def settings_from(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """`KEY=VALUE` pairs as settings; values are read as YAML, so 3, 1e-3, true, null and [a, b] mean what they say."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise UsageError("--set cannot be read", found=pair, expected="KEY=VALUE, such as optim.lr=3e-4")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(f"--set {key}: the value cannot be read", found=text) from None
+        if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
+            try:
+                value = float(value)
+            except ValueError:
+                pass
+        found[key] = value
+    return found
