@@ -166,7 +166,9 @@ def in_order(split: PuzzleSplit, global_batch: int, rank: int = 0, world: int = 
     As upstream, a short share is filled up with padding: `index` -1, labels -100, the blank identifier.
     """
     if global_batch % world:
-        raise UsageError("the batch cannot be shared equally", found=f"{global_batch} over {world}", expected="a multiple")
+        raise UsageError(
+            "the batch cannot be shared equally", found=f"{global_batch} over {world}", expected="a multiple"
+        )
     local = global_batch // world
     for start in range(0, len(split), global_batch):
         end = min(len(split), start + global_batch)
