@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tabulate import tabulate
 
 from rrdyn.analysis.cells import CELLS, masks, rows_csv
 from rrdyn.analysis.intervals import REPLICATES, Interval, auc_intervals, median, rate
@@ -157,6 +158,28 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
+def table(found: Evolution) -> str:
+    """evolution.md, and what the terminal shows."""
+    headers = ["step", "n", "right", "settled", "A", "B", "C", "D", "lambda_1 right", "lambda_1 wrong", "AUC"]
+    rows = [
+        [
+            row["step"],
+            row.get("n", "-"),
+            f"{row['acc']:.3f}",
+            f"{row['fA'] + row['fB']:.3f}",
+            *(f"{row[f'f{cell[0]}']:.3f}" for cell in CELLS),
+            *(_shown(row.get(key), "+.4f") for key in ("l1_correct", "l1_wrong")),
+            _shown(row.get("auc"), ".3f"),
+        ]
+        for row in found.rows
+    ]
+    return tabulate(rows, headers, tablefmt="pipe", disable_numparse=True)
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None or not np.isfinite(value) else format(value, form)
+
+
 def write(found: Evolution, out: Path) -> list[Path]:
     """evolution_<tag>.csv and, unless it is the source study's, evolution_<tag>.json with thresholds and provenance."""
     out = make_folder(out)
@@ -175,4 +198,5 @@ def write(found: Evolution, out: Path) -> list[Path]:
         "settings": found.settings,
         "meta": provenance(seed=found.settings["seed"], inputs=found.paths),
     }
+    wrote.append(write_text(out / f"evolution_{found.tag}.md", f"# {found.tag}: over checkpoints\n\n{table(found)}\n"))
     return [*wrote, write_json(out / f"evolution_{found.tag}.json", record)]

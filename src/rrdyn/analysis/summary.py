@@ -36,9 +36,10 @@ def bounded(record: dict[str, Any] | None, digits: int = 3, sign: bool = False) 
         return "-"
     form = f"{'+' if sign else ''}.{digits}f"
     value = format(record["value"], form)
-    if record["low"] is None:
+    if record["low"] is None and record["high"] is None:
         return f"{value} (n={record['n']}, {record['method']})"
-    return f"{value} [{record['low']:{form}}, {record['high']:{form}}] (n={record['n']})"
+    low, high = ("?" if bound is None else format(bound, form) for bound in (record["low"], record["high"]))
+    return f"{value} [{low}, {high}] (n={record['n']})"
 
 
 def headline(tag: str, record: dict[str, Any]) -> str:

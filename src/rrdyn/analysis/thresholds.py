@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ BINS = 256
 TRUSTED_ETA = 0.8  # a single Gaussian split at its mean has 2/pi = .64, two separate modes have .99
 DECISIVE_BIC = 10.0
 SEPARATE_MODES = 2.0  # Ashman's D above which two Gaussians show two peaks
+SHALLOW = 0.6  # a valley less deep than this is none: flat data are split by two Gaussians, but hold no two modes
 FLOOR = -12.0  # log10 of an exact zero
 BAND_QUANTILE = 0.95
 METHODS = ("otsu", "mixture", "fixed", "band")
@@ -58,6 +59,7 @@ class Mixture:
     means: tuple[float, float]
     deviations: tuple[float, float]
     gain: float  # BIC of one Gaussian minus BIC of two; positive favours two
+    dip: float = 0.0  # rows near the crossing over rows near the smaller peak: 0 a clear gap, 1 no valley at all
 
     @property
     def ashman(self) -> float:
@@ -67,7 +69,7 @@ class Mixture:
 
     @property
     def two_modes(self) -> bool:
-        return self.gain > DECISIVE_BIC and self.ashman > SEPARATE_MODES
+        return self.gain > DECISIVE_BIC and self.ashman > SEPARATE_MODES and self.dip < SHALLOW
 
     @property
     def crossing(self) -> float:
@@ -183,7 +185,16 @@ def fit_mixture(values: np.ndarray, bins: int = 1024) -> Mixture | None:
     gain = 2 * (likelihood - alone) - 3 * math.log(n)
     if means[0] > means[1]:
         weight, means, deviations = 1 - weight, means[::-1], deviations[::-1]
-    return Mixture(weight=weight, means=means, deviations=deviations, gain=gain)
+    found = Mixture(weight=weight, means=means, deviations=deviations, gain=gain)
+    return replace(found, dip=_dip(values, found))
+
+
+def _dip(values: np.ndarray, mixture: Mixture) -> float:
+    reach = 0.15 * (mixture.means[1] - mixture.means[0])
+    slow, valley, fast = (
+        int((np.abs(values - place) < reach).sum()) for place in (mixture.means[0], mixture.crossing, mixture.means[1])
+    )
+    return valley / max(min(slow, fast), 1)
 
 
 _Fit = tuple[float, float, tuple[float, float], tuple[float, float]]

@@ -1,0 +1,323 @@
+"""Escape from failure: who is wrong at the readout, and when the recurrence gets them right after all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from tabulate import tabulate
+
+from rrdyn.analysis.escape import Escapes, Law, fit_all, fit_exponential, scaled
+from rrdyn.analysis.intervals import LEVEL, Interval, rate
+from rrdyn.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, log_rank
+from rrdyn.analysis.puzzles import DRIFT_FLOOR, LATE_SEGMENTS
+from rrdyn.analysis.significance import holm
+from rrdyn.analysis.summary import bounded
+from rrdyn.analysis.thresholds import Tau, Threshold, choose
+from rrdyn.artifacts.errors import InputError, UsageError, notice
+from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.schemas import ROLLOUT
+
+SCHEMA = {"schema": "survival", "schema_version": 1}
+BUDGET = 16  # segments the published models are trained and read out at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """N puzzles over T segments; `readout` is the segment at which failure is judged."""
+
+    path: Path
+    exact: np.ndarray  # (N, T) bool
+    drift: np.ndarray  # (N, T) L2 per segment
+    path_valid: np.ndarray | None
+    readout: int
+    sub_updates: int | None
+
+    @property
+    def failed(self) -> np.ndarray:
+        return ~self.exact[:, self.readout - 1]
+
+    @property
+    def horizon(self) -> int:
+        return self.exact.shape[1]
+
+    def escapes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the failures: segments after the readout until first right (or the horizon), and whether that came."""
+        after = self.exact[self.failed, self.readout :]
+        came = after.any(axis=1)
+        return np.where(came, after.argmax(axis=1) + 1, after.shape[1]), came
+
+
+def read_rollout(path: Path | str, readout: int | None = None, sub_updates: int | None = None) -> Rollout:
+    """Read a rollout.npz. The readout is the file's own budget, 16 where it names none, unless given."""
+    artifact = read_npz(path, ROLLOUT)
+    exact = artifact["exact"].astype(bool)
+    if len(exact) == 0:
+        raise InputError(f"{path} holds no puzzles", expected="at least one", run="rrdyn rollout CKPT")
+    chosen = readout or _number(artifact, "readout", "budget", "halt_max_steps") or min(BUDGET, exact.shape[1])
+    if chosen >= exact.shape[1]:
+        raise UsageError(
+            f"{path}: nothing was rolled out after segment {chosen}",
+            found=f"{exact.shape[1]} segments",
+            expected=f"more than {chosen} segments, or an earlier --readout",
+            run=f"rrdyn rollout CKPT --segments {8 * chosen}",
+        )
+    drift = artifact["drift"].astype(float)
+    valid = artifact["path_valid"].astype(bool) if "path_valid" in artifact else None
+    return Rollout(
+        path=artifact.path,
+        exact=exact,
+        drift=drift,
+        path_valid=valid,
+        readout=chosen,
+        sub_updates=sub_updates or _number(artifact, "sub_updates_per_segment", "sub_updates"),
+    )
+
+
+def _number(artifact: Artifact, *keys: str) -> int | None:
+    nested = artifact.meta.get("estimator")
+    for holder in (artifact.meta, nested if isinstance(nested, dict) else {}):
+        for key in keys:
+            if isinstance(holder.get(key), int):
+                return int(holder[key])
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The survival of one rollout's failures."""
+
+    tag: str
+    rollout: Rollout
+    curve: SurvivalCurve
+    laws: list[Law]
+    wandering: Law | None
+    threshold: Threshold
+    settled_wrong: int
+
+    @property
+    def times(self) -> np.ndarray:
+        """Segments after the readout, 0 first."""
+        return np.arange(self.rollout.horizon - self.rollout.readout + 1)
+
+    def record(self) -> dict[str, Any]:
+        r = self.rollout
+        _, came = r.escapes()
+        failures, escaped = len(came), int(came.sum())
+        return {
+            "file": str(r.path),
+            "n": len(r.exact),
+            "readout": r.readout,
+            "horizon": r.horizon,
+            "failures": failures,
+            "escaped": rate(escaped, failures).record(),
+            "never_correct": rate(failures - escaped, failures).record(),
+            "settled_wrong": {**rate(self.settled_wrong, failures).record(), "tau_log10": self.threshold.tau},
+            "threshold": self.threshold.record(),
+            "lost": int((~r.failed & ~r.exact[:, -1]).sum()),
+            "median_escape": self.curve.median,
+            "sub_updates_per_segment": r.sub_updates,
+            "fits": {law.name: law.record(self.times, r.sub_updates) for law in self.laws},
+            "best": min(self.laws, key=lambda law: law.aic).name if escaped else None,
+            "wandering_only": None if self.wandering is None else self.wandering.record(self.times, r.sub_updates),
+        }
+
+
+def survive(rollout: Rollout, tag: str, tau: Tau | None = None) -> Model | None:
+    """Kaplan-Meier and the laws of escape of one rollout; None where nothing failed at the readout."""
+    if not rollout.failed.any():
+        notice(f"{rollout.path}: every puzzle is right at segment {rollout.readout}, nothing to escape from")
+        return None
+    late, threshold = _late_drift(rollout, tau or Tau())
+    if threshold.warning:
+        notice(f"{tag}: {threshold.warning}")
+    time, came = rollout.escapes()
+    stuck = threshold.settled(late)[rollout.failed] & ~came
+    moving = ~stuck
+    return Model(
+        tag=tag,
+        rollout=rollout,
+        curve=kaplan_meier(time, came),
+        laws=fit_all(Escapes.of(time, came)),
+        wandering=fit_exponential(Escapes.of(time[moving], came[moving])) if moving.any() else None,
+        threshold=threshold,
+        settled_wrong=int(stuck.sum()),
+    )
+
+
+def _late_drift(rollout: Rollout, tau: Tau) -> tuple[np.ndarray, Threshold]:
+    """(N,) log10 late drift at the horizon, and the threshold from the drifts at the readout and at the horizon.
+
+    Both together show the two modes even where every trajectory has settled by the horizon.
+    """
+    at = [rollout.readout, rollout.horizon]
+    seen = [rollout.drift[:, max(end - LATE_SEGMENTS, 0) : end].mean(axis=1) for end in at]
+    right = np.concatenate([rollout.exact[:, end - 1] for end in at])
+    logs = np.log10(np.clip(np.concatenate(seen), DRIFT_FLOOR, None))
+    known = np.isfinite(logs)
+    if not known.any():
+        raise InputError(f"{rollout.path}: no drift is finite", run="rrdyn rollout CKPT --dtype float32")
+    if not known.all():
+        notice(f"{rollout.path}: {int((~known).sum())} late drifts are not finite, taken as unsettled")
+    threshold = choose(logs[known], right[known], tau)
+    return np.where(known, logs, np.inf)[len(rollout.exact) :], threshold
+
+
+def compare(models: Sequence[Model]) -> dict[str, Any] | None:
+    """Log-rank over all models and between each pair, and the ratios of their exponential escape rates."""
+    if len(models) < 2:
+        return None
+    groups = [model.rollout.escapes() for model in models]
+    whole = log_rank(groups)
+    pairs: list[dict[str, Any]] = []
+    for i, first in enumerate(models):
+        for j in range(i + 1, len(models)):
+            test = log_rank([groups[i], groups[j]])
+            pairs.append(
+                {
+                    "first": first.tag,
+                    "second": models[j].tag,
+                    "statistic": None if test is None else test.statistic,
+                    "p": None if test is None else test.p,
+                    "rate_ratio": _ratios(first, models[j]),
+                }
+            )
+    for pair, p in zip(pairs, holm([pair["p"] for pair in pairs])):
+        pair["p_holm"] = p
+    return {
+        "statistic": None if whole is None else whole.statistic,
+        "degrees": len(models) - 1,
+        "p": None if whole is None else whole.p,
+        "pairs": pairs,
+    }
+
+
+def _ratios(first: Model, second: Model) -> dict[str, Any] | None:
+    one, two = first.laws[0].parameters["rate"], second.laws[0].parameters["rate"]
+    if not one.value or not two.value:
+        return None
+    per_segment = _ratio(one, two)
+    clocks = first.rollout.sub_updates, second.rollout.sub_updates
+    per_evaluation = None
+    if clocks[0] and clocks[1]:
+        per_evaluation = scaled(per_segment, clocks[1] / clocks[0]).record()
+    return {"per_segment": per_segment.record(), "per_module_evaluation": per_evaluation}
+
+
+def _ratio(one: Interval, two: Interval) -> Interval:
+    """Ratio of two independent rates: their log intervals add in squares."""
+    assert one.value and two.value and one.low and two.low and one.high and two.high
+    value = np.log(one.value / two.value)
+    down = np.hypot(np.log(one.value / one.low), np.log(two.high / two.value))
+    up = np.hypot(np.log(one.high / one.value), np.log(two.value / two.low))
+    return Interval(
+        value=float(np.exp(value)), low=float(np.exp(value - down)), high=float(np.exp(value + up)), n=one.n + two.n,
+        method="log intervals added in squares", level=LEVEL,
+    )  # fmt: skip
+
+
+def survival_table(model: Model) -> pl.DataFrame:
+    """survival_<tag>.csv"""
+    curve, times = model.curve, model.times
+    rows = curve.at(times)
+    changed = np.isin(times, curve.times)
+    gone = np.cumsum(curve.events + curve.censored)
+    return pl.DataFrame(
+        {
+            "segment": times + model.rollout.readout,
+            "after": times,
+            "at_risk": np.where(changed, curve.at_risk[rows], curve.at_risk[0] - gone[rows]),
+            "events": np.where(changed, curve.events[rows], 0),
+            "censored": np.where(changed, curve.censored[rows], 0),
+            "survival": curve.survival[rows],
+            "low": curve.low[rows],
+            "high": curve.high[rows],
+        }
+    ).fill_nan(None)
+
+
+def accuracy_table(rollout: Rollout) -> pl.DataFrame:
+    """accuracy_<tag>.csv"""
+    columns = {"accuracy": rollout.exact, "ever": np.maximum.accumulate(rollout.exact, axis=1)}
+    if rollout.path_valid is not None:
+        columns["path_valid"] = rollout.path_valid
+    table: dict[str, Any] = {"segment": np.arange(1, rollout.horizon + 1)}
+    for name, flags in columns.items():
+        found = [rate(int(count), len(flags)) for count in flags.sum(axis=0)]
+        table |= {name: [f.value for f in found], f"{name}_low": [f.low for f in found],
+                  f"{name}_high": [f.high for f in found]}  # fmt: skip
+    return pl.DataFrame(table)
+
+
+def write(models: Sequence[Model], others: Sequence[tuple[str, Rollout]], out: Path, tau: Tau) -> list[Path]:
+    """All files; `others` are rollouts without a failure, of which only the accuracy is written."""
+    out = make_folder(out)
+    wrote = []
+    for model in models:
+        wrote.append(_csv(survival_table(model), out / f"survival_{model.tag}.csv"))
+    for tag, rollout in [*((m.tag, m.rollout) for m in models), *others]:
+        wrote.append(_csv(accuracy_table(rollout), out / f"accuracy_{tag}.csv"))
+    record = {
+        **SCHEMA,
+        "models": {model.tag: model.record() for model in models},
+        "log_rank": compare(models),
+        "without_failures": [tag for tag, _ in others],
+        "settings": {"tau": tau.method, "tau_value": tau.value, "level": LEVEL},
+        "meta": provenance(inputs=[m.rollout.path for m in models] + [r.path for _, r in others]),
+    }
+    return [*wrote, write_json(out / "survival.json", record), write_text(out / "survival.md", summary(record))]
+
+
+def _csv(table: pl.DataFrame, path: Path) -> Path:
+    with replacing(path) as partial:
+        table.write_csv(partial)
+    return path
+
+
+def summary(record: dict[str, Any]) -> str:
+    """survival.md"""
+    lines = ["# Escape from failure", ""]
+    for tag, model in record["models"].items():
+        lines += [
+            f"## {tag}",
+            f"- file `{model['file']}`, n={model['n']}, {model['failures']} wrong at segment {model['readout']}",
+            f"- right at some later segment up to {model['horizon']}: {bounded(model['escaped'])};"
+            f" never: {bounded(model['never_correct'])}",
+            f"- of the failures, settled on a wrong answer: {bounded(model['settled_wrong'])}"
+            f" (late drift below 10^{model['settled_wrong']['tau_log10']:.2f})",
+            f"- right at segment {model['readout']}, wrong at {model['horizon']}: {model['lost']}",
+            "",
+        ]
+        rows = [
+            [name, f"{fit['aic']:.1f}", _parameters(fit), bounded(fit["escape_rate"]["per_segment"], 5),
+             bounded(fit["escape_rate"]["per_module_evaluation"], 6)]
+            for name, fit in model["fits"].items()
+        ]  # fmt: skip
+        headers = ["law", "AIC", "parameters", "escapes per segment", "per module evaluation"]
+        lines += [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
+    found = record["log_rank"]
+    for pair in found["pairs"] if found else []:
+        lines.append(f"- {pair['first']} against {pair['second']}: {_pair(pair)}")
+    return "\n".join(lines) + "\n"
+
+
+def _pair(pair: dict[str, Any]) -> str:
+    text = "no log-rank test (no escapes)"
+    if pair["p"] is not None:
+        text = f"log-rank chi^2 {pair['statistic']:.2f}, p {pair['p']:.2g} (after Holm {pair['p_holm']:.2g})"
+    ratio = pair["rate_ratio"]
+    if ratio is not None:
+        text += f"; escape rates per segment {bounded(ratio['per_segment'], 2)} to 1"
+        if ratio["per_module_evaluation"] is not None:
+            text += f", per module evaluation {bounded(ratio['per_module_evaluation'], 2)} to 1"
+    return text
+
+
+def _parameters(fit: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {bounded(value, 4).rsplit(' (', 1)[0]}" for name, value in fit["parameters"].items())

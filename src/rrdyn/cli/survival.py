@@ -1,0 +1,59 @@
+"""`rrdyn survival`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """How long puzzles that are wrong at the budget stay wrong: Kaplan-Meier, escape rates, log-rank between models.
+
+    1. rrdyn survival rollout.npz
+    2. rrdyn survival trm/rollout.npz hrm/rollout.npz --out study
+    """
+
+    files: Positional[tuple[Path, ...]]
+    """rollout.npz files, one a model."""
+    out: Path | None = None
+    """Folder to write to; default: beside the first file, in survival."""
+    readout: Annotated[int | None, Field(ge=1)] = None
+    """Segment at which failure is judged; default: the file's budget, 16 where it names none."""
+    sub_updates: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Module evaluations in one segment, one number a file (21 for TRM, 6 for HRM), for files that do not tell theirs."""
+    tau: tuple[str, ...] = ("otsu",)
+    """Threshold on log10 late drift at the horizon, below which a wrong answer counts as settled."""
+    figures: bool = True
+    """Draw accuracy against compute, and survival."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.analysis import survival
+    from rrdyn.analysis.puzzles import tags
+    from rrdyn.analysis.thresholds import from_words
+    from rrdyn.artifacts.errors import UsageError
+
+    tau, more = from_words(args.tau)
+    files = [*args.files, *map(Path, more)]
+    if not files:
+        raise UsageError("FILES is missing", expected="one rollout.npz or several", run="rrdyn rollout CKPT")
+    if args.sub_updates and len(args.sub_updates) != len(files):
+        raise UsageError(
+            "--sub-updates does not match the files", found=len(args.sub_updates), expected=f"{len(files)} numbers"
+        )
+    clocks = args.sub_updates or (None,) * len(files)
+    rollouts = [survival.read_rollout(path, args.readout, clock) for path, clock in zip(files, clocks)]
+    found = [(tag, r, survival.survive(r, tag, tau)) for tag, r in zip(tags(files), rollouts)]
+    models = [model for _, _, model in found if model is not None]
+    out = args.out or files[0].parent / "survival"
+    wrote = survival.write(models, [(tag, r) for tag, r, model in found if model is None], out, tau)
+    if args.figures and models:
+        from rrdyn.plotting import rollout as figures
+
+        wrote += figures.draw(out)
+    record = {"models": {model.tag: model.record() for model in models}, "log_rank": survival.compare(models)}
+    return Outcome(data=record, text=survival.summary(record), wrote=wrote)
