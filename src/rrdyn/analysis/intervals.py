@@ -279,3 +279,41 @@ def _root(excess: object, outer: float, inner: float) -> float:
         middle = (outer + inner) / 2
         outer, inner = (middle, inner) if excess(middle) > 0 else (outer, middle)  # type: ignore[operator]
     return (outer + inner) / 2
+
+
+# ---- means -----------------------------------------------------------------------------------------------------------
+
+
+def mean(values: np.ndarray, rng: np.random.Generator, replicates: int = REPLICATES, level: float = LEVEL) -> Interval:
+    """A mean over puzzles: `rate` where every value is 0 or 1, BCa otherwise."""
+    values = np.asarray(values, dtype=float)
+    n = len(values)
+    if n == 0:
+        return Interval(value=None, low=None, high=None, n=0, method="no rows", level=level)
+    if np.isin(values, (0.0, 1.0)).all():
+        return rate(int(values.sum()), n, level)
+    return mean_difference(values, np.zeros(n), rng, replicates, level)
+
+
+def mean_difference(
+    first: np.ndarray, second: np.ndarray, rng: np.random.Generator, replicates: int = REPLICATES, level: float = LEVEL
+) -> Interval:
+    """BCa interval of the mean of first - second on the same puzzles (N,), pairs resampled together."""
+    gap = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    n, estimate = len(gap), float(gap.mean()) if len(gap) else math.nan
+    if n < 3 or gap.std() == 0:
+        return no_interval(estimate, n, "fewer than 3 rows" if n < 3 else "no spread over puzzles")
+    draws = resampled_counts(n, replicates, rng) @ gap / n
+    low, high = bca(draws, estimate, _acceleration([(gap - estimate, np.ones(n))]), level)
+    return Interval(value=estimate, low=low, high=high, n=n, method="bca", level=level)
+
+
+def resampled_counts(n: int, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """(replicates, n) how often each of n rows is drawn."""
+    rows = max(1, CHUNK // n)
+    counts = np.empty((replicates, n), dtype=np.float32)
+    for start in range(0, replicates, rows):
+        size = min(rows, replicates - start)
+        drawn = rng.integers(0, n, (size, n)) + (np.arange(size) * n)[:, None]
+        counts[start : start + size] = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+    return counts

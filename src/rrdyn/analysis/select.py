@@ -1,0 +1,258 @@
+"""`rrdyn select`: perturbed restarts judged by every selector at equal compute, and what a restart frees at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from tabulate import tabulate
+
+from rrdyn.analysis.intervals import REPLICATES, Interval, mean, mean_difference
+from rrdyn.analysis.risk import aurc_interval, calibration, perfect_aurc, risk_coverage
+from rrdyn.analysis.selectors import Restarts, picks
+from rrdyn.analysis.summary import bounded
+from rrdyn.analysis.survival import BUDGET
+from rrdyn.artifacts.errors import InputError, UsageError, notice
+from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.schemas import PERTURB
+from rrdyn.runtime.streams import generator
+
+SCHEMA = {"schema": "select", "schema_version": 1}
+CURVE_POINTS = 200
+NEEDED = {"q_halt": "q_halt", "halt_first": "q_halt", "residual": "residual", "lambda_1": "lambda_1", "majority": "preds"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """All tables of one perturb.npz."""
+
+    tag: str
+    path: Path
+    rows: list[dict[str, Any]]
+    curves: list[dict[str, Any]]
+    calibrations: dict[str, dict[str, Any]]
+    basin: list[dict[str, Any]]
+    readout: int | None
+    restarts: int
+    left_out: list[str]
+    settings: dict[str, Any]
+
+
+def study(
+    path: Path | str, tag: str, *, readout: int | None = None, seed: int = 0, replicates: int = REPLICATES
+) -> Selection:
+    """Read a perturb.npz and judge it. `readout` (default: the file's own, else 16) is where every selector looks."""
+    artifact = read_npz(path, PERTURB)
+    n, _, k = artifact["solve"].shape
+    if n == 0 or k == 0:
+        raise InputError(f"{path} holds no restarts", found=artifact["solve"].shape, run="rrdyn perturb CKPT")
+    segment = _readout(artifact, readout)
+    rows: list[dict[str, Any]] = []
+    curves: list[dict[str, Any]] = []
+    calibrations: dict[str, dict[str, Any]] = {}
+    left_out = [name for name, key in NEEDED.items() if key not in artifact]
+    if segment is None:
+        notice(f"{path} holds no `correct`: no selector can be judged, only what restarts free")
+        left_out = list(NEEDED)
+    else:
+        for place, sigma in enumerate(artifact["sigmas"]):
+            restarts = _restarts(artifact, place, segment)
+            rng = generator(seed, "select", tag, place)
+            rows += _judge(restarts, float(sigma), rng, replicates)
+            curves += _curves(restarts, float(sigma))
+            if restarts.q_halt is not None:
+                which = np.repeat(np.arange(n), k)
+                found = calibration(restarts.q_halt[:, :, -1].ravel(), restarts.right.ravel(), which)
+                calibrations[f"{float(sigma):g}"] = found
+    return Selection(
+        tag=tag,
+        path=artifact.path,
+        rows=rows,
+        curves=curves,
+        calibrations=calibrations,
+        basin=_basin(artifact, segment, generator(seed, "basin", tag), replicates),
+        readout=segment,
+        restarts=k,
+        left_out=left_out,
+        settings={"seed": seed, "replicates": replicates, "left_out": left_out},
+    )
+
+
+def _readout(artifact: Artifact, asked: int | None) -> int | None:
+    if "correct" not in artifact:
+        return None
+    there = artifact["correct"].shape[3]
+    named = artifact.meta.get("readout")
+    chosen = asked or (named if isinstance(named, int) else min(BUDGET, there))
+    if chosen > there:
+        raise UsageError(
+            f"{artifact.path}: --readout lies beyond the rollout", found=chosen, expected=f"at most {there} segments"
+        )
+    if asked and "preds" in artifact and isinstance(named, int) and asked != named:
+        notice(f"answers are kept at segment {named} only: the majority vote is taken there, the others at {asked}")
+    return chosen
+
+
+def _restarts(artifact: Artifact, place: int, segment: int) -> Restarts:
+    def upto(key: str) -> np.ndarray | None:
+        return artifact[key][:, place, :, :segment] if key in artifact else None
+
+    def at(key: str) -> np.ndarray | None:
+        return artifact[key][:, place, :, segment - 1].astype(float) if key in artifact else None
+
+    return Restarts(
+        correct=artifact["correct"][:, place, :, :segment].astype(bool),
+        q_halt=upto("q_halt"),
+        preds=artifact["preds"][:, place] if "preds" in artifact else None,
+        residual=at("residual"),
+        drift=at("drift"),
+        lambda_1=artifact["lambda_1"][:, place].astype(float) if "lambda_1" in artifact else None,
+    )
+
+
+def _judge(restarts: Restarts, sigma: float, rng: np.random.Generator, replicates: int) -> list[dict[str, Any]]:
+    found = picks(restarts)
+    chance = found["random"].right
+    rows = []
+    for name, pick in found.items():
+        gain = None if name == "random" else mean_difference(pick.right, chance, rng, replicates)
+        area = None
+        if pick.confidence is not None:
+            area = aurc_interval(pick.confidence, pick.right, rng, replicates)
+        rows.append(
+            {
+                "sigma": sigma,
+                "selector": name,
+                "n": len(pick.right),
+                **_columns("right", mean(pick.right, rng, replicates)),
+                **_columns("gain", gain),
+                "segments": pick.segments,
+                **_columns("aurc", area),
+                "aurc_perfect": None if area is None else perfect_aurc(pick.right),
+            }
+        )
+    return rows
+
+
+def _columns(name: str, interval: Interval | None) -> dict[str, float | None]:
+    if interval is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _curves(restarts: Restarts, sigma: float) -> list[dict[str, Any]]:
+    rows = []
+    for name, pick in picks(restarts).items():
+        if pick.confidence is None:
+            continue
+        coverage, risk = risk_coverage(pick.confidence, pick.right)
+        kept = np.unique(np.linspace(0, len(risk) - 1, min(CURVE_POINTS, len(risk))).round().astype(int))
+        rows += [
+            {"sigma": sigma, "selector": name, "coverage": float(coverage[i]), "risk": float(risk[i])} for i in kept
+        ]
+    return rows
+
+
+def _basin(
+    artifact: Artifact, segment: int | None, rng: np.random.Generator, replicates: int
+) -> list[dict[str, Any]]:
+    """Failures of the clean run: how often one restart, or the best of K, is right; and beyond what sigma 0 gives.
+
+    Restarts run longer than the clean run's readout. What the longer run alone frees shows at sigma 0 and is subtracted;
+    the columns at the readout give the same budget to both.
+    """
+    failed = ~artifact["base"].astype(bool)
+    sigmas = artifact["sigmas"].astype(float)
+    ever = artifact["solve"].astype(bool)[failed]
+    measures = {"single_ever": ever.mean(axis=2), "best_ever": ever.any(axis=2).astype(float)}
+    if segment is not None:
+        then = artifact["correct"][failed][:, :, :, segment - 1].astype(bool)
+        measures |= {"single_readout": then.mean(axis=2), "best_readout": then.any(axis=2).astype(float)}
+    clean = np.flatnonzero(sigmas == 0)
+    rows = []
+    for place, sigma in enumerate(sigmas):
+        row: dict[str, Any] = {"sigma": float(sigma), "n": int(failed.sum())}
+        for name in ("single_ever", "best_ever", "single_readout", "best_readout"):
+            values = measures.get(name)
+            row |= _columns(name, None if values is None else mean(values[:, place], rng, replicates))
+        for name in ("single_ever", "best_ever", "single_readout", "best_readout"):
+            values = measures.get(name)
+            gain = None
+            if values is not None and len(clean) and failed.any():
+                gain = mean_difference(values[:, place], values[:, clean[0]], rng, replicates)
+            row |= _columns(f"{name}_gain", gain)
+        rows.append(row)
+    return rows
+
+
+def write(found: Selection, out: Path) -> list[Path]:
+    """select_<tag>.{csv,json,md}, risk_coverage_<tag>.csv, calibration_<tag>.csv, basin_<tag>.csv"""
+    out, tag = make_folder(out), found.tag
+    bins = [
+        {"sigma": float(sigma), **row} for sigma, record in found.calibrations.items() for row in record["bins"]
+    ]
+    tables = {"select": found.rows, "risk_coverage": found.curves, "calibration": bins, "basin": found.basin}
+    wrote = []
+    for name, rows in tables.items():
+        if rows:
+            wrote.append(out / f"{name}_{tag}.csv")
+            with replacing(wrote[-1]) as partial:
+                pl.DataFrame(rows, infer_schema_length=None).write_csv(partial)
+    record = {
+        **SCHEMA,
+        "tag": tag,
+        "file": str(found.path),
+        "readout": found.readout,
+        "K": found.restarts,
+        "rows": found.rows,
+        "calibration": found.calibrations,
+        "basin": found.basin,
+        "settings": found.settings,
+        "meta": provenance(seed=found.settings["seed"], inputs=[found.path]),
+    }
+    return [*wrote, write_json(out / f"select_{tag}.json", record), write_text(out / f"select_{tag}.md", summary(found))]
+
+
+def summary(found: Selection) -> str:
+    """select_<tag>.md"""
+    lines = [f"# Which restart to trust: {found.tag}", ""]
+    if found.rows:
+        lines += [f"{found.restarts} restarts a puzzle, each run to segment {found.readout}.", ""]
+        headers = ["sigma", "selector", "right", "over a random restart", "segments", "AURC (perfect)"]
+        lines += [tabulate([_line(row) for row in found.rows], headers, tablefmt="pipe", disable_numparse=True), ""]
+        lines += ["Best of K is an oracle: it needs the answer to choose. Halt-first stops early and so runs fewer segments.", ""]
+    if found.calibrations:
+        rows = [
+            [sigma, f"{c['ece']:.3f}", f"{c['brier']:.3f}", _shown(c["intercept"]), _shown(c["slope"]), c["n"]]
+            for sigma, c in found.calibrations.items()
+        ]
+        headers = ["sigma", "ECE of q_halt", "Brier", "intercept", "slope", "n"]
+        lines += [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
+    headers = ["sigma", "failures", "one restart, ever", "best of K, ever", "one restart, readout", "best of K, readout",
+               "best of K, ever, over sigma 0"]  # fmt: skip
+    names = ("single_ever", "best_ever", "single_readout", "best_readout", "best_ever_gain")
+    rows = [[f"{r['sigma']:g}", r["n"], *(_bounded(r, name) for name in names)] for r in found.basin]
+    lines += [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
+    if found.left_out:
+        lines.append(f"Not judged, for want of their arrays: {', '.join(found.left_out)}.")
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: dict[str, Any]) -> list[str]:
+    area = "-" if row["aurc"] is None else f"{_bounded(row, 'aurc')} ({row['aurc_perfect']:.3f})"
+    return [f"{row['sigma']:g}", row["selector"], _bounded(row, "right"), _bounded(row, "gain"),
+            f"{row['segments']:.1f}", area]  # fmt: skip
+
+
+def _bounded(row: dict[str, Any], name: str) -> str:
+    record = {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"], "n": row.get("n", 0), "method": ""}
+    return bounded(record, sign=name.endswith("gain")).rsplit(" (", 1)[0]
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.3f}"
