@@ -8,7 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -22,9 +22,10 @@ from rrdyn.artifacts.errors import Notice, UsageError
 from rrdyn.artifacts.files import dump_json
 from rrdyn.runtime import progress
 
-__all__ = ["Arguments", "Outcome", "Positional", "parse", "run_command"]
+__all__ = ["Arguments", "Outcome", "Positional", "parse", "run_command", "within_study"]
 
 POSITIONAL = get_args(Positional[Any])[1]  # type: ignore[misc]
+WITHIN_STUDY = "RRDYN_WITHIN_STUDY"
 MARKERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
 
 
@@ -59,30 +60,50 @@ class Outcome:
 def run_command(name: str, module: ModuleType, argv: list[str]) -> int:
     """Parse, run and answer: data on stdout, messages on stderr; returns the exit code."""
     args = parse(module.Args, argv, f"rrdyn {name}")
-    with _quiet(args.quiet), _notices_on_stderr():
+    with _environment(progress.QUIET, "1" if args.quiet else None), _notices_on_stderr():
         outcome: Outcome = module.run(args)
         if args.as_json:
             print(dump_json({"command": name, **outcome.data, "wrote": [str(path) for path in outcome.wrote]}))
         elif outcome.text:
             print(outcome.text)
         sys.stdout.flush()
-        for path in outcome.wrote:
-            progress.say(f"wrote {path}")
-        for command in outcome.next:
-            progress.say(f"next: {command}")
+        _tell_files(outcome)
     return outcome.exit_code
 
 
+def _tell_files(outcome: Outcome) -> None:
+    if os.environ.get(WITHIN_STUDY):  # the study says what comes next
+        if outcome.wrote:
+            more = f" and {len(outcome.wrote) - 1} more" if len(outcome.wrote) > 1 else ""
+            progress.say(f"wrote {outcome.wrote[0]}{more}")
+        return
+    for path in outcome.wrote:
+        progress.say(f"wrote {path}")
+    for command in outcome.next:
+        progress.say(f"next: {command}")
+
+
+def within_study(argv: list[str]) -> int:
+    """Run another command as a step of a study: its text goes to stderr, and it does not say what to run next."""
+    from rrdyn.cli.app import main
+
+    with redirect_stdout(sys.stderr), _environment(WITHIN_STUDY, "1"):
+        return main(argv)
+
+
 @contextmanager
-def _quiet(wanted: bool) -> Any:
-    before = os.environ.get(progress.QUIET)
-    if wanted:
-        os.environ[progress.QUIET] = "1"
+def _environment(name: str, value: str | None) -> Any:
+    """Set an environment variable for a while; with None nothing is changed."""
+    before = os.environ.get(name)
+    if value is not None:
+        os.environ[name] = value
     try:
         yield
     finally:
-        if wanted and before is None:
-            del os.environ[progress.QUIET]
+        if value is not None:
+            os.environ.pop(name)
+            if before is not None:
+                os.environ[name] = before
 
 
 @contextmanager
@@ -108,25 +129,12 @@ def parse(kind: type[Arguments], argv: list[str], program: str) -> Any:
     heard = io.StringIO()
     try:
         # wide, so that messages are not broken over lines before they are re-told
-        with redirect_stderr(heard), _columns(4000):
+        with redirect_stderr(heard), _environment("COLUMNS", "4000"):
             return tyro.cli(kind, args=argv, prog=program, config=MARKERS)
     except SystemExit as stop:
         if not stop.code:
             raise
         raise UsageError(_retold(heard.getvalue()), run=f"{program} --help") from None
-
-
-@contextmanager
-def _columns(width: int) -> Any:
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(width)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["COLUMNS"]
-        else:
-            os.environ["COLUMNS"] = before
 
 
 def _retold(boxed: str) -> str:

@@ -42,7 +42,8 @@ def run_steps(steps: Sequence[Step], memory: Path, execute: Execute) -> None:
         say(f"{len(steps) - len(left)} of {len(steps)} steps are already done in {memory.parent}")
     pace = Pace(left)
     for step in left:
-        say(f"\n[{steps.index(step) + 1}/{len(steps)}] {step.title}  (about {duration(pace.left())} left)\n$ {step.line}")
+        say(f"\n[{steps.index(step) + 1}/{len(steps)}] {step.title}  (about {duration(pace.left())} left)")
+        say(f"$ {step.line}")
         started = time.monotonic()
         code = execute(list(step.argv))
         if code:
@@ -53,7 +54,9 @@ def run_steps(steps: Sequence[Step], memory: Path, execute: Execute) -> None:
 
 
 def _failed(step: Step, code: int) -> RrdynError:
-    error = RrdynError(f"the study stopped at: {step.title}", run=f"{step.line}\n            then the same command again")
+    error = RrdynError(
+        f"the study stopped at: {step.title}", found=step.line, run="the same command again: it continues"
+    )
     error.exit_code = code
     return error
 

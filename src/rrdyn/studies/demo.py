@@ -1,0 +1,215 @@
+"""The demo: from nothing to the 2x2, made of public commands only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from rrdyn.artifacts.files import make_folder, read_json
+from rrdyn.studies.steps import Execute, Step, run_steps
+
+ARMS = ("none-fixed", "multi4")
+MODELS = ("pretrain", *ARMS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What a demo trains on, by which preset, and how many held-out puzzles it diagnoses."""
+
+    data: tuple[str, ...]
+    preset: str
+    finetune: tuple[str, ...] = ()
+    puzzles: int
+    seconds: dict[str, float]
+    """Usual seconds of a step on two CPU cores, for the time left."""
+
+
+FULL = Size(
+    data=("--size", "6", "--clues", "10", "--n", "1000", "--test-n", "512"),
+    preset="sudoku-small",
+    puzzles=512,
+    seconds={"data": 5, "pretrain": 200, "finetune": 35, "diagnose": 12, "analyze": 5, "plot": 2},
+)
+TINY = Size(
+    data=("--size", "4", "--clues", "6", "--n", "128", "--test-n", "64", "--val-groups", "16"),
+    preset="sudoku-tiny",
+    puzzles=64,
+    seconds={"data": 1, "pretrain": 3, "finetune": 1, "diagnose": 1, "analyze": 1, "plot": 1},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What a finished demo found: words for the terminal, the same as data, the figures, what to run next."""
+
+    text: str
+    data: dict[str, Any]
+    figures: list[Path]
+    next: list[str] = field(default_factory=list)
+
+
+def plan(out: Path, size: Size, seed: int) -> list[Step]:
+    """The command lines of the demo, in order. Each may be typed by hand, and typed again to go on."""
+    data, usual, seeded = out / "data", size.seconds, ("--seed", str(seed))
+    train = ("train", str(data), "--preset", size.preset, *seeded)
+    diags = [diag(out, name) for name in MODELS]
+    return [
+        Step(
+            title="make the puzzles",
+            argv=("data", "sudoku", "--source", "generate", *size.data, *seeded, "--out", str(data)),
+            makes=data / "rrdyn.json",
+            seconds=usual["data"],
+        ),
+        Step(
+            title="train a small TRM by ACT streaming",
+            argv=(*train, "--out", str(out / "pretrain")),
+            makes=last(out / "pretrain"),
+            seconds=usual["pretrain"],
+        ),
+        *(
+            Step(
+                title=f"fine-tune it, arm {arm}",
+                argv=(
+                    *train,
+                    "--aug",
+                    arm,
+                    "--init",
+                    str(last(out / "pretrain")),
+                    *size.finetune,
+                    "--out",
+                    str(out / arm),
+                ),
+                makes=last(out / arm),
+                seconds=usual["finetune"],
+            )
+            for arm in ARMS
+        ),
+        *(
+            Step(
+                title=f"follow {size.puzzles} held-out puzzles through {name}",
+                argv=("diagnose", str(last(out / name)), "--n", str(size.puzzles), *seeded, "--out", str(made)),
+                makes=made,
+                seconds=usual["diagnose"],
+            )
+            for name, made in zip(MODELS, diags)
+        ),
+        Step(
+            title="analyse settled x correct for all three models",
+            argv=("analyze-2x2", *map(str, diags), "--shared-tau", "--out", str(out / "analysis")),
+            makes=out / "analysis" / "results.md",
+            seconds=usual["analyze"],
+        ),
+        Step(
+            title="draw the training curves",
+            argv=(
+                "plot",
+                "dynamics",
+                *(str(out / arm) for arm in ARMS),
+                "--out",
+                str(out / "figures" / "dynamics.png"),
+            ),
+            makes=out / "figures" / "dynamics.png",
+            seconds=usual["plot"],
+        ),
+    ]
+
+
+def last(run: Path) -> Path:
+    """The checkpoint that a run folder ends with."""
+    return run / "checkpoints" / "last"
+
+
+def diag(out: Path, name: str) -> Path:
+    return out / "diag" / f"diag_{name}.npz"
+
+
+def run(out: Path, size: Size, seed: int, execute: Execute) -> Study:
+    """Run what is missing of the demo in `out` and tell what it found."""
+    make_folder(out)
+    run_steps(plan(out, size, seed), out / "study.json", execute)
+    return summary(out)
+
+
+def summary(out: Path) -> Study:
+    """The result of a finished demo, read from its files."""
+    results = {name: read_json(out / "analysis" / f"results_{name}.json") for name in MODELS}
+    noise = noise_seen(out / "multi4" / "train.jsonl")
+    figures = sorted([*out.glob("analysis/*.png"), *out.glob("figures/*.png")])
+    text = "\n\n".join(
+        [
+            two_by_two(results["pretrain"]),
+            arms(results),
+            noise_told(noise),
+            "figures\n" + "\n".join(f"  {path}" for path in figures),
+        ]
+    )
+    return Study(text=text, data={"results": results, "noise": noise}, figures=figures, next=[f"rrdyn report {out}"])
+
+
+def two_by_two(record: dict[str, Any]) -> str:
+    """The 2x2 of the pretrained model with lambda_1 per cell, its AUC and the increment."""
+    bounds = record["intervals"]
+
+    def cell(name: str) -> str:
+        n = record["cells"][name]["n"]
+        return f"n = {n}" + (f"\nlambda_1 {bounded(bounds[f'cells.{name}.lam1_median'])}" if n else "")
+
+    rows = [
+        ["settled", cell("A_conv_correct"), cell("B_conv_wrong")],
+        ["unsettled", cell("C_nonconv_correct"), cell("D_nonconv_wrong")],
+    ]
+    accuracy = bounded(bounds["exact_acc"])
+    lines = [
+        f"the pretrained model on {record['n']} held-out puzzles: {accuracy} exact after the last segment",
+        tabulate(rows, ["", "correct", "wrong"], tablefmt="grid"),
+        "lambda_1: median of the cell, nats per sub-update, with its 95% interval. settled: late drift below "
+        f"10^{record['threshold']['tau_log10']:.2f} ({record['threshold']['method']})",
+        *(f"note: {text}" for text in record["warnings"]),
+        f"AUC(-lambda_1 -> correct)  {bounded(bounds['auc.neg_lam1_predicts_correct_overall'])}",
+        f"increment: {record['increment']['says']}",
+    ]
+    return "\n".join(lines)
+
+
+def arms(results: dict[str, dict[str, Any]]) -> str:
+    """Accuracy, exponents and AUC of the three models side by side."""
+    rows = [
+        [
+            name,
+            bounded(record["intervals"]["exact_acc"]),
+            bounded(record["intervals"]["frac_converged"]),
+            bounded(record["intervals"]["auc.neg_lam1_predicts_correct_overall"]),
+        ]
+        for name, record in results.items()
+    ]
+    return tabulate(rows, ["model", "exact accuracy", "settled", "AUC(-lambda_1 -> correct)"], tablefmt="simple")
+
+
+def bounded(interval: dict[str, Any]) -> str:
+    """A value and its interval, such as 0.905 [0.871, 0.937]."""
+    if interval["value"] is None:
+        return "-"
+    if interval["low"] is None:
+        return f"{interval['value']:.3f} (no interval: {interval['method']})"
+    return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+
+
+def noise_seen(log: Path) -> dict[str, float | None]:
+    """What the augmentation did at its last logged step: realised noise, and the share of answers it changed."""
+    rows = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return {
+        key: next((row[key] for row in reversed(rows) if row.get(key) is not None), None)
+        for key in ("noise", "changed")
+    }
+
+
+def noise_told(noise: dict[str, float | None]) -> str:
+    shown = {key: "-" if value is None else f"{value:.3g}" for key, value in noise.items()}
+    return (
+        f"multi4 acted: realised noise norm {shown['noise']} of the norm of z0; "
+        f"share of answers changed by the perturbation {shown['changed']}"
+    )
