@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,18 +18,19 @@ End = tuple[float, float, str, str]
 
 
 def label_ends(ax: Axes, style: Style, ends: Sequence[End]) -> list[Annotation]:
-    """Write each label (x, y, text, colour) right of its line's end, outside the panel; `spread` parts them later."""
+    """Write each label (x, y, text, colour) right of the panel, at the height of its line's end; see `spread`."""
     return [
         ax.annotate(
             text,
-            (x, y),
+            (1.0, y),
+            xycoords=("axes fraction", "data"),
             xytext=(4 * style.scale, 0),
             textcoords="offset points",
             color=style.text(colour),
             va="center",
             annotation_clip=False,
         )
-        for x, y, text, colour in ends
+        for _, y, text, colour in ends
         if np.isfinite(y)
     ]
 
@@ -94,6 +96,18 @@ def note(ax: Axes, style: Style, text: str, *, x: float = 0.98, y: float = 0.97,
     )
 
 
+def heading(figure: Figure, style: Style, text: str) -> None:
+    """A title over all panels, broken where the paper ends."""
+    letters = int(style.format.width * 72 / (0.52 * style.format.text))
+    figure.suptitle(textwrap.fill(text, letters), x=0.01, ha="left")
+
+
+def blocks_of(count: int, across: int) -> tuple[int, int]:
+    """How `count` panels are laid out: columns (at most `across`) and blocks of rows, filled evenly."""
+    blocks = max(1, -(-count // across))
+    return max(1, -(-count // blocks)), blocks
+
+
 def empty(ax: Axes, style: Style, words: str) -> None:
     """No panel stays empty without a word."""
     ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", color=style.soft, wrap=True)
@@ -102,15 +116,32 @@ def empty(ax: Axes, style: Style, words: str) -> None:
 def cell_key(figure: Figure, style: Style, counts: dict[str, int], *, columns: int | None = None) -> None:
     """Marker, name and n of each cell in a strip above the panels, where a scatter leaves no room for direct labels."""
     handles = [
-        Line2D([], [], ls="", marker=CELLS[cell].marker, color=style.cell(cell), ms=4 * style.scale,
-               mec=style.ground, mew=0.3, label=f"{cell} {CELLS[cell].name} ({count:,})")
+        Line2D(
+            [],
+            [],
+            ls="",
+            marker=CELLS[cell].marker,
+            color=style.cell(cell),
+            ms=4 * style.scale,
+            mec=style.ground,
+            mew=0.3,
+            label=f"{cell} {CELLS[cell].name} ({count:,})",
+        )
         for cell, count in counts.items()
-    ]  # fmt: skip
+    ]
     columns = columns or (2 if style.size == "column" else 4)
     legend = figure.legend(
-        handles=handles, loc="outside upper left", ncols=columns, frameon=False, handletextpad=0.2,
-        columnspacing=1.0, borderaxespad=0.2, borderpad=0.1, labelspacing=0.3, handlelength=1.2,
-    )  # fmt: skip
+        handles=handles,
+        loc="outside upper left",
+        ncols=columns,
+        frameon=False,
+        handletextpad=0.2,
+        columnspacing=1.0,
+        borderaxespad=0.2,
+        borderpad=0.1,
+        labelspacing=0.3,
+        handlelength=1.2,
+    )
     for text, cell in zip(legend.get_texts(), counts):
         text.set_color(style.text(style.cell(cell)))
 

@@ -37,11 +37,26 @@ class Study:
 
     @property
     def tau(self) -> float:
-        return float(self.results["otsu_tau_log10"])
+        return float(self._threshold.get("tau_log10") or self.results["otsu_tau_log10"])
 
     @property
     def threshold_rule(self) -> str:
-        return str(self.results.get("threshold_rule") or "Otsu")
+        return str(self._threshold.get("method") or "otsu").capitalize()
+
+    @property
+    def _threshold(self) -> dict[str, Any]:
+        return self.results.get("threshold") or {}
+
+    @property
+    def per_segment(self) -> int | None:
+        """Sub-updates in a segment: the factor from nats per sub-update to nats per segment."""
+        return (self.results.get("clock") or {}).get("sub_updates_per_segment")
+
+    @property
+    def units(self) -> str:
+        """The unit of the exponents in a caption, with the factor to segments where the file knows it."""
+        words = "in nats per sub-update"
+        return words if self.per_segment is None else f"{words} (times {self.per_segment}: per segment)"
 
     @property
     def cell(self) -> np.ndarray:
@@ -93,7 +108,9 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
     columns = read_columns(path)
     missing = [name for name in POINTS if name not in columns]
     if missing:
-        raise InputError(f"{path} lacks {', '.join(missing)}", found=", ".join(columns), expected=", ".join(POINTS), run=RUN)
+        raise InputError(
+            f"{path} lacks {', '.join(missing)}", found=", ".join(columns), expected=", ".join(POINTS), run=RUN
+        )
     points = {name: numbers(values, path) for name, values in columns.items() if name != "cell"}
     return {**points, "cell": np.array([text[:1] for text in columns["cell"]], dtype="U1")}
 
@@ -106,8 +123,11 @@ def read_columns(path: Path) -> dict[str, list[str]]:
         raise InputError(f"{path} is empty", expected="a csv with a header line")
     short = next((number for number, row in enumerate(rows, 1) if len(row) != len(rows[0])), None)
     if short is not None:
-        raise InputError(f"{path} is damaged", found=f"{len(rows[short - 1])} fields in line {short}",
-                         expected=f"{len(rows[0])} fields")  # fmt: skip
+        raise InputError(
+            f"{path} is damaged",
+            found=f"{len(rows[short - 1])} fields in line {short}",
+            expected=f"{len(rows[0])} fields",
+        )
     return {name: [row[place] for row in rows[1:]] for place, name in enumerate(rows[0])}
 
 
@@ -120,6 +140,12 @@ def numbers(values: list[str], path: Path) -> np.ndarray:
         return np.full(len(values), np.nan)  # a column of names is none that a figure draws
 
 
-def tags_in(folder: Path) -> list[str]:
-    """The tags analysed in a folder, in name order."""
-    return sorted(path.stem.removeprefix("results_") for path in existing(folder, run=RUN).glob("results_*.json"))
+def tags_of(path: Path, kind: str, suffix: str, run: str) -> tuple[Path, list[str]]:
+    """The folder and the tags behind a folder or one `<kind>_<tag><suffix>`; InputError where there is none."""
+    path = existing(path, run=run)
+    folder, files = (path, sorted(path.glob(f"{kind}_*{suffix}"))) if path.is_dir() else (path.parent, [path])
+    names = [file.name.removesuffix(suffix) for file in files if file.name.endswith(suffix) and ".data." not in file.name]
+    tags = [name.removeprefix(f"{kind}_") for name in names if name.startswith(f"{kind}_")]
+    if not tags:
+        raise InputError(f"{path} is not what this figure is drawn from", expected=f"{kind}_<tag>{suffix}", run=run)
+    return folder, tags

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import matplotlib
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from rrdyn.plotting.options import Size
+
+Dashes = tuple[float, tuple[float, ...]] | str
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Look:
     colour: str
     dark_colour: str
     marker: str
-    dashes: tuple[float, tuple[float, ...]] | str
+    dashes: Dashes
 
 
 # Okabe & Ito (2008), distinct under the common colour-vision deficiencies; C is lighter on a dark ground.
@@ -54,7 +57,7 @@ CELLS: dict[str, Look] = {
 }
 CELL_KEYS = {look.key: letter for letter, look in CELLS.items()}
 SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A7A7A"]
-DASHES: list[tuple[float, tuple[float, ...]] | str] = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5))]
+DASHES: list[Dashes] = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5))]
 MARKERS = ["o", "s", "^", "X", "D", "v", "P"]
 
 
@@ -112,9 +115,9 @@ class Style:
         """A colour for letters: the same hue, moved towards the ink until its contrast with the ground is 4.5."""
         ground, ink = to_rgb(self.ground), to_rgb(self.ink)
         for share in range(0, 101, 5):
-            mixed = tuple((c * (100 - share) + i * share) / 100 for c, i in zip(to_rgb(colour), ink))
-            if contrast(mixed, ground) >= 4.5:
-                return to_hex(mixed)
+            red, green, blue = ((c * (100 - share) + i * share) / 100 for c, i in zip(to_rgb(colour), ink))
+            if contrast((red, green, blue), ground) >= 4.5:
+                return to_hex((red, green, blue))
         return self.ink
 
     def figure(self, height: float, *, width: float = 1.0) -> Figure:
@@ -130,7 +133,7 @@ class Style:
             matplotlib.rcParams.update(self._settings())
             yield self
 
-    def _settings(self) -> dict[str, object]:
+    def _settings(self) -> dict[Any, Any]:
         text, scale = self.format.text, self.scale
         return {
             "font.family": "DejaVu Sans",  # ships with matplotlib: the same letters on every machine

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from rrdyn.plotting import marks
 from rrdyn.plotting.plate import Plate, Table, origin, save
@@ -54,7 +55,7 @@ def drift_hist(study: Study, style: Style) -> Plate:
         words = f"{CELLS[cell].name}\nn = {study.counts[cell]:,}"
         marks.note(ax, style, words, x=x, y=y, colour=style.text(style.cell(cell)))
     ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_xlabel(LATE)
     ax.set_ylabel("puzzles:  wrong | correct")
     ax.set_title(f"{study.title}\nn = {study.n:,}; dashed: threshold {study.tau:.2f} ({study.threshold_rule})")
@@ -94,13 +95,11 @@ def lyap_by_cell(study: Study, style: Style) -> Plate:
         marks.scatter_cell(ax, style, cell, place, y)
         stats = study.results["cells"][look.key]
         low, high = stats["lam1_iqr"]
-        line = {"color": style.ink, "zorder": 4, "solid_capstyle": "butt"}
+        line: dict[str, Any] = {"color": style.ink, "zorder": 4, "solid_capstyle": "butt"}
         ax.plot([x - 0.38, x + 0.38], [stats["lam1_median"]] * 2, lw=1.8 * style.scale, **line)
         ax.plot([x + 0.38, x + 0.38], [low, high], lw=0.8 * style.scale, **line)
         table.add(cell=cell, kind="median", x=x, lambda_1=stats["lam1_median"], q25=low, q75=high)
-    names = [
-        f"{cell}\n{look.name.replace(', ', chr(10))}\nn = {study.counts[cell]:,}" for cell, look in CELLS.items()
-    ]
+    names = [f"{cell}\n{look.name.replace(', ', chr(10))}\nn = {study.counts[cell]:,}" for cell, look in CELLS.items()]
     ax.set_xticks(range(4), names)
     ax.tick_params(axis="x", length=0)
     for label, cell in zip(ax.get_xticklabels(), CELLS):
@@ -117,7 +116,7 @@ def lyap_by_cell(study: Study, style: Style) -> Plate:
         caption=f"Leading finite-time Lyapunov exponent of each puzzle by cell of the 2x2 ({study.title}, "
         f"n = {study.n:,}); thick bar: median, thin stem: quartiles. Medians: "
         + "; ".join(f"{cell} ({CELLS[cell].name}) {_signed(value)}" for cell, value in medians.items())
-        + ". Exponents in nats per sub-update.",
+        + f". Exponents {study.units}.",
         alt="Strip plot of the leading exponent by cell. "
         + " ".join(f"{cell}: n {study.counts[cell]}, median {_signed(value)}." for cell, value in medians.items()),
     )
@@ -134,9 +133,7 @@ def scatter(study: Study, style: Style) -> Plate:
         here = study.cell == cell
         if here.any():
             marks.scatter_cell(ax, style, cell, study.log_drift[here], study.lam1[here])
-            table.add(
-                cell=cell, idx=study.idx[here], log10_late_drift=study.log_drift[here], lambda_1=study.lam1[here]
-            )
+            table.add(cell=cell, idx=study.idx[here], log10_late_drift=study.log_drift[here], lambda_1=study.lam1[here])
     marks.cell_key(figure, style, study.counts)
     marks.range_frame(ax, study.log_drift, study.lam1)
     ax.set_xlabel(LATE)
@@ -184,8 +181,7 @@ def spectrum(study: Study, style: Style) -> Plate:
     return Plate(
         figure=figure,
         table=table,
-        caption=f"Median finite-time Lyapunov spectrum of each cell ({study.title}, n = {study.n:,}), "
-        "in nats per sub-update.",
+        caption=f"Median finite-time Lyapunov spectrum of each cell ({study.title}, n = {study.n:,}), {study.units}.",
         alt="Lines of the median exponents by index, one a cell: "
         + "; ".join(f"{cell} from {_signed(study.median(cell))}" for cell in CELLS if study.counts[cell] >= 3),
         notes=notes,

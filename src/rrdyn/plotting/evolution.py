@@ -1,0 +1,122 @@
+"""Cells and exponents over the checkpoints of a training run, from evolution_<tag>.csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.text import Annotation
+from matplotlib.ticker import MaxNLocator
+
+from rrdyn.artifacts.errors import InputError
+from rrdyn.plotting import marks
+from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.study import numbers, read_columns
+from rrdyn.plotting.style import CELLS, Style
+
+RUN = "rrdyn evolution DIAG.npz…"
+
+
+def draw(folder: Path | str, tag: str, style: Style | None = None, out: Path | str | None = None) -> list[Path]:
+    """Draw evolution_<tag> from the csv of that name in `folder`; returns what was written."""
+    style = style or Style()
+    source = Path(folder) / f"evolution_{tag}.csv"
+    target = Path(out if out is not None else folder) / f"evolution_{tag}"
+    with style.active():
+        return save(evolution(source, tag, style), target, style, meta=origin([source], style, tag=tag))
+
+
+def evolution(source: Path, tag: str, style: Style) -> Plate:
+    """Accuracy and the shares of the four cells, and the median leading exponent of each cell, over checkpoints."""
+    columns = read_columns(source)
+    if "step" not in columns or "acc" not in columns:
+        raise InputError(
+            f"{source} is no series of checkpoints", found=", ".join(columns), expected="step, acc, fA …", run=RUN
+        )
+    values = {name: numbers(words, source) for name, words in columns.items() if name != "step"}
+    steps, names = _places(columns["step"])
+    stacked = style.size == "column"
+    figure = style.figure(4.3 if stacked else 2.6)
+    shares, exponents = figure.subplots(2, 1, sharex=True) if stacked else figure.subplots(1, 2)
+    table = Table()
+    labels = [_shares(shares, style, steps, values, table), _exponents(exponents, style, steps, values, table)]
+    for ax in (exponents,) if stacked else (shares, exponents):
+        ax.set_xlabel("training step" if names is None else "checkpoint")
+    for ax in (shares, exponents):
+        if names is None:
+            ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            if steps.max() >= 10_000:
+                ax.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value else "0")
+        else:
+            ax.set_xticks(steps, names, rotation=40, ha="right")
+        marks.range_frame(ax, steps, None)
+    counts = f"n = {int(values['n'].min()):,} puzzles a checkpoint" if "n" in values else f"{steps.size} checkpoints"
+    shares.set_title(f"{tag}: shares of the cells\n{counts}")
+    exponents.set_title(f"{tag}: median $\\lambda_1$ of each cell\n(cells of 3 or more)")
+    marks.spread(figure, labels)
+    return Plate(
+        figure=figure,
+        table=table,
+        caption=f"{tag} over {steps.size} checkpoints ({counts}). Shares of the four cells with accuracy (A + C), and "
+        "the median leading exponent of each cell in nats per sub-update; a cell of fewer than three puzzles has "
+        "none. Bands: 95% intervals.",
+        alt=f"Accuracy goes from {values['acc'][0]:.2f} to {values['acc'][-1]:.2f} over {steps.size} checkpoints; "
+        "lines of the four cells' shares and of their median exponents.",
+    )
+
+
+def _shares(ax: Axes, style: Style, steps: np.ndarray, values: dict[str, np.ndarray], table: Table) -> list[Annotation]:
+    ends: list[marks.End] = []
+    ax.plot(steps, values["acc"], color=style.ink, lw=1.6 * style.scale)
+    _band(ax, steps, values, "acc", style.ink)
+    table.add(panel="share", series="accuracy", step=steps, value=values["acc"], **_bounds(values, "acc"))
+    ends.append((steps[-1], values["acc"][-1], "accuracy", style.ink))
+    for cell, look in CELLS.items():
+        y = values[f"f{cell}"]
+        ax.plot(steps, y, color=style.cell(cell), marker=look.marker, ls=look.dashes)
+        _band(ax, steps, values, f"f{cell}", style.cell(cell))
+        table.add(panel="share", series=cell, step=steps, value=y, **_bounds(values, f"f{cell}"))
+        ends.append((steps[-1], y[-1], f"{cell} {look.name}", style.cell(cell)))
+    ax.set_ylim(-0.03, 1.03)
+    ax.set_ylabel("share of puzzles")
+    return marks.label_ends(ax, style, ends)
+
+
+def _exponents(
+    ax: Axes, style: Style, steps: np.ndarray, values: dict[str, np.ndarray], table: Table
+) -> list[Annotation]:
+    ends: list[marks.End] = []
+    marks.rule(ax, style, y=0.0)
+    for cell, look in CELLS.items():
+        y = values[f"l1{cell}"]
+        seen = np.flatnonzero(np.isfinite(y))
+        if not seen.size:
+            continue
+        ax.plot(steps[seen], y[seen], color=style.cell(cell), marker=look.marker, ls=look.dashes)
+        _band(ax, steps, values, f"l1{cell}", style.cell(cell))
+        table.add(panel="lambda_1", series=cell, step=steps, value=y, **_bounds(values, f"l1{cell}"))
+        ends.append((steps[seen[-1]], y[seen[-1]], f"{cell} {look.name}", style.cell(cell)))
+    if not ends:
+        marks.empty(ax, style, "every cell holds fewer than three puzzles")
+    ax.set_ylabel("median $\\lambda_1$\n(nats per sub-update)")
+    return marks.label_ends(ax, style, ends)
+
+
+def _band(ax: Axes, steps: np.ndarray, values: dict[str, np.ndarray], name: str, colour: str) -> None:
+    bounds = _bounds(values, name)
+    if bounds and np.isfinite(bounds["low"]).any():
+        ax.fill_between(steps, bounds["low"], bounds["high"], color=colour, alpha=0.15, lw=0)
+
+
+def _bounds(values: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    low, high = values.get(f"{name}_low"), values.get(f"{name}_high")
+    return {} if low is None or high is None else {"low": low, "high": high}
+
+
+def _places(steps: list[str]) -> tuple[np.ndarray, list[str] | None]:
+    """Steps as numbers where all of them are, else 0, 1, 2 … and their names."""
+    try:
+        return np.array([float(step) for step in steps]), None
+    except ValueError:
+        return np.arange(len(steps), dtype=float), steps

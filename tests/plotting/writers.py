@@ -1,0 +1,3 @@
+"""Small artifacts for the figures, with known content."""
+
+from __future__ import annotations
