@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError, UsageError
@@ -173,8 +173,8 @@ def save(model: Model, folder: Path | str, meta: Mapping[str, Any] | None = None
     meta = {**_known(model), **(meta or {})}
     config = model.config.model_dump()
     about = {"config": json.dumps(config), "about": json.dumps({key: meta.get(key) for key in ("step", "ema")})}
-    with replacing(folder / WEIGHTS) as partial:
-        save_file(stored(model), partial, metadata=about)
+    with replacing(folder / WEIGHTS) as partial:  # bytes: the library's own files are readable by their owner only
+        partial.write_bytes(to_bytes(stored(model), metadata=about))
     record = {"schema": SCHEMA, "schema_version": VERSION, "config": config, **meta}
     write_json(folder / META, {**record, "sha256": sha256(folder / WEIGHTS)})
     return folder

@@ -1,0 +1,75 @@
+"""`rrdyn solve`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """One puzzle, the model's answer segment by segment, the halt logit, and whether it is right.
+
+    1. rrdyn solve ckpt.pt --puzzle "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
+    2. rrdyn solve runs/demo --puzzle maze.txt
+    3. rrdyn solve runs/demo --idx 17 --segments 64
+    """
+
+    ckpt: Positional[str]
+    """A checkpoint: a file, a folder, a run, or hub://owner/repo/folder."""
+    puzzle: str | None = None
+    """The puzzle, or a text file with it. Sudoku: digits row by row, "." for blank. Maze: "#" wall, " " free, S, G."""
+    idx: Annotated[int, Field(ge=0)] | None = None
+    """Or a puzzle of the dataset, by its number."""
+    data: Path | None = None
+    """The dataset; default the one the checkpoint names."""
+    split: Literal["test", "val", "train"] = "test"
+    """Which split --idx counts in."""
+    segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    """Segments to run; default the model's budget."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    dtype: Literal["float32", "bfloat16", "float64"] = "float32"
+    """What the model computes in."""
+
+
+def run(args: Args) -> Outcome:
+    import shutil
+    import sys
+
+    from rrdyn.artifacts.errors import UsageError
+    from rrdyn.dynamics.solving import attempt, chosen, puzzle_of, question_of, read_puzzle, series
+    from rrdyn.dynamics.solving_text import page, verdict
+    from rrdyn.models import load
+    from rrdyn.runtime import devices, progress
+
+    if (args.puzzle is None) == (args.idx is None):
+        raise UsageError(
+            "which puzzle?", expected="--puzzle TEXT (or a file), or --idx N of the dataset; one of the two"
+        )
+    device, dtype = devices.resolve(args.device), devices.resolve_dtype(args.dtype)
+    model = load(args.ckpt, dataset=args.data, dtype=dtype, device=device)
+    label, identifier = None, 0
+    if args.puzzle is not None:
+        text = read_puzzle(args.puzzle)
+        kind = puzzle_of(model, args.data, text)
+        question = question_of(kind, text)
+    else:
+        assert args.idx is not None
+        kind, question, label, identifier = chosen(model, args.data, args.split, args.idx)
+    segments = args.segments or model.config.halt_max_steps
+    tried = attempt(model, kind, question, segments=segments, puzzle_id=identifier, label=label)
+    data = {
+        "kind": kind.name,
+        "question": kind.decode(question),
+        "solutions": tried.solutions,
+        "halts_at": tried.halts_at,
+        "right": None if tried.right is None else bool(tried.right[-1]),
+        "verdict": verdict(tried),
+        "segments": series(tried),
+    }
+    width = shutil.get_terminal_size((100, 24)).columns
+    return Outcome(data=data, text=page(tried, colour=progress.colour_wanted(sys.stdout), width=width))

@@ -1,0 +1,112 @@
+"""An attempt at a puzzle as text for a terminal: the answers side by side, the halt logits, a verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rrdyn.data.maze import FREE, PATH, WALL, Maze
+from rrdyn.data.sudoku import BLANK
+from rrdyn.dynamics.solving import Attempt
+
+COLOURS = {"given": "1", "right": "32", "wrong": "31;1", "changed": "33"}
+
+
+def paint(style: str, text: str) -> str:
+    """Text in an ANSI style."""
+    return f"\x1b[{COLOURS[style]}m{text}\x1b[0m" if style in COLOURS else text
+
+
+def grid(tried: Attempt, segment: int, *, colour: bool) -> list[str]:
+    """The answer after `segment` (from 1) as lines; in colour givens are bold, right cells green, wrong ones red,
+    cells that changed since the segment before and are not known to be wrong yellow."""
+    drawn = tried.puzzle.draw(tried.answers[segment - 1], tried.question)
+    if not colour:
+        return drawn.split("\n")
+    # Drawn with tokens outside the vocabulary every cell is a "?": that tells where the cells are.
+    outline = tried.puzzle.draw(np.full(tried.puzzle.seq_len, 999), tried.question)
+    styles = iter(_styles(tried, segment))
+    painted = [paint(next(styles), c) if place == "?" else c for c, place in zip(drawn, outline)]
+    return "".join(painted).split("\n")
+
+
+def _styles(tried: Attempt, segment: int) -> list[str]:
+    """The style of each cell."""
+    answer, before = tried.answers[segment - 1], tried.answers[max(segment - 2, 0)]
+    given = tried.question != (FREE if isinstance(tried.puzzle, Maze) else BLANK)
+    known = tried.solution is not None or (tried.right is not None and bool(tried.right[segment - 1]))
+    conditions = [tried.wrong_cells(segment), given, answer != before]
+    names = np.select(conditions, ["wrong", "given", "changed"], "right" if known else "plain")
+    return [str(name) for name in names]
+
+
+def verdict(tried: Attempt) -> str:
+    """One sentence on the last answer."""
+    last = len(tried.answers)
+    if tried.solutions == "none":
+        return "impossible: this puzzle has no answer"
+    if tried.right is None:
+        return "whether it is right is not known: this kind of puzzle has no checker"
+    if tried.right[-1]:
+        since = last - int(np.argmin(tried.right[::-1])) + 1 if not tried.right.all() else 1
+        extra = "; the puzzle has several answers, this is one" if tried.solutions == "several" else ""
+        if isinstance(tried.puzzle, Maze) and not tried.checks["shortest"][-1]:
+            extra = "; a valid path, not a shortest one"
+        return f"right, since segment {since}{extra}"
+    if isinstance(tried.puzzle, Maze):
+        return "wrong: " + maze_fault(tried)
+    wrong = tried.wrong_cells(last)
+    kept = tried.checks.get("givens_kept", np.ones(last, dtype=bool))[-1]
+    cells = ", ".join(
+        f"row {c // tried.puzzle.width + 1} column {c % tried.puzzle.width + 1}" for c in np.flatnonzero(wrong)[:4]
+    )
+    more = "" if wrong.sum() <= 4 else f" and {int(wrong.sum()) - 4} more"
+    return f"wrong in {int(wrong.sum())} cells: {cells}{more}" + ("" if kept else "; it changes givens")
+
+
+def maze_fault(tried: Attempt) -> str:
+    """Why the marked cells are no path."""
+    marked = tried.answers[-1] == PATH
+    on_wall = int((marked & (tried.question == WALL)).sum())
+    if on_wall:
+        return f"the path runs through {on_wall} wall cells"
+    return "no cell is marked as path" if not marked.any() else "the marked cells do not join start and goal"
+
+
+def page(tried: Attempt, *, colour: bool, width: int) -> str:
+    """The question, then the answers side by side as far as `width` allows (segments that change nothing left out),
+    then the verdict."""
+    shown = [
+        s for s in range(1, len(tried.answers) + 1) if s == 1 or (tried.answers[s - 1] != tried.answers[s - 2]).any()
+    ]
+    if shown[-1] != len(tried.answers):
+        shown.append(len(tried.answers))
+    plates = [["question", *tried.puzzle.draw(tried.question, tried.question).split("\n")]]
+    plates += [[_title(tried, segment), *grid(tried, segment, colour=colour)] for segment in shown]
+    wide = max(tried.puzzle.width, max(len(line) for line in plates[0]), len("segment 16  halts")) + 3
+    in_row = max(1, width // wide)
+    lines = []
+    for start in range(0, len(plates), in_row):
+        row = plates[start : start + in_row]
+        for cells in zip(*row):
+            lines.append("".join(cell + " " * (wide - _visible(cell)) for cell in cells).rstrip())
+        lines.append("")
+    q = "  ".join(f"{value:+.2f}" for value in tried.q_halt)
+    halt = "never" if tried.halts_at is None else f"after segment {tried.halts_at}"
+    return "\n".join([*lines, f"q_halt  {q}", f"halts   {halt}", f"answer  {verdict(tried)}"])
+
+
+def _title(tried: Attempt, segment: int) -> str:
+    return f"segment {segment}" + ("  halts" if tried.halts_at == segment else "")
+
+
+def _visible(text: str) -> int:
+    """Characters of a line without its colours."""
+    length, inside = 0, False
+    for character in text:
+        if character == "\x1b":
+            inside = True
+        elif inside:
+            inside = character != "m"
+        else:
+            length += 1
+    return length
