@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from rrdyn.analysis import evolution, two_by_two
@@ -53,8 +53,10 @@ def analyze_files(
             notice(f"{name}: {warning}")
         found.append(item)
     if len(series) > 1:
-        rows = evolution.evolve_as_source(series, series_tag) if compat else evolution.evolve(
-            series, series_tag, tau=tau, seed=seed, replicates=replicates
+        rows = (
+            evolution.evolve_as_source(series, series_tag)
+            if compat
+            else evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
         )
         wrote += evolution.write(rows, out)
     wrote.append(two_by_two.write_summary(found, out))
@@ -62,4 +64,7 @@ def analyze_files(
 
 
 def _common(names: Sequence[str]) -> str:
-    return os.path.commonprefix(list(names)).strip("_-.") if len(names) > 1 else names[0]
+    if len(names) == 1:
+        return names[0]
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names))
+    return "".join(letters[0] for letters in alike).strip("_-.")

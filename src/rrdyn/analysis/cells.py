@@ -20,7 +20,7 @@ def masks(settled: np.ndarray, correct: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def letters(settled: np.ndarray, correct: np.ndarray) -> np.ndarray:
-    """"A", "B", "C" or "D" for each row."""
+    """ "A", "B", "C" or "D" for each row."""
     return np.array(["A", "B", "C", "D"])[2 * (~settled).astype(int) + (~correct).astype(int)]
 
 
@@ -131,7 +131,11 @@ def cells_csv(cells: dict[str, dict[str, Any]]) -> str:
             lines.append(f"{name},0" + "," * (len(CSV_COLUMNS) - 2))
             continue
         middle = [s["lam1_median"], s["lam1_mean"], *s["lam1_iqr"], s["lam8_median"]]
-        numbers = [*(f"{value:.6f}" for value in middle), f"{s['token_acc_median']:.4f}", f"{s['halted_at_median']:.1f}"]
+        numbers = [
+            *(f"{value:.6f}" for value in middle),
+            f"{s['token_acc_median']:.4f}",
+            f"{s['halted_at_median']:.1f}",
+        ]
         lines.append(",".join([name, str(s["n"]), *numbers]))
     return "\n".join(lines) + "\n"
 

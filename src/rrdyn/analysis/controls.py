@@ -31,14 +31,23 @@ def matched_auc(score: np.ndarray, label: np.ndarray, by: np.ndarray, bins: int 
         if not inside.any():
             continue
         hits, size = int(label[inside].sum()), int(inside.sum())
-        row: dict[str, Any] = {"from": float(by[inside].min()), "to": float(by[inside].max()), "n": size, "n_correct": hits}
+        row: dict[str, Any] = {
+            "from": float(by[inside].min()),
+            "to": float(by[inside].max()),
+            "n": size,
+            "n_correct": hits,
+        }
         found = delong([score[inside]], label[inside])
         value, variance = float(found.aucs[0]), float(found.covariance[0, 0])
         rows.append({**row, "auc": value if math.isfinite(value) else None})
         if math.isfinite(value):
             used.append((hits * (size - hits), value, variance))
     record: dict[str, Any] = {"auc": None, "low": None, "high": None, "n": len(label), "bins": rows}
-    record |= {"bins_used": len(used), "bins_with_one_class": len(rows) - len(used), "pairs": sum(w for w, _, _ in used)}
+    record |= {
+        "bins_used": len(used),
+        "bins_with_one_class": len(rows) - len(used),
+        "pairs": sum(w for w, _, _ in used),
+    }
     record["unweighted_auc"] = float(np.mean([value for _, value, _ in used])) if used else None
     if used:
         weights = np.array([w for w, _, _ in used], float) / record["pairs"]
@@ -46,7 +55,12 @@ def matched_auc(score: np.ndarray, label: np.ndarray, by: np.ndarray, bins: int 
         # a bin with one row in a class has no variance estimate: the largest there can be stands in for it
         variances = np.array([v if math.isfinite(v) else 0.25 for _, _, v in used])
         half = 1.959963984540054 * math.sqrt(float(weights**2 @ variances))
-        record |= {"auc": value, "low": max(0.0, value - half), "high": min(1.0, value + half), "method": "delong, stratified"}
+        record |= {
+            "auc": value,
+            "low": max(0.0, value - half),
+            "high": min(1.0, value + half),
+            "method": "delong, stratified",
+        }
     return record
 
 
@@ -57,12 +71,13 @@ def horizon(puzzles: Puzzles) -> dict[str, Any] | None:
     label = puzzles.correct
     growth = np.cumsum(puzzles.log_r, axis=1).max(axis=2)  # (N, S): the clock is a common factor and leaves ranks alone
     scores = [-growth[:, h] for h in range(growth.shape[1])]
+    found = delong_intervals(scores, label)
     rows = [
         {"segments": h + 1, "auc": i.value, "low": i.low, "high": i.high, "n": i.n, "method": i.method}
-        for h, i in enumerate(delong_intervals(scores, label))
+        for h, i in enumerate(found)
     ]
     early = rows[min(EARLY, len(rows)) - 1]
-    low, high = early["low"], early["high"]
+    low, high = found[min(EARLY, len(rows)) - 1].low, found[min(EARLY, len(rows)) - 1].high
     verdict = None
     if low is not None and high is not None:
         verdict = "no signal yet" if low <= 0.5 <= high else ("reversed" if high < 0.5 else "already there")

@@ -7,7 +7,7 @@ never escaped up to the horizon c contributes log S(c). Times are segments after
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,8 @@ from rrdyn.analysis.intervals import LEVEL, Interval, rule_of_three
 
 @dataclass(frozen=True, kw_only=True)
 class Escapes:
-    """Counts by time: `events[t]` escaped between t and t + 1 segments after the readout, `censored[t]` left at t + 1."""
+    """Counts by time: `events[t]` escaped between t and t + 1 segments after the readout, `censored[t]` left at
+    t + 1."""
 
     events: np.ndarray  # (T,)
     censored: np.ndarray  # (T,)
@@ -177,7 +178,11 @@ def fit_two_populations(escapes: Escapes, level: float = LEVEL) -> Law | None:
 
 
 def _maximise(
-    shape: _Shape, escapes: Escapes, starts: list[np.ndarray], bounds: list[tuple[float, float]], fixed: int | None = None
+    shape: _Shape,
+    escapes: Escapes,
+    starts: list[np.ndarray],
+    bounds: list[tuple[float, float]],
+    fixed: int | None = None,
 ) -> np.ndarray:
     """Free parameters of the largest likelihood over the starts; one of them may be held."""
     times = np.arange(len(escapes.events) + 1, dtype=float)
@@ -209,16 +214,19 @@ def _law(
     escapes: Escapes,
     best: np.ndarray,
     bounds: list[tuple[float, float]],
-    names: dict[str, tuple[int, Callable[[Any], Any]]],
+    names: Mapping[str, tuple[int, Callable[[Any], Any]]],
     level: float,
 ) -> Law:
     times = np.arange(len(escapes.events) + 1, dtype=float)
     top = escapes.log_likelihood(shape(best, times))
     parameters = {
-        label: _profiled(shape, escapes, best, bounds, place, top, unit, level) for label, (place, unit) in names.items()
+        label: _profiled(shape, escapes, best, bounds, place, top, unit, level)
+        for label, (place, unit) in names.items()
     }
     mean_hazard = -math.log(max(float(shape(best, times[-1:])[0]), 1e-300)) / float(times[-1])
-    rate = Interval(value=mean_hazard, low=None, high=None, n=escapes.n, method="mean hazard over the horizon", level=level)
+    rate = Interval(
+        value=mean_hazard, low=None, high=None, n=escapes.n, method="mean hazard over the horizon", level=level
+    )
     return Law(name=name, parameters=parameters, log_likelihood=top, rate=rate,
                survival=lambda t: shape(best, np.asarray(t, float)))  # fmt: skip
 

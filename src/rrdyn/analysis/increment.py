@@ -57,9 +57,13 @@ class Increment:
     def says(self) -> str:
         """The result in one sentence."""
         name = {"lambda_1": "lambda_1", "spectral_mean": "the spectral mean"}.get(self.added, self.added)
-        change = f"AUC {self.auc_base:.4f} -> {self.auc_full:.4f}, {self.delta:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
+        change = (
+            f"AUC {self.auc_base:.4f} -> {self.auc_full:.4f}, {self.delta:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
+        )
         if self.auc_base == 1:
-            verdict = f"late drift and q_halt already tell every right puzzle from every wrong one; {name} has nothing to add"
+            verdict = (
+                f"late drift and q_halt already tell every right puzzle from every wrong one; {name} has nothing to add"
+            )
         elif self.low > 0:
             verdict = f"{name} adds to late drift and q_halt"
         elif self.high < 0:
@@ -70,7 +74,12 @@ class Increment:
 
 
 def measure(
-    base: dict[str, np.ndarray], added: dict[str, np.ndarray], label: np.ndarray, *, seed: int = 0, shape: str = "spline"
+    base: dict[str, np.ndarray],
+    added: dict[str, np.ndarray],
+    label: np.ndarray,
+    *,
+    seed: int = 0,
+    shape: str = "spline",
 ) -> list[Increment]:
     """One increment for each of `added` over all of `base` (name -> (N,)), label (N,) bool.
 
@@ -127,7 +136,12 @@ def _folds(label: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _out_of_fold(
-    base: dict[str, np.ndarray], extra: dict[str, np.ndarray], label: np.ndarray, fold: np.ndarray, shape: str, seed: int
+    base: dict[str, np.ndarray],
+    extra: dict[str, np.ndarray],
+    label: np.ndarray,
+    fold: np.ndarray,
+    shape: str,
+    seed: int,
 ) -> np.ndarray:
     """(N,) log-odds of each row from the model fitted on the other folds."""
     log_odds = np.empty(len(label))
@@ -146,7 +160,11 @@ def _out_of_fold(
 
 
 def _design(
-    values: dict[str, np.ndarray], curves: dict[str, Curve], base: list[str], shape: str, scale: np.ndarray | None = None
+    values: dict[str, np.ndarray],
+    curves: dict[str, Curve],
+    base: list[str],
+    shape: str,
+    scale: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     blocks = {name: curves[name].columns(column) for name, column in values.items()}
     if shape == "linear":

@@ -136,7 +136,9 @@ def _median_influence(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (n - 1) * (centre - left_out), times
 
 
-def median(values: np.ndarray, rng: np.random.Generator, replicates: int = REPLICATES, level: float = LEVEL) -> Interval:
+def median(
+    values: np.ndarray, rng: np.random.Generator, replicates: int = REPLICATES, level: float = LEVEL
+) -> Interval:
     """BCa interval of a median, `values` (n,)."""
     if len(values) == 0:
         return Interval(value=None, low=None, high=None, n=0, method="no rows", level=level)
@@ -267,7 +269,12 @@ def separated(value: float, m: int, n: int, level: float = LEVEL) -> Interval:
         return (value - theta) ** 2 - z * z * variance
 
     return Interval(
-        value=value, low=_root(excess, 0.0, value), high=_root(excess, 1.0, value), n=m + n, method="newcombe", level=level
+        value=value,
+        low=_root(excess, 0.0, value),
+        high=_root(excess, 1.0, value),
+        n=m + n,
+        method="newcombe",
+        level=level,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError, notice
+from rrdyn.artifacts.errors import InputError, NumericalError, notice
 from rrdyn.artifacts.files import dump_json
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import DIAG
@@ -107,7 +107,7 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
     """Read a diag.npz of ours or of the source study.
 
     Rows with a value that is not finite are dropped and told; with `keep_all` they are refused instead.
-    Raises InputError for a file without rows or without a usable row.
+    Raises InputError for a file without rows, NumericalError for one without a usable row.
     """
     artifact = read_npz(path, DIAG)
     if len(artifact["exact_correct"]) == 0 or artifact["drift_zH"].shape[1] == 0 or artifact["lyap_spec"].shape[1] == 0:
@@ -120,14 +120,14 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
     usable = _usable_rows(artifact)
     bad = int((~usable).sum())
     if bad == len(usable):
-        raise InputError(
+        raise NumericalError(
             f"{path}: no puzzle has finite numbers",
             found=f"{bad} of {len(usable)} rows with NaN or infinity",
             expected="finite drift, lyap_spec, q_halt and token_acc",
             run="rrdyn diagnose CKPT --dtype float32",
         )
     if bad and keep_all:
-        raise InputError(
+        raise NumericalError(
             f"{path}: {bad} of {len(usable)} puzzles have numbers that are not finite",
             expected="finite rows only: the source study's formulas give NaN or stop on them",
             run="the same command without --compat, which drops these rows and says so",
@@ -208,7 +208,7 @@ def _only(estimator: dict[str, Any], keys: list[str]) -> str:
 
 
 def tags(paths: Sequence[Path]) -> list[str]:
-    """A short name for each file, all different: the file's name without `diag_`, with folders where they are needed."""
+    """A short name for each file, all different: the file's name without `diag_`, with folders where needed."""
     depth = 1
     while True:
         found = [_tag(path, depth) for path in paths]

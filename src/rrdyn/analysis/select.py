@@ -24,7 +24,13 @@ from rrdyn.runtime.streams import generator
 
 SCHEMA = {"schema": "select", "schema_version": 1}
 CURVE_POINTS = 200
-NEEDED = {"q_halt": "q_halt", "halt_first": "q_halt", "residual": "residual", "lambda_1": "lambda_1", "majority": "preds"}
+NEEDED = {
+    "q_halt": "q_halt",
+    "halt_first": "q_halt",
+    "residual": "residual",
+    "lambda_1": "lambda_1",
+    "majority": "preds",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +111,12 @@ def _restarts(artifact: Artifact, place: int, segment: int) -> Restarts:
     def at(key: str) -> np.ndarray | None:
         return artifact[key][:, place, :, segment - 1].astype(float) if key in artifact else None
 
+    everything = artifact["correct"]
+    # what the compute of K restarts buys when it goes into one
+    longer = min(everything.shape[3], segment * everything.shape[2])
     return Restarts(
+        longer=everything[:, place, 0, longer - 1].astype(bool) if longer > segment else None,
+        longer_segments=longer,
         correct=artifact["correct"][:, place, :, :segment].astype(bool),
         q_halt=upto("q_halt"),
         preds=artifact["preds"][:, place] if "preds" in artifact else None,
@@ -158,13 +169,11 @@ def _curves(restarts: Restarts, sigma: float) -> list[dict[str, Any]]:
     return rows
 
 
-def _basin(
-    artifact: Artifact, segment: int | None, rng: np.random.Generator, replicates: int
-) -> list[dict[str, Any]]:
+def _basin(artifact: Artifact, segment: int | None, rng: np.random.Generator, replicates: int) -> list[dict[str, Any]]:
     """Failures of the clean run: how often one restart, or the best of K, is right; and beyond what sigma 0 gives.
 
-    Restarts run longer than the clean run's readout. What the longer run alone frees shows at sigma 0 and is subtracted;
-    the columns at the readout give the same budget to both.
+    Restarts run longer than the clean run's readout. What the longer run alone frees shows at sigma 0 and is
+    subtracted; the columns at the readout give the same budget to both.
     """
     failed = ~artifact["base"].astype(bool)
     sigmas = artifact["sigmas"].astype(float)
@@ -193,9 +202,7 @@ def _basin(
 def write(found: Selection, out: Path) -> list[Path]:
     """select_<tag>.{csv,json,md}, risk_coverage_<tag>.csv, calibration_<tag>.csv, basin_<tag>.csv"""
     out, tag = make_folder(out), found.tag
-    bins = [
-        {"sigma": float(sigma), **row} for sigma, record in found.calibrations.items() for row in record["bins"]
-    ]
+    bins = [{"sigma": float(sigma), **row} for sigma, record in found.calibrations.items() for row in record["bins"]]
     tables = {"select": found.rows, "risk_coverage": found.curves, "calibration": bins, "basin": found.basin}
     wrote = []
     for name, rows in tables.items():
@@ -215,7 +222,11 @@ def write(found: Selection, out: Path) -> list[Path]:
         "settings": found.settings,
         "meta": provenance(seed=found.settings["seed"], inputs=[found.path]),
     }
-    return [*wrote, write_json(out / f"select_{tag}.json", record), write_text(out / f"select_{tag}.md", summary(found))]
+    return [
+        *wrote,
+        write_json(out / f"select_{tag}.json", record),
+        write_text(out / f"select_{tag}.md", summary(found)),
+    ]
 
 
 def summary(found: Selection) -> str:
@@ -225,7 +236,10 @@ def summary(found: Selection) -> str:
         lines += [f"{found.restarts} restarts a puzzle, each run to segment {found.readout}.", ""]
         headers = ["sigma", "selector", "right", "over a random restart", "segments", "AURC (perfect)"]
         lines += [tabulate([_line(row) for row in found.rows], headers, tablefmt="pipe", disable_numparse=True), ""]
-        lines += ["Best of K is an oracle: it needs the answer to choose. Halt-first stops early and so runs fewer segments.", ""]
+        lines += [
+            "Best of K is an oracle: it needs the answer to choose. Halt-first stops early and so runs fewer segments.",
+            "",
+        ]
     if found.calibrations:
         rows = [
             [sigma, f"{c['ece']:.3f}", f"{c['brier']:.3f}", _shown(c["intercept"]), _shown(c["slope"]), c["n"]]
@@ -233,8 +247,8 @@ def summary(found: Selection) -> str:
         ]
         headers = ["sigma", "ECE of q_halt", "Brier", "intercept", "slope", "n"]
         lines += [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
-    headers = ["sigma", "failures", "one restart, ever", "best of K, ever", "one restart, readout", "best of K, readout",
-               "best of K, ever, over sigma 0"]  # fmt: skip
+    measures = ["one restart, ever", "best of K, ever", "one restart, readout", "best of K, readout"]
+    headers = ["sigma", "failures", *measures, "best of K, ever, over sigma 0"]
     names = ("single_ever", "best_ever", "single_readout", "best_readout", "best_ever_gain")
     rows = [[f"{r['sigma']:g}", r["n"], *(_bounded(r, name) for name in names)] for r in found.basin]
     lines += [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
@@ -250,7 +264,13 @@ def _line(row: dict[str, Any]) -> list[str]:
 
 
 def _bounded(row: dict[str, Any], name: str) -> str:
-    record = {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"], "n": row.get("n", 0), "method": ""}
+    record = {
+        "value": row[name],
+        "low": row[f"{name}_low"],
+        "high": row[f"{name}_high"],
+        "n": row.get("n", 0),
+        "method": "",
+    }
     return bounded(record, sign=name.endswith("gain")).rsplit(" (", 1)[0]
 
 

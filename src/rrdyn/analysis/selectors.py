@@ -21,6 +21,8 @@ class Restarts:
     residual: np.ndarray | None  # (N, K) at the readout
     drift: np.ndarray | None  # (N, K) at the readout
     lambda_1: np.ndarray | None  # (N, K)
+    longer: np.ndarray | None = None  # (N,) bool: restart 0 right at segment `longer_segments`
+    longer_segments: int = 0
 
     @property
     def right(self) -> np.ndarray:
@@ -106,6 +108,9 @@ def picks(restarts: Restarts) -> dict[str, Pick]:
     if restarts.preds is not None:
         chance, sure = majority(restarts.preds, right)
         found["majority"] = Pick(right=chance, confidence=sure, segments=budget)
+    if restarts.longer is not None:
+        length = restarts.longer_segments
+        found["longer"] = Pick(right=restarts.longer.astype(float), confidence=None, segments=float(length))
     found["oracle"] = Pick(right=right.any(axis=1).astype(float), confidence=None, segments=budget)
     return found
 

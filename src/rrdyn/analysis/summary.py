@@ -135,8 +135,8 @@ def _areas(record: dict[str, Any]) -> list[str]:
     if free["overlap"] is not None:
         ahead = free["correct_slower_than_slowest_wrong"]
         lines += [
-            f"- without any threshold: the late drifts of right and wrong puzzles overlap by {bounded(free['overlap'])};"
-            f" the slowest wrong puzzle moves faster than {ahead:.1%} of the right ones",
+            f"- without any threshold: the late drifts of right and wrong puzzles overlap by "
+            f"{bounded(free['overlap'])}; the slowest wrong puzzle moves faster than {ahead:.1%} of the right ones",
             "",
         ]
     return lines
@@ -164,7 +164,8 @@ def _controls(record: dict[str, Any]) -> list[str]:
         else:
             lines.append(
                 f"- AUC of -lambda_1 within {words}: {control['auc']:.3f} [{control['low']:.3f}, {control['high']:.3f}]"
-                f" ({control['bins_used']} bins, {control['bins_with_one_class']} more with one class only, n={control['n']})"
+                f" ({control['bins_used']} bins, {control['bins_with_one_class']} more hold one class only, "
+                f"n={control['n']})"
             )
     horizon = found["horizon"]
     if horizon is None:
@@ -174,7 +175,9 @@ def _controls(record: dict[str, Any]) -> list[str]:
         shown = "-" if early["auc"] is None else f"{early['auc']:.3f}"
         if early["low"] is not None:
             shown += f" [{early['low']:.3f}, {early['high']:.3f}]"
-        lines.append(f"- from the first {early['segments']} segments only: AUC {shown}, against .5: {early['verdict'] or '-'}")
+        lines.append(
+            f"- from the first {early['segments']} segments only: AUC {shown}, against .5: {early['verdict'] or '-'}"
+        )
     return [*lines, ""]
 
 

@@ -51,7 +51,7 @@ class Rollout:
         """Of the failures: segments after the readout until first right (or the horizon), and whether that came."""
         after = self.exact[self.failed, self.readout :]
         came = after.any(axis=1)
-        return np.where(came, after.argmax(axis=1) + 1, after.shape[1]), came
+        return np.where(came, after.argmax(axis=1) + 1, after.shape[1]), np.asarray(came)
 
 
 def read_rollout(path: Path | str, readout: int | None = None, sub_updates: int | None = None) -> Rollout:
@@ -212,10 +212,10 @@ def _ratios(first: Model, second: Model) -> dict[str, Any] | None:
 
 def _ratio(one: Interval, two: Interval) -> Interval:
     """Ratio of two independent rates: their log intervals add in squares."""
-    assert one.value and two.value and one.low and two.low and one.high and two.high
-    value = np.log(one.value / two.value)
-    down = np.hypot(np.log(one.value / one.low), np.log(two.high / two.value))
-    up = np.hypot(np.log(one.high / one.value), np.log(two.value / two.low))
+    first, second = (np.log([i.low or 0.0, i.value or 0.0, i.high or np.inf]) for i in (one, two))
+    value = first[1] - second[1]
+    down = np.hypot(first[1] - first[0], second[2] - second[1])
+    up = np.hypot(first[2] - first[1], second[1] - second[0])
     return Interval(
         value=float(np.exp(value)), low=float(np.exp(value - down)), high=float(np.exp(value + up)), n=one.n + two.n,
         method="log intervals added in squares", level=LEVEL,

@@ -210,7 +210,11 @@ def _expectation_maximisation(x: np.ndarray, w: np.ndarray, start: float, floor:
         spread = np.array([(w * slow * (x - means[0]) ** 2).sum(), (w * (1 - slow) * (x - means[1]) ** 2).sum()]) / sums
         deviations = np.maximum(np.sqrt(spread), floor)
         shares = sums / sums.sum()
-        logs = np.log(shares)[:, None] - np.log(deviations)[:, None] - 0.5 * ((x - means[:, None]) / deviations[:, None]) ** 2
+        logs = (
+            np.log(shares)[:, None]
+            - np.log(deviations)[:, None]
+            - 0.5 * ((x - means[:, None]) / deviations[:, None]) ** 2
+        )
         top = logs.max(axis=0)
         total = top + np.log(np.exp(logs - top).sum(axis=0))
         slow = np.clip(np.exp(logs[0] - total), 1e-12, 1 - 1e-12)
@@ -278,13 +282,20 @@ def _decide(
         found = "mixture", mixture.crossing, None
     else:
         shown = "none" if eta is None else f"{eta:.2f}"
-        found = "otsu", by_otsu, (
-            f"late drift shows one mode only (separability eta {shown}, below {TRUSTED_ETA}): settled and unsettled are "
-            "not told apart here. Use --tau fixed VALUE, or read the statements that need no threshold"
+        found = (
+            "otsu",
+            by_otsu,
+            (
+                f"late drift shows one mode only (separability eta {shown}, below {TRUSTED_ETA}): settled and "
+                "unsettled are not told apart here. Use --tau fixed VALUE, or read the statements that need no threshold"
+            ),
         )
     if tau.method != "band":
         return found
     speeds = log_drift[correct & (log_drift < found[1])]
     if len(speeds) < 5:
-        return (*found[:2], f"no band: {len(speeds)} settled and correct puzzles, 5 are needed; {found[0]} is used instead")
+        return (
+            *found[:2],
+            f"no band: {len(speeds)} settled and correct puzzles, 5 are needed; {found[0]} is used instead",
+        )
     return "band", float(np.nextafter(np.quantile(speeds, BAND_QUANTILE), np.inf)), found[2]

@@ -1,4 +1,4 @@
-"""The 2x2 analysis of one diagnostic file: (settled late?) x (right?), with intervals, tests, controls and the increment.
+"""The 2x2 analysis of one diagnostic file: settled x right, with intervals, tests, controls and the increment.
 
 The source study's numbers keep its names and places; what it does not have stands in blocks of its own.
 """
@@ -172,7 +172,11 @@ def _tests(puzzles: Puzzles, settled: np.ndarray) -> list[dict[str, Any]]:
 def _clock(puzzles: Puzzles) -> dict[str, Any] | None:
     """Factors from nats per sub-update to nats per segment and per module evaluation; None where the file is silent."""
     per_segment = puzzles.sub_updates
-    return None if per_segment is None else {"sub_updates_per_segment": per_segment, "module_evaluations_per_sub_update": 1}
+    return (
+        None
+        if per_segment is None
+        else {"sub_updates_per_segment": per_segment, "module_evaluations_per_sub_update": 1}
+    )
 
 
 def _warnings(puzzles: Puzzles, threshold: Threshold, results: dict[str, Any]) -> list[str]:
@@ -183,7 +187,9 @@ def _warnings(puzzles: Puzzles, threshold: Threshold, results: dict[str, Any]) -
             f"--tau {threshold.asked} gave no split worth using here; the threshold comes from --tau {threshold.method}"
         )
     if threshold.frozen:
-        told.append(f"{threshold.frozen} puzzles do not move at all late: counted as settled, kept out of the threshold")
+        told.append(
+            f"{threshold.frozen} puzzles do not move at all late: counted as settled, kept out of the threshold"
+        )
     if correct.all() or not correct.any():
         told.append(f"all {puzzles.n} puzzles are {'right' if correct.all() else 'wrong'}: no AUC, no contrast")
     if puzzles.segments < 4:
@@ -217,7 +223,7 @@ def points(found: TwoByTwo) -> pl.DataFrame:
 
 
 def write(found: TwoByTwo, out: Path) -> list[Path]:
-    """results_<tag>.json, cells_<tag>.csv, sweep_<tag>.csv, points_<tag>.csv; the two tables once more per further label."""
+    """results_<tag>.json, cells_<tag>.csv, sweep_<tag>.csv, points_<tag>.csv; the tables again for a further label."""
     out, tag = make_folder(out), found.tag
     record = found.results
     if not found.compat:

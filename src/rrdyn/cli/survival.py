@@ -24,7 +24,7 @@ class Args(Arguments):
     readout: Annotated[int | None, Field(ge=1)] = None
     """Segment at which failure is judged; default: the file's budget, 16 where it names none."""
     sub_updates: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Module evaluations in one segment, one number a file (21 for TRM, 6 for HRM), for files that do not tell theirs."""
+    """Module evaluations in one segment, one number a file (21 for TRM, 6 for HRM), where the file does not tell."""
     tau: tuple[str, ...] = ("otsu",)
     """Threshold on log10 late drift at the horizon, below which a wrong answer counts as settled."""
     figures: bool = True

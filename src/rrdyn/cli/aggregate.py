@@ -1,0 +1,31 @@
+"""`rrdyn aggregate`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """Runs over seeds: mean, spread and n of accuracy, exponents, AUC, escape rate and sigma*, one row an arm.
+
+    1. rrdyn aggregate runs/
+    2. rrdyn aggregate cells/ --out tables
+    """
+
+    root: Positional[Path]
+    """A folder of run folders, of calibrated three-file cells, or both."""
+    out: Path | None = None
+    """Folder to write to; default: aggregate, inside the folder read."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.analysis import aggregate
+
+    found = aggregate.aggregate(args.root)
+    wrote = aggregate.write(found, args.out or args.root / "aggregate")
+    parts = [aggregate.markdown(found.table)] if len(found.runs) else []
+    if len(found.cells):
+        parts.append(aggregate.cells_markdown(found.cells))
+    return Outcome(data=aggregate.as_record(found), text="\n\n".join(parts), wrote=wrote)
