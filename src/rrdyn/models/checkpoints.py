@@ -24,6 +24,7 @@ from rrdyn.models.weights import FLOATS, Contents, damaged, read_weights
 SCHEMA, VERSION = "checkpoint", 1
 EXPORT = "rrdyn-checkpoint"
 LISTED = 8
+ARTICLE = {"trm": "a", "hrm": "an"}
 
 
 def load(
@@ -38,13 +39,25 @@ def load(
     `dtype`: what to compute in; None for what the model was made for. The model is in eval mode.
     Raises InputError for whatever is missing, damaged, misshapen, unknown or would run code.
     """
-    found = locate(path)
+    return load_found(locate(path), None if dataset is None else Path(dataset), dtype, device)
+
+
+def load_found(
+    found: Found,
+    given: Path | None = None,
+    dtype: torch.dtype | None = torch.float32,
+    device: torch.device | str = "cpu",
+    *,
+    any_length: int | None = None,
+) -> Model:
+    """`load` of a located checkpoint; `any_length` stands in for a puzzle length that is known nowhere."""
     contents = read_weights(found.weights)
     _check_digest(found)
     arch, found = _config_of(found, contents)
-    given = None if dataset is None else Path(dataset)
     try:
-        config = complete(arch, contents.tensors, given=given, named=found.dataset, near=found.weights)
+        config = complete(
+            arch, contents.tensors, given=given, named=found.dataset, near=found.weights, any_length=any_length
+        )
     except UsageError as error:  # a bad value in a file is a bad file
         problem = f"{found.weights}: its config cannot be used: {error.problem}"
         raise InputError(problem, found=error.found, expected=error.expected, run=error.run) from None
@@ -118,7 +131,7 @@ def _listed(names: list[str]) -> str:
 def describe_config(config: ModelConfig) -> str:
     """A model in a few words."""
     mixing = "MLP mixing" if config.mlp_t else f"attention, {config.pos_encodings} positions"
-    return f"a {config.name.upper()} ({mixing}, hidden {config.hidden_size}, {config.positions} positions)"
+    return f"{ARTICLE[config.name]} {config.name.upper()} ({mixing}, hidden {config.hidden_size}, {config.positions} positions)"
 
 
 def _filled(model: Model, tensors: Mapping[str, Tensor], device: torch.device | str, source: Source) -> Model:

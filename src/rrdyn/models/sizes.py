@@ -22,16 +22,28 @@ KNOWN_LENGTHS = {("sudoku", 11): 81, ("maze", 6): 900, ("arc", 12): 900}
 
 
 def complete(
-    arch: Mapping[str, Any], tensors: Mapping[str, Tensor], *, given: Path | None, named: str | None, near: Path
+    arch: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    *,
+    given: Path | None,
+    named: str | None,
+    near: Path,
+    any_length: int | None = None,
 ) -> ModelConfig:
-    """The config with its sizes; `given` dataset folder, `named` by the checkpoint, looked for from `near` upwards."""
+    """The config with its sizes; `given` dataset folder, `named` by the checkpoint, looked for from `near` upwards.
+
+    `any_length` stands in for a puzzle length that is known nowhere, which otherwise raises InputError.
+    """
     folder = given if given is not None else resolve_dataset(named, near)
     stated = dataset_sizes(folder) if folder is not None else {}
     if given is not None and not stated:
         raise InputError(f"{given} is not a dataset folder", expected="test/dataset.json in it")
     sizes = {**stated, **_from_tensors(tensors)}
     if "seq_len" not in arch and "seq_len" not in sizes:
-        sizes.update(_seq_len(arch, tensors, named, sizes.get("vocab_size")))
+        length = _seq_len(arch, tensors, named, sizes.get("vocab_size")) or any_length
+        if length is None:
+            raise _no_length(named)
+        sizes["seq_len"] = length
     config = model_config(arch, **{key: value for key, value in sizes.items() if arch.get(key) is None})
     if given is not None:
         _check_fit(config, stated, given)
@@ -73,17 +85,20 @@ def _from_tensors(tensors: Mapping[str, Tensor]) -> dict[str, int]:
 
 def _seq_len(
     arch: Mapping[str, Any], tensors: Mapping[str, Tensor], named: str | None, vocab_size: int | None
-) -> dict[str, int]:
+) -> int | None:
     """From the positions an MLP mixes or an embedding counts; else from the dataset's name."""
-    for name, axis in (("L_level.layers.0.mlp_t.down_proj.weight", 0), ("embed_pos.embedding_weight", 0)):
+    for name in ("L_level.layers.0.mlp_t.down_proj.weight", "embed_pos.embedding_weight"):
         tensor = tensors.get(f"inner.{name}")
         if tensor is not None and tensor.ndim == 2:
-            probe = model_config(arch, seq_len=1, vocab_size=1)
-            return {"seq_len": tensor.shape[axis] - probe.prefix}
+            return tensor.shape[0] - model_config(arch, seq_len=1, vocab_size=1).prefix
     for (word, vocabulary), length in KNOWN_LENGTHS.items():
         if named and word in Path(named).name.lower() and vocab_size == vocabulary:
-            return {"seq_len": length}
-    raise InputError(
+            return length
+    return None
+
+
+def _no_length(named: str | None) -> InputError:
+    return InputError(
         "the length of the puzzles is written neither in the config nor in the weights",
         found=f"rotary positions, dataset {named or 'not named'}" + (" (not on this machine)" if named else ""),
         expected="the dataset the model was trained on",

@@ -1,0 +1,46 @@
+"""`rrdyn export`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """A checkpoint for others: one .pt, upstream's layout, the Hub's, or ours. Reading it back is bit-identical.
+
+    1. rrdyn export runs/demo ckpt.pt
+    2. rrdyn export runs/demo for_trm --layout upstream
+    3. rrdyn export hub://sapientinc/HRM-checkpoint-sudoku-extreme hrm.pt --data data/sudoku
+    """
+
+    ckpt: Positional[str]
+    """A checkpoint: a file, a folder, a run, or hub://owner/repo/folder."""
+    out: Positional[Path]
+    """Where to write: NAME.pt, or a folder for the other layouts."""
+    layout: Literal["pt", "upstream", "hub", "rrdyn"] | None = None
+    """pt: one file; upstream: step_N + all_config.yaml; hub: weights.pt, config and data/; rrdyn: safetensors."""
+    data: Path | None = None
+    """The dataset that the copy names; default the one the checkpoint names."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.artifacts.errors import UsageError
+    from rrdyn.models import load
+    from rrdyn.models.exporting import export
+
+    single = args.out.suffix == ".pt"
+    layout = args.layout or ("pt" if single else None)
+    if layout is None:
+        raise UsageError(
+            "which layout?", found=f"{args.out} does not end in .pt", expected="--layout upstream, hub or rrdyn"
+        )
+    if single != (layout == "pt"):
+        raise UsageError(
+            f"--layout {layout} does not fit {args.out}", expected="a .pt file for pt, a folder for the others"
+        )
+    wrote = export(load(args.ckpt, dataset=args.data), args.out, layout)
+    opened = args.out if layout in ("pt", "rrdyn") else wrote[0]
+    return Outcome(data={"layout": layout}, wrote=wrote, next=[f"rrdyn inspect {opened}"])

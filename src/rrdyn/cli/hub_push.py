@@ -1,0 +1,32 @@
+"""`rrdyn hub push`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """Send a checkpoint or an artifact to the Hugging Face Hub (needs `hf auth login`).
+
+    1. rrdyn hub push runs/sudoku-trm-multi4/2026-01-01-s0/checkpoints/best owner/repo/trm_sudoku
+    2. rrdyn hub push diag.npz owner/repo/artifacts --private
+    """
+
+    path: Positional[Path]
+    """A folder or a file. Of a checkpoint the training state is left out."""
+    place: Positional[str]
+    """owner/repo or owner/repo/folder; the repository is made if it is not there."""
+    private: bool = False
+    """A new repository is private."""
+    message: str | None = None
+    """The commit's message."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.runtime import hub
+
+    ref = hub.parse(args.place)
+    url = hub.push(args.path, ref, private=args.private, message=args.message)
+    return Outcome(data={"place": str(ref), "commit": url}, text=url, next=[f"rrdyn hub pull {ref}"])

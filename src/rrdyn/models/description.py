@@ -1,0 +1,98 @@
+"""What a checkpoint is: parameters by part, config, dtype, training step, the data it expects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rrdyn.artifacts.files import sha256
+from rrdyn.models.checkpoints import ARTICLE, describe_config, load_found
+from rrdyn.models.layouts import locate
+from rrdyn.models.model import Model
+from rrdyn.models.sizes import resolve_dataset
+
+UNKNOWN_LENGTH = 1
+PROVENANCE = ("rrdyn_version", "git_commit", "command", "seed")
+
+
+def describe(path: Path | str) -> tuple[dict[str, Any], str]:
+    """A record and a text for a person. Raises InputError as `load` does, but for an unknown puzzle length."""
+    found = locate(path)
+    model = load_found(found, dtype=None, any_length=UNKNOWN_LENGTH)
+    config, source = model.config, model.source
+    assert source is not None
+    config_fields = config.model_dump()
+    length_known = config.seq_len != UNKNOWN_LENGTH
+    here = resolve_dataset(found.dataset, found.weights)
+    record: dict[str, Any] = {
+        "kind": "checkpoint",
+        "what": describe_config(config)
+        if length_known
+        else f"{ARTICLE[config.name]} {config.name.upper()}, hidden {config.hidden_size}",
+        "path": str(found.weights),
+        "layout": source.layout,
+        "step": source.step,
+        "ema": source.ema,
+        "bytes": found.weights.stat().st_size,
+        "sha256": sha256(found.weights),
+        "parameters": parts(model),
+        "forward_dtype": config.forward_dtype,
+        "sub_updates": {
+            "per_segment": config.H_cycles * (config.L_cycles + 1),
+            "differentiated_in_training": model.gradient_span,
+            "budget_segments": config.halt_max_steps,
+        },
+        "expects": {
+            "seq_len": config.seq_len if length_known else None,
+            "vocab_size": config.vocab_size,
+            "num_puzzle_identifiers": config.num_puzzle_identifiers,
+            "prefix": config.prefix,
+            "dataset": source.dataset,
+            "dataset_here": here is not None,
+        },
+        "config": config_fields if length_known else {**config_fields, "seq_len": None},
+        "provenance": {key: (found.meta or {})[key] for key in PROVENANCE if key in (found.meta or {})},
+    }
+    return record, text(record)
+
+
+def parts(model: Model) -> dict[str, int]:
+    """Number of parameters by part, and of all; puzzle vectors and initial states count."""
+    counts: dict[str, int] = {}
+    for name, tensor in model.state_dict().items():
+        part = name.split(".")[1]
+        part = {"H_init": "initial state", "L_init": "initial state", "puzzle_emb": "puzzle vectors"}.get(part, part)
+        counts[part] = counts.get(part, 0) + tensor.numel()
+    return {**counts, "all": sum(counts.values())}
+
+
+def text(record: dict[str, Any]) -> str:
+    """The record for a person."""
+    expects, clock = record["expects"], record["sub_updates"]
+    step = "unknown" if record["step"] is None else f"{record['step']:,}"
+    weights = {True: ", moving average of the weights", False: ", raw weights", None: ""}[record["ema"]]
+    dataset = expects["dataset"] or "not named"
+    where = (
+        ""
+        if not expects["dataset"]
+        else " (here)"
+        if expects["dataset_here"]
+        else " (not on this machine: --data FOLDER)"
+    )
+    length = expects["seq_len"] or "unknown (rotary positions do not show it): --data FOLDER"
+    lines = [
+        f"{record['what']}: {record['parameters']['all']:,} parameters",
+        f"file        {record['path']} ({record['layout']} layout, {record['bytes']:,} bytes)",
+        f"sha256      {record['sha256']}",
+        f"step        {step}{weights}",
+        f"computes    in {record['forward_dtype']}; {clock['budget_segments']} segments of {clock['per_segment']} "
+        f"sub-updates, the last {clock['differentiated_in_training']} of each differentiated in training",
+        f"expects     puzzles of length {length}, {expects['vocab_size']} tokens, "
+        f"{expects['num_puzzle_identifiers']} identifiers; {expects['prefix']} prefix positions",
+        f"dataset     {dataset}{where}",
+        "parameters  "
+        + ", ".join(f"{part} {count:,}" for part, count in record["parameters"].items() if part != "all"),
+        "config      " + " ".join(f"{key}={value}" for key, value in record["config"].items()),
+    ]
+    lines += [f"{key:<12}{value}" for key, value in record["provenance"].items() if value is not None]
+    return "\n".join(lines)

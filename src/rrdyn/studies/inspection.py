@@ -1,0 +1,169 @@
+"""What a file or folder is: asks the room that knows each kind."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.files import existing, read_json
+from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.schema import Schema
+from rrdyn.artifacts.schemas import SCHEMAS
+
+Described = tuple[dict[str, Any], str]
+LISTED = 24
+
+
+def inspect(path: Path | str) -> Described:
+    """A record and a text on any artifact, table, checkpoint, run or dataset. Raises InputError for anything else."""
+    if str(path).startswith("hub://"):
+        from rrdyn.runtime.hub import pull
+
+        path = pull(str(path))
+    path = existing(path)
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix == ".npz":
+        return npz(read_npz(path))
+    if path.suffix in (".csv", ".tsv"):
+        return table(path)
+    if path.suffix == ".json" and path.name != "meta.json":
+        return record(path)
+    return _checkpoint(path)
+
+
+def _checkpoint(path: Path) -> Described:
+    from rrdyn.models.description import describe
+
+    return describe(path)
+
+
+def _folder(path: Path) -> Described:
+    from rrdyn.data.folder import split_names
+
+    if split_names(path) or (path / "dataset.json").is_file() or any(path.glob("*_meta.json")):
+        from rrdyn.data.inspection import describe
+
+        data, text = describe(path)
+        return {"kind": "dataset", **data}, text
+    if (path / "checkpoints").is_dir():
+        return run_folder(path)
+    return _checkpoint(path)
+
+
+def run_folder(path: Path) -> Described:
+    """A run: its checkpoints, its results, and the checkpoint it would be taken for."""
+    checkpoints = sorted(child.name for child in (path / "checkpoints").iterdir() if not child.name.startswith("."))
+    results = sorted(str(p.relative_to(path)) for p in path.rglob("*") if p.suffix in (".npz", ".html", ".pdf"))
+    data, text = _checkpoint(path)
+    lines = [f"a run folder: {path}", f"checkpoints {', '.join(checkpoints)}"]
+    if results:
+        lines.append(f"results     {', '.join(results[:LISTED])}" + (" ..." if len(results) > LISTED else ""))
+    lines += ["", "its checkpoint:", text]
+    return {"kind": "run", "checkpoints": checkpoints, "results": results, "checkpoint": data}, "\n".join(lines)
+
+
+def npz(artifact: Artifact) -> Described:
+    """The arrays of an npz file with shapes, meanings and a few statistics, and its provenance."""
+    schema = artifact.schema or _matching(artifact)
+    documented = schema.arrays if schema else {}
+    rows = []
+    for key, array in artifact.arrays.items():
+        spec = documented.get(key)
+        rows.append({"name": key, "shape": list(array.shape), "dtype": str(array.dtype), **statistics(array),
+                     "meaning": spec.doc if spec else None})  # fmt: skip
+    what = f"{schema.name}: {schema.doc}" if schema else "an npz file of no known schema"
+    if schema and artifact.schema is None:
+        what += " (by its keys: it names no schema)"
+    lines = [f"{artifact.path}", what, ""]
+    wide = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        shape = "x".join(map(str, row["shape"])) or "scalar"
+        lines.append(
+            f"{row['name']:<{wide}} {shape:<14} {row['dtype']:<8} {_in_words(row):<44} {row['meaning'] or ''}".rstrip()
+        )
+    meta = {key: value for key, value in artifact.meta.items() if value is not None}
+    lines += (
+        ["", *(f"{key:<15} {_short(value)}" for key, value in meta.items())] if meta else ["", "no provenance inside"]
+    )
+    data = {"kind": schema.name if schema else "npz", "arrays": rows, "meta": artifact.meta}
+    return data, "\n".join(lines)
+
+
+def _matching(artifact: Artifact) -> Schema | None:
+    """The schema whose required arrays a file without a named one has."""
+    for schema in SCHEMAS.values():
+        try:
+            schema.check(artifact.arrays, str(artifact.path))
+        except InputError:
+            continue
+        return schema
+    return None
+
+
+def statistics(array: np.ndarray) -> dict[str, Any]:
+    """True share of a flag; least, median and largest of numbers, and how many are not finite."""
+    if array.size == 0 or array.dtype.kind not in "biuf":
+        return {}
+    if array.dtype.kind == "b":
+        return {"true": float(array.mean())}
+    values = np.asarray(array, dtype=np.float64).ravel()
+    finite = values[np.isfinite(values)]
+    found: dict[str, Any] = {"not_finite": int(values.size - finite.size)}
+    if finite.size:
+        found |= {"min": float(finite.min()), "median": float(np.median(finite)), "max": float(finite.max())}
+    return found
+
+
+def _in_words(row: dict[str, Any]) -> str:
+    if "true" in row:
+        return f"{row['true']:.1%} true"
+    words = f"{row['min']:.4g} .. {row['median']:.4g} .. {row['max']:.4g}" if "min" in row else ""
+    return words + (f", {row['not_finite']} not finite" if row.get("not_finite") else "")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_short(item)}" for key, item in value.items())[:400]
+    return str(value)[:400]
+
+
+def record(path: Path) -> Described:
+    """A JSON artifact: its schema and what it holds."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        return {
+            "kind": "json",
+            "type": type(content).__name__,
+        }, f"{path}\na JSON {type(content).__name__} of {len(content)}"
+    name = content.get("schema")
+    lines = [f"{path}", f"{name} file" if name else "a JSON object of no named schema", ""]
+    for key, value in content.items():
+        size = f"{type(value).__name__} of {len(value)}" if isinstance(value, dict | list) else _short(value)
+        lines.append(f"{key:<24} {size}")
+    meta = content.get("meta")
+    if isinstance(meta, dict):
+        lines += ["", *(f"{key:<15} {_short(value)}" for key, value in meta.items() if value is not None)]
+    return {"kind": name or "json", "keys": list(content), "meta": meta if isinstance(meta, dict) else None}, "\n".join(
+        lines
+    )
+
+
+def table(path: Path) -> Described:
+    """A table: its columns and rows."""
+    try:
+        with open(path, newline="", encoding="utf-8") as stream:
+            rows = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",")
+            columns = next(rows, [])
+            count = sum(1 for _ in rows)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is not a readable table", found=error) from None
+    return {
+        "kind": "table",
+        "columns": columns,
+        "rows": count,
+    }, f"{path}\na table of {count} rows: {', '.join(columns)}"
