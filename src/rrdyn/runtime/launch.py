@@ -103,7 +103,7 @@ def leave() -> None:
 
 
 def start(function: Callable[..., Any], arguments: tuple[Any, ...], processes: int) -> Any:
-    """Run `function(*arguments)` in several processes of one group by PyTorch's elastic launcher; returns rank 0's value.
+    """Run `function(*arguments)` in several processes by PyTorch's elastic launcher; returns rank 0's value.
 
     `function` must be importable by name. Ctrl-C and SIGTERM reach every process, which may save before it ends. When
     one process dies the others are stopped and RrdynError says so, or the error whose exit code it ended with.
@@ -166,5 +166,3 @@ def _dead(error: Any) -> RrdynError:
         found=how,
         run="start again with --resume: training goes on from the last saved state",
     )
-
-

@@ -14,9 +14,9 @@ from torch.optim import Optimizer
 class AdamATan2(Optimizer):
     """Decoupled weight decay, then p -= lr / (1 - b1^t) * atan2(m, sqrt(v / (1 - b2^t))).
 
-    The rule of the fused kernel that TRM and HRM were trained with (Everett et al. 2024, arXiv 2407.05872, section 4.3);
-    a package of a similar name scales the arctangent differently. Multiplying every gradient by one number changes
-    nothing but rounding.
+    The rule of the fused kernel that TRM and HRM were trained with (Everett et al. 2024, arXiv 2407.05872,
+    section 4.3); a package of a similar name scales the arctangent differently. Multiplying every gradient by one
+    number changes nothing but rounding.
     """
 
     def __init__(

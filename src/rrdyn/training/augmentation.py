@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rrdyn.artifacts.config import Config, presets, read_preset
+from rrdyn.artifacts.errors import UsageError
 from rrdyn.training.noise import NoiseConfig
 
 
@@ -22,7 +23,7 @@ class AugConfig(Config):
     copies: Annotated[int, Field(ge=1, le=1024)] = 1
     """K, trajectories per example."""
     clean_copy: bool = True
-    """Copy 0 starts unperturbed (`multi_perturbed_ce`); without it every copy is perturbed (`single_perturbed_ce` at K = 1)."""
+    """Copy 0 starts unperturbed (`multi_perturbed_ce`); without it every copy is perturbed (`single_perturbed_ce`)."""
     aggregate: Literal["mean", "min", "softmin"] = "mean"
     """How the K trajectory losses of an example become one: mean; min, where only the best copy learns; or softmin,
     weights softmax(-loss / temperature)."""
@@ -40,15 +41,15 @@ class AugConfig(Config):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.rollout == "act" and (self.copies > 1 or self.aggregate != "mean" or self.supervise == "last"):
-            raise ValueError("ACT streaming rolls out one copy a segment at a time: take rollout act_mask or parallel_fixed")
+            raise UsageError("ACT streaming rolls out one copy and its next segment: take act_mask or parallel_fixed")
         if self.rollout == "act" and self.clean_copy and self.noise.sampling != "none":
-            raise ValueError("the only copy is clean, so noise would never be used: set clean_copy to false")
+            raise UsageError("the only copy is clean, so noise would never be used: set clean_copy to false")
         if self.update == "segment" and (self.aggregate != "mean" or self.supervise == "last"):
-            raise ValueError("an update per segment needs aggregate mean and supervise all: the others look at whole rollouts")
+            raise UsageError("an update per segment needs aggregate mean and supervise all, not a whole rollout")
         if self.update == "segment" and self.rollout in ("serial_act", "act_mask"):
-            raise ValueError("an update per segment needs the rollout parallel_fixed (or act, which always does it)")
+            raise UsageError("an update per segment needs the rollout parallel_fixed (or act, which always does it)")
         if self.normalise == "step" and self.aggregate != "mean":
-            raise ValueError("normalise step weighs segments, aggregate min and softmin weigh trajectories: choose one")
+            raise UsageError("normalise step weighs segments, aggregate min and softmin weigh trajectories: choose one")
         return self
 
     @property

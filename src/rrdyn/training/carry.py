@@ -76,7 +76,15 @@ def halts(learner: Learner, outcome: Outcome, steps: Tensor, last: Tensor, min_s
 
 
 def exploration(
-    *, seed: int, step: int, segment: int, probability: float, max_steps: int, slots: slice, global_batch: int, copies: int
+    *,
+    seed: int,
+    step: int,
+    segment: int,
+    probability: float,
+    max_steps: int,
+    slots: slice,
+    global_batch: int,
+    copies: int,
 ) -> np.ndarray:
     """(slots, copies) earliest segment at which a trajectory may halt: mostly 0, else uniform on 2..max_steps.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rrdyn.artifacts.config import Config
+from rrdyn.artifacts.errors import UsageError
 from rrdyn.training.augmentation import AugConfig
 
 Positive = Annotated[int, Field(ge=1)]
@@ -103,7 +104,7 @@ class TrainConfig(Config):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.aug.noise.sampling != "none" and self.dtype == "bfloat16-state":
-            raise ValueError("dtype bfloat16-state rounds small noise away: take bfloat16, which keeps the state in float32")
+            raise UsageError("dtype bfloat16-state rounds small noise away: take bfloat16, whose state is float32")
         return self
 
     def comparable(self) -> dict[str, Any]:

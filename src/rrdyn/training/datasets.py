@@ -52,7 +52,9 @@ def open_training_data(path: Path) -> TrainingData:
     held = max(1, round(HELD_OUT * train.groups))
     if held >= train.groups:
         raise InputError(
-            f"{path} has too few training puzzles to hold one out", found=f"{train.groups} groups", expected="at least 2"
+            f"{path} has too few training puzzles to hold one out",
+            found=f"{train.groups} groups",
+            expected="at least 2",
         )
     kept = train.groups - held
     shorter = replace(

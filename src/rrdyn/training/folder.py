@@ -42,7 +42,9 @@ class RunFolder:
             self._lock.seek(0)
             holder = self._lock.read().strip() or "another process"
             raise UsageError(
-                f"{self.path} is being trained in by another process", found=holder, run="give another folder with --out"
+                f"{self.path} is being trained in by another process",
+                found=holder,
+                run="give another folder with --out",
             ) from None
         self._lock.truncate(0)
         self._lock.write(f"process {os.getpid()}")
@@ -149,4 +151,3 @@ def find_run(name: str, root: Path = Path("runs")) -> tuple[Path, Path | None]:
         f"{name} is not a run to resume",
         expected=f"a run folder with {CONFIG} and checkpoints/, one of its checkpoints, or `last`",
     )
-

@@ -37,14 +37,14 @@ class Outcome(NamedTuple):
 class Learner:
     """A model with the gradients of its supervised segments.
 
-    Gradients of the weights gather in the parameters' `.grad`; those of the puzzle embeddings in `puzzle_grad` (N, ndim)
-    with `touched` (N,), since only touched rows may move.
+    Gradients of the weights gather in the parameters' `.grad`; those of the puzzle embeddings in `puzzle_grad`
+    (N, ndim) with `touched` (N,), since only touched rows may move.
     """
 
     def __init__(
         self, model: Model, *, loss: str = "stablemax", micro: int = 0, autocast: torch.dtype | None = None
     ) -> None:
-        """`micro`: trajectories of one pass, 0 for all at once. `autocast`: dtype of matrix products, None for the model's own."""
+        """`micro`: trajectories of one pass, 0 for all. `autocast`: dtype of matrix products, None for the model's own."""
         self.model, self.loss, self.micro, self.autocast = model, loss, micro, autocast
         self.has_continue = not model.config.no_ACT_continue
         self.puzzle_grad: Tensor | None = None
@@ -71,7 +71,7 @@ class Learner:
         return self.model.initial(rows)
 
     def segment(self, z: Latent, rows: Rows, weights: Tensor | None) -> Outcome:
-        """Take R trajectories one segment on; add sum(weights * loss) to the gradients, or none where weights is None."""
+        """Take R trajectories one segment on; add sum(weights * loss) to the gradients, nothing where weights is None."""
         count = len(z.z_H)
         size = self.micro or count
         if size >= count:
@@ -113,8 +113,8 @@ class Learner:
             if vectors is not None:
                 self._gather_puzzle_grad(rows["puzzle_identifiers"], vectors)
         return Outcome(
-            Latent(after.z_H.detach(), after.z_L.detach()), loss.detach(), answer.detach(), preds, exact, token_accuracy,
-            readout.q_halt.detach(), readout.q_continue.detach(),
+            Latent(after.z_H.detach(), after.z_L.detach()), loss.detach(), answer.detach(), preds, exact,
+            token_accuracy, readout.q_halt.detach(), readout.q_continue.detach(),
         )  # fmt: skip
 
     def _precision(self) -> AbstractContextManager[object]:

@@ -103,8 +103,9 @@ def make_tracker(kind: str, folder: Path, name: str) -> Any:
         if kind == "wandb":
             import wandb
 
-            run = wandb.init(project=os.environ.get("WANDB_PROJECT", "rrdyn"), name=name, dir=str(folder), resume="allow")
-            return lambda row: run.log({key: value for key, value in row.items() if value is not None}, step=row["step"])
+            project = os.environ.get("WANDB_PROJECT", "rrdyn")
+            run = wandb.init(project=project, name=name, dir=str(folder), resume="allow")
+            return lambda row: run.log({key: row[key] for key in row if row[key] is not None}, step=row["step"])
         from torch.utils.tensorboard import SummaryWriter
 
         writer = SummaryWriter(str(folder / "tensorboard"))

@@ -49,7 +49,7 @@ class Finished:
             if found is not None:
                 perturbed = "" if found["acc_pert"] is None else f", {found['acc_pert']:.1%} from a perturbed start"
                 rows.append(
-                    f"{name}: step {found['step']}, {found['acc']:.1%} of {found['eval_n']} validation puzzles exactly right"
+                    f"{name}: step {found['step']}, {found['acc']:.1%} of {found['eval_n']} validation puzzles right"
                     + perturbed
                 )
         return "\n".join(rows)
@@ -165,12 +165,18 @@ class Run:
         with self.stop.listening():
             if trainer.step == 0 and config.init is not None:
                 self._log_row(self._evaluate(), None)
+                self._save()
             stopped_early = self._steps()
             if self.saved_step != trainer.step:
                 self._save()
         self.group.wait()
         return Finished(
-            folder=self.folder.path, step=trainer.step, best=self.best, last=self.last, stopped_early=stopped_early, plan=plan
+            folder=self.folder.path,
+            step=trainer.step,
+            best=self.best,
+            last=self.last,
+            stopped_early=stopped_early,
+            plan=plan,
         )
 
     def _steps(self) -> bool:
@@ -228,7 +234,12 @@ class Run:
     def _save(self, transient: bool = False) -> None:
         """Checkpoint and state of this step; `last` (and `best`, where it is) lead to it."""
         state = store.state_of(
-            self.trainer, self.sampler.state_dict(), self.data, best=self.best, last=self.last, since_best=self.since_best
+            self.trainer,
+            self.sampler.state_dict(),
+            self.data,
+            best=self.best,
+            last=self.last,
+            since_best=self.since_best,
         )
         step = self.trainer.step
         if self.group.leads:

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from rrdyn.artifacts.config import Config
+from rrdyn.artifacts.errors import UsageError
 from rrdyn.runtime.streams import generator
 
 LARGE_DRAW = 1 << 22  # normals in one step above which the draws are spread over threads
@@ -20,7 +21,7 @@ class NoiseConfig(Config):
     """eps ~ Normal(0, sigma^2), added to z0 in float32; one sigma per trajectory, always centred."""
 
     sampling: Literal["none", "fixed", "band", "loguniform"] = "none"
-    """fixed: sigma itself. band: sigma times LogUniform(1/(1+band), 1+band). loguniform: LogUniform(sigma_min, sigma_max)."""
+    """fixed: sigma. band: sigma x LogUniform(1/(1+band), 1+band). loguniform: LogUniform(sigma_min, sigma_max)."""
     sigma: Annotated[float, Field(ge=0)] = 1e-3
     """Standard deviation for `fixed` and `band`, in units of the latent state (whose RMS is about 1)."""
     sigma_min: Annotated[float, Field(gt=0)] = 3e-5
@@ -41,7 +42,7 @@ class NoiseConfig(Config):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.sigma_min > self.sigma_max:
-            raise ValueError(f"sigma_min {self.sigma_min} is larger than sigma_max {self.sigma_max}")
+            raise UsageError(f"sigma_min {self.sigma_min} is larger than sigma_max {self.sigma_max}")
         return self
 
     def ramp(self, step: int) -> float:

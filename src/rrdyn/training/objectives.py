@@ -120,7 +120,7 @@ class Rollouts:
         """Sums a number over the processes; set by the loop."""
 
     def step(self, batch: Rows, step: int, update: Callable[[], None]) -> Stats:
-        """Gradient of the mean over examples of the aggregated trajectory loss; an update per rollout or per segment."""
+        """Gradient of the mean over examples of the aggregated trajectory loss; an update per rollout or segment."""
         numbers = self.aug.copy_numbers
         groups = [range(k, k + 1) for k in numbers] if self.aug.rollout == "serial_act" else [numbers]
         starts = [perturbed(self.learner, self.aug, batch, group, seed=self.seed, step=step) for group in groups]

@@ -44,7 +44,7 @@ class Plan:
             + f"; about {self.memory_gb:.2f} GB per process",
         ]
         if self.step_seconds is not None and self.seconds is not None:
-            rows.append(f"plan: {self.step_seconds:.3g} s a step, {duration(self.seconds)} to the end (evaluation comes on top)")
+            rows.append(f"plan: {self.step_seconds:.3g} s a step, {duration(self.seconds)} to the end, and evaluations")
         return rows
 
     def record(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Plan:
 
 def make_plan(trainer: Trainer, rows: Rows, device: str, step_seconds: float | None = None) -> Plan:
     """The plan of a trainer, from one batch of this process."""
-    config, aug = trainer.config, trainer.config.aug
+    aug = trainer.config.aug
     trajectories = len(rows["index"]) * aug.copies
     micro = min(trainer.learner.micro or trajectories, trajectories)
     weights = trainer.flat.vector

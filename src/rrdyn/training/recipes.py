@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,17 @@ def resolve(
     if data in TASKS:
         if dataset is None:
             raise UsageError(f"the preset {preset} names no dataset", expected="a dataset folder: rrdyn train PATH")
-        path = ensure(task, dataset, root=root)
+        path = root / Path(dataset).stem
     content = {key: value for key, value in settings.items() if key not in ABOUT}
     content |= {"task": task, "preset": Path(preset).stem, "data": path, "aug": read_aug(aug).model_dump()}
     if "init" in changes:
         content = {**merged(content, settings.get("finetune") or {}, over_arm=True), "model": {}}
     for key, value in changes.items():
         put(content, key, value)
-    return TrainConfig(**content)
+    config = TrainConfig(**content)
+    if data in TASKS:  # only now: a mistyped setting is refused before minutes go into a dataset
+        ensure(task, str(dataset), root=root)
+    return config
 
 
 def merged(base: dict[str, Any], over: dict[str, Any], *, over_arm: bool = False) -> dict[str, Any]:
@@ -92,9 +96,7 @@ def settings_from(pairs: tuple[str, ...]) -> dict[str, Any]:
         except yaml.YAMLError:
             raise InputError(f"--set {key}: the value cannot be read", found=text) from None
         if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
-            try:
+            with suppress(ValueError):
                 value = float(value)
-            except ValueError:
-                pass
         found[key] = value
     return found

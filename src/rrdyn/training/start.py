@@ -40,7 +40,8 @@ def start(request: Request) -> loop.Finished:
     if launch.given_group() is not None or processes <= 1:
         return loop.train(config, folder, state=state, device=request.device, dry_run=request.dry_run)
     if device.type == "cuda" and processes > devices.visible_gpus():
-        raise UsageError("--devices asks for more than there is", found=processes, expected=f"at most {devices.visible_gpus()}")
+        most = f"at most {devices.visible_gpus()}"
+        raise UsageError("--devices asks for more than there is", found=processes, expected=most)
     store.require_split(config.global_batch, processes)
     say(f"starting {processes} processes")
     arguments = (config.model_dump(mode="json"), folder, state, device.type, request.dry_run, processes)

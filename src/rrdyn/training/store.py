@@ -47,9 +47,7 @@ def write_run(folder: RunFolder, config: TrainConfig, about: dict[str, Any]) -> 
     write_json(folder.path / META, {"schema": "run", "schema_version": 1, **about})
 
 
-def describe(
-    config: TrainConfig, data: TrainingData, device: str, inputs: tuple[Path, ...] = ()
-) -> dict[str, Any]:
+def describe(config: TrainConfig, data: TrainingData, device: str, inputs: tuple[Path, ...] = ()) -> dict[str, Any]:
     """What a run and each of its checkpoints say about where they come from; `inputs` are files it began with."""
     return {
         **provenance(seed=config.seed, config=config.comparable(), inputs=inputs, device=device, dtype=config.dtype),

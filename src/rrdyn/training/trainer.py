@@ -1,4 +1,4 @@
-"""A model with everything that changes while it learns: one optimiser step, and the state that an exact resume needs."""
+"""A model with everything that changes while it learns: one optimiser step, and the state an exact resume needs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def make_model(
 class Trainer:
     """The learning of one process. Gradients are summed over the group once per optimiser step, as one vector."""
 
-    def __init__(self, config: TrainConfig, model: Model, group: Group, *, total_steps: int, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainConfig, model: Model, group: Group, *, total_steps: int, device: torch.device
+    ) -> None:
         self.config, self.model, self.group, self.total_steps = config, model, group, total_steps
         optim = config.optim
         self.flat = FlatParameters(model)
@@ -214,4 +216,3 @@ def set_random_state(state: dict[str, Any]) -> None:
     np.random.set_state((kind, np.array(words, dtype=np.uint32), position, has_gauss, gauss))
     version, python, python_gauss = state["python"]
     random.setstate((version, tuple(python), python_gauss))
-
