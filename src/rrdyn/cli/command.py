@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import re
 import sys
@@ -141,5 +142,14 @@ def _retold(boxed: str) -> str:
     """The sentences of tyro's framed message, without the frame, its colours and its pointer to --help."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
     lines = [re.sub(r"^[│╭╰─|+\s]+|[│╮╯─|+\s]+$", "", line) for line in plain.splitlines()[1:]]
-    kept = [line for line in lines if line.strip("-") and not line.startswith("For full helptext")]
-    return "\n  ".join(kept) or "the arguments cannot be read"
+    kept = itertools.takewhile(lambda line: line != "Argument helptext:", filter(lambda line: line.strip("-"), lines))
+    told = "\n  ".join(line for line in kept if not line.startswith("For full helptext"))
+    told = re.sub(
+        r"Error parsing (\S+): invalid literal for int\(\) .*: (.*)",
+        r"\1 cannot be read: \2 is not a whole number",
+        told,
+    )
+    told = re.sub(
+        r"Error parsing (\S+): could not convert string to float: (.*)", r"\1 cannot be read: \2 is not a number", told
+    )
+    return told or "the arguments cannot be read"
