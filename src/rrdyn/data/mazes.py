@@ -68,17 +68,18 @@ class Floods:
         near = [(row - 1, column), (row, column - 1), (row, column + 1), (row + 1, column)]
         return [r * self.width + c for r, c in near if 0 <= r < self.height and 0 <= c < self.width]
 
-    def path(self, steps: np.ndarray, goal: int) -> tuple[list[int], bool]:
-        """The cells of a shortest path to `goal`, both ends included, and whether it is the only one.
+    def path(self, steps: np.ndarray, goal: int) -> tuple[list[int], list[int]]:
+        """The cells of a shortest path to `goal`, both ends included, and the cells where another one would join it.
 
-        Of several, the one is taken that goes back from the goal up before left before right before down.
+        Of several, the one is taken that goes back from the goal up before left before right before down. It is the
+        only one if no other joins it, and would be if the joining cells were walls.
         """
-        path, single = [goal], True
+        path, joining = [goal], []
         while steps[path[-1]] > 0:
             before = [cell for cell in self.neighbours(path[-1]) if steps[cell] == steps[path[-1]] - 1]
-            single &= len(before) == 1
             path.append(before[0])
-        return path[::-1], single
+            joining += before[1:]
+        return path[::-1], joining
 
 
 def distances(inputs: np.ndarray) -> np.ndarray:
@@ -116,7 +117,7 @@ class Generator:
         """A path long enough: from a random cell to the farthest, from there again, and so on.
 
         The goal is then drawn among the cells that are far enough from the last start, so that lengths spread from the
-        least up to the longest.
+        least up to the longest. For a unique path the cells where another shortest one joins it become walls.
         """
         least = self.recipe.least_steps
         free = np.flatnonzero(open_cells)
@@ -127,15 +128,11 @@ class Generator:
             steps, farthest = self.floods.steps(open_cells, start)
             far = np.flatnonzero(steps >= least)
             if len(far):
-                return self._pick(steps, far, rng)
-            start = farthest
-        return None
-
-    def _pick(self, steps: np.ndarray, far: np.ndarray, rng: np.random.Generator) -> list[int] | None:
-        for goal in rng.permutation(far) if self.recipe.unique else [rng.choice(far)]:
-            path, single = self.floods.path(steps, int(goal))
-            if single or not self.recipe.unique:
+                path, joining = self.floods.path(steps, int(rng.choice(far)))
+                if self.recipe.unique:
+                    open_cells.flat[joining] = False
                 return path
+            start = farthest
         return None
 
     def _written(self, open_cells: np.ndarray, path: list[int]) -> Puzzles:

@@ -74,7 +74,7 @@ class MazeRecipe(Recipe):
     min_length: Annotated[int, Field(ge=1)] | None = None
     """Least number of steps from start to goal (default: 111 for 30x30, and in proportion to the cells for others)."""
     unique: bool = False
-    """Only mazes with a single shortest path."""
+    """A single shortest path: cells where another one would join it become walls."""
     aug: bool = False
     """Write the eight rotated and mirrored copies of each training maze."""
 
