@@ -52,6 +52,7 @@ def foreign_log(path: Path, arm: str, seed: int, *, steps: int = 60, older: bool
     return path
 
 
+OWN_STAMP = "12:00:00 | INFO | "
 OWN = ["step", "epoch", "loss", "lr", "acc", "acc_pert", "drift", "lam1", "q_acc", "noise", "changed", "sps", "eta"]
 
 
@@ -85,8 +86,8 @@ def own_rows(arm: str, seed: int, first: int, last: int, every: int = 10) -> lis
 
 def own_head(arm: str, seed: int) -> list[str]:
     return [
-        f"argv: rrdyn train sudoku --aug {arm} --seed {seed}",
-        f"preset=trm-small arm={arm} seed={seed} K=4 sigma=loguniform[3e-05,0.003]",
+        f"{OWN_STAMP}argv: rrdyn train sudoku --aug {arm} --seed {seed}",
+        f"{OWN_STAMP}preset=trm-small arm={arm} seed={seed} K=4 sigma=loguniform[3e-05,0.003]",
     ]
 
 
@@ -95,8 +96,8 @@ def table(rows: list[dict[str, object]]) -> list[str]:
     lines = []
     for place, row in enumerate(rows):
         if place % 20 == 0:
-            lines.append("  ".join(f"{name:>9}" for name in OWN))
-        lines.append("  ".join(f"{_word(row[name]):>9}" for name in OWN))
+            lines.append(OWN_STAMP + " ".join(f"{name:>9}" for name in OWN))
+        lines.append(OWN_STAMP + " ".join(f"{_word(row[name]):>9}" for name in OWN))
     return lines
 
 

@@ -24,10 +24,13 @@ class Args(FigureOptions, PerturbationView, Arguments):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.analysis.aggregate import write_cells_table
+    from rrdyn.analysis.aggregate import calibrations, cell_table, cells_markdown
+    from rrdyn.artifacts.files import write_text
     from rrdyn.plotting.perturbation import draw
 
     stem = args.stem(args.cells, "perturbation")
     wrote = draw(args.cells, args, stem, args.style)
-    wrote += write_cells_table(args.cells, stem.parent)
-    return Outcome(text=f"drew {wrote[0]}", wrote=wrote)
+    table = cell_table(calibrations(args.cells))
+    wrote.append(write_text(stem.parent / "table.csv", table.write_csv()))
+    wrote.append(write_text(stem.parent / "table.md", cells_markdown(table) + "\n"))
+    return Outcome(data={"table": table.to_dicts()}, text=cells_markdown(table), wrote=wrote)

@@ -174,7 +174,8 @@ def settled(run: Run) -> Run:
     if keep.all():
         return run
     again = run.steps[~keep]
-    told = f"{again.size} rows (steps {again.min():,} to {again.max():,}) were logged again after a resume; the later stand"
+    span = f"steps {again.min():,} to {again.max():,}"
+    told = f"{again.size} rows ({span}) were logged again after a resume; the later ones are drawn"
     columns = {name: values[keep] for name, values in run.columns.items()}
     return replace(run, steps=run.steps[keep], columns=columns, notes=[*run.notes, told])
 

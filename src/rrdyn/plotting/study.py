@@ -144,7 +144,9 @@ def tags_of(path: Path, kind: str, suffix: str, run: str) -> tuple[Path, list[st
     """The folder and the tags behind a folder or one `<kind>_<tag><suffix>`; InputError where there is none."""
     path = existing(path, run=run)
     folder, files = (path, sorted(path.glob(f"{kind}_*{suffix}"))) if path.is_dir() else (path.parent, [path])
-    names = [file.name.removesuffix(suffix) for file in files if file.name.endswith(suffix) and ".data." not in file.name]
+    names = [
+        file.name.removesuffix(suffix) for file in files if file.name.endswith(suffix) and ".data." not in file.name
+    ]
     tags = [name.removeprefix(f"{kind}_") for name in names if name.startswith(f"{kind}_")]
     if not tags:
         raise InputError(f"{path} is not what this figure is drawn from", expected=f"{kind}_<tag>{suffix}", run=run)

@@ -1,0 +1,216 @@
+"""A puzzle's answer over the segments, one small board a segment, wrong cells marked; as a still or as a film."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
+from rrdyn.artifacts.files import replacing
+from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.schemas import DIAG
+from rrdyn.plotting import marks
+from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.style import Style
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One puzzle with its answers: tokens of the question, the solution and the answer after each segment."""
+
+    idx: int
+    given: np.ndarray  # (L,)
+    label: np.ndarray  # (L,), 0 where nothing is asked
+    answers: np.ndarray  # (S, L)
+    shape: tuple[int, int]
+    tokens: str
+    name: str
+    box: tuple[int, int] | None = None  # rows and columns of a sudoku's boxes
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """(S, L) cells that are asked for and not answered with the solution."""
+        return (self.answers != self.label) & (self.label != 0)
+
+
+def draw(
+    diag: Path | str, out: Path | str, style: Style | None = None, *, idx: int | None = None,
+    data: Path | None = None, segments: Sequence[int] = (), film: str | None = None,
+) -> list[Path]:  # fmt: skip
+    """Draw one puzzle of a diag.npz at `out` (a path without suffix); `film` "gif" or "mp4" adds a moving one."""
+    style = style or Style(size="page")
+    strip = read_strip(read_npz(diag, DIAG), idx, data)
+    shown = _chosen(segments, len(strip.answers), 8 if style.size != "column" else 6)
+    with style.active():
+        wrote = save(filmstrip(strip, shown, style), out, style, meta=origin([diag], style, idx=strip.idx))
+        if film is not None:
+            wrote.append(_film(strip, Path(out), film, style))
+    return wrote
+
+
+def read_strip(artifact: Artifact, idx: int | None = None, data: Path | None = None) -> Strip:
+    """The answers of one puzzle (the first wrong one by default) with its question from the dataset the file names."""
+    from rrdyn.data.folder import open_split
+
+    if "preds" not in artifact:
+        raise InputError(f"{artifact.path} holds no answers", expected="preds (N, S, L)", run="rrdyn diagnose CKPT")
+    known = artifact["idx"].astype(int).tolist()
+    wrong = np.flatnonzero(artifact["exact_correct"] == 0)
+    chosen = known[int(wrong[0]) if wrong.size else 0] if idx is None else idx
+    if chosen not in known:
+        raise UsageError(f"{artifact.path} holds no puzzle {chosen}", expected=f"one of {known[:8]} …")
+    named = artifact.meta.get("dataset") or {}
+    folder = data or (Path(named["path"]) if named.get("path") else None)
+    if folder is None:
+        raise InputError(f"{artifact.path} does not name its dataset", expected="a dataset folder", run="--data FOLDER")
+    split = open_split(folder, str(named.get("split") or "test"))
+    answers = np.asarray(artifact["preds"][known.index(chosen)], dtype=int)
+    if chosen >= len(split) or answers.shape[1] != split.inputs.shape[1]:
+        raise InputError(
+            f"{folder} is not the dataset of {artifact.path}",
+            found=f"{len(split)} puzzles of {split.inputs.shape[1]} cells",
+            expected=f"puzzle {chosen} with {answers.shape[1]} cells",
+        )
+    puzzle = split.puzzle
+    return Strip(
+        idx=chosen,
+        given=np.asarray(split.inputs[chosen], dtype=int),
+        label=np.asarray(split.labels[chosen], dtype=int),
+        answers=answers,
+        shape=(puzzle.height, puzzle.width),
+        tokens=puzzle.tokens,
+        name=puzzle.name,
+        box=_box(puzzle),
+    )
+
+
+def _box(puzzle: Any) -> tuple[int, int] | None:
+    rows, columns = getattr(puzzle, "box_height", None), getattr(puzzle, "box_width", None)
+    return (int(rows), int(columns)) if rows and columns else None
+
+
+def _chosen(wanted: Sequence[int], total: int, fit: int) -> list[int]:
+    """Segments to show, 1-based: those asked for, else the first ones and then ever fewer up to the last."""
+    if wanted:
+        bad = [segment for segment in wanted if not 1 <= segment <= total]
+        if bad:
+            raise UsageError(f"there is no segment {bad[0]}", expected=f"1 to {total}")
+        return list(wanted)
+    if total <= fit:
+        return list(range(1, total + 1))
+    return sorted({round(float(value)) for value in np.geomspace(1, total, fit)} | {total})
+
+
+def filmstrip(strip: Strip, segments: Sequence[int], style: Style) -> Plate:
+    """The question, the answer after some segments, the solution."""
+    frames: list[str | int] = ["question", *segments, "solution"]
+    across, blocks = marks.blocks_of(len(frames), 4 if style.size == "column" else 5)
+    board = (
+        style.format.width / across * strip.shape[0] / strip.shape[1] / (style.scale if style.size == "slide" else 1)
+    )
+    figure = style.figure(0.45 + blocks * (board + 0.28))
+    grid = figure.subplots(blocks, across, squeeze=False)
+    table = Table()
+    for ax, frame in zip(grid.flat, frames):
+        _board(ax, style, strip, frame, table)
+    for ax in list(grid.flat)[len(frames) :]:
+        ax.set_visible(False)
+    last = int(strip.wrong[-1].sum())
+    asked = int((strip.label != 0).sum())
+    marks.heading(figure, style, f"{strip.name} {strip.idx}: answer over segments (n = {asked} cells asked)")
+    return Plate(
+        figure=figure,
+        table=table,
+        caption=f"Puzzle {strip.idx}: the answer after segments {', '.join(map(str, segments))}. Crossed cells are "
+        f"wrong; bold letters are given. After segment {len(strip.answers)}, {last} of {asked} cells are wrong.",
+        alt="Boards of the answer over segments; wrong cells: "
+        + ", ".join(f"segment {s}: {int(strip.wrong[s - 1].sum())}" for s in segments),
+    )
+
+
+def _board(ax: Axes, style: Style, strip: Strip, frame: str | int, table: Table) -> None:
+    rows, columns = strip.shape
+    if isinstance(frame, int):
+        values, wrong = strip.answers[frame - 1], strip.wrong[frame - 1]
+        title = f"segment {frame}\n{int(wrong.sum())} wrong"
+        table.add(frame=frame, cell=np.arange(values.size), token=values, wrong=wrong)
+    else:
+        values = strip.given if frame == "question" else np.where(strip.label != 0, strip.label, strip.given)
+        wrong, title = np.zeros(values.size, dtype=bool), f"{frame}\n"
+        table.add(frame=frame, cell=np.arange(values.size), token=values, wrong=wrong)
+    _cells(ax, style, strip, values, wrong)
+    ax.set_title(title)
+    ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
+    for side in ax.spines.values():
+        side.set_visible(True)
+
+
+def _cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: np.ndarray) -> None:
+    rows, columns = strip.shape
+    size = 0.72 * 72 * style.format.width / (5.6 * max(rows, columns)) * (1.25 if style.size == "column" else 1.0)
+    letters = max(rows, columns) <= 12
+    if not letters:
+        _picture(ax, style, strip, values)
+    for place, (token, bad) in enumerate(zip(values, wrong)):
+        row, column = divmod(place, columns)
+        if bad:
+            ax.add_patch(Rectangle((column, row), 1, 1, facecolor=style.wrong, alpha=0.35, linewidth=0))
+            for ends in (([column, column + 1], [row, row + 1]), ([column, column + 1], [row + 1, row])):
+                ax.plot(*ends, color=style.wrong, lw=0.35 * style.scale)
+        letter = strip.tokens[token] if token < len(strip.tokens) else "?"
+        if letters and letter not in ". ":
+            bold = strip.given[place] == token and strip.tokens[strip.given[place]] not in ". "
+            ax.text(column + 0.5, row + 0.53, letter, ha="center", va="center", fontsize=size,
+                    weight="bold" if bold else "normal")  # fmt: skip
+    if letters:
+        high, wide = strip.box or (rows, columns)
+        for line in range(1, columns):
+            ax.axvline(
+                line, color=style.soft if line % wide == 0 else style.faint, lw=(0.8 if line % wide == 0 else 0.3)
+            )
+        for line in range(1, rows):
+            ax.axhline(
+                line, color=style.soft if line % high == 0 else style.faint, lw=(0.8 if line % high == 0 else 0.3)
+            )
+
+
+def _picture(ax: Axes, style: Style, strip: Strip, values: np.ndarray) -> None:
+    """A large board as a picture: walls dark, the path blue, start and goal lettered."""
+    shades = {"#": style.soft, "o": style.series(0), "S": style.correct, "G": style.series(4)}
+    from matplotlib.colors import to_rgb
+
+    letters = [strip.tokens[token] if token < len(strip.tokens) else "?" for token in values]
+    picture = np.array([to_rgb(shades.get(letter, style.ground)) for letter in letters]).reshape(*strip.shape, 3)
+    ax.imshow(picture, extent=(0, strip.shape[1], strip.shape[0], 0), interpolation="nearest")
+
+
+def _film(strip: Strip, out: Path, kind: str, style: Style) -> Path:
+    from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
+    from matplotlib.figure import Figure
+
+    if kind not in ("gif", "mp4"):
+        raise UsageError("--film is not one of its choices", found=kind, expected="gif or mp4")
+    if kind == "mp4" and not FFMpegWriter.isAvailable():
+        raise RrdynError("an mp4 needs ffmpeg", expected="ffmpeg on the path", run="--film gif, or install ffmpeg")
+    figure = Figure(figsize=(3.2, 3.6), layout="constrained")
+    ax = figure.subplots()
+
+    def show(frame: int) -> list[Any]:
+        ax.clear()
+        _board(ax, style, strip, frame + 1, Table())
+        return []
+
+    film = FuncAnimation(figure, show, frames=len(strip.answers), interval=400)
+    path = out.with_name(f"{out.name}.{kind}")
+    with replacing(path) as partial:
+        # the writer picks its format by the suffix, which the temporary name hides
+        held = partial.with_name(partial.name + f".{kind}")
+        film.save(held, writer=PillowWriter(fps=3) if kind == "gif" else FFMpegWriter(fps=3), dpi=120)
+        held.replace(partial)
+    return path

@@ -1,0 +1,109 @@
+"""One trajectory in its principal plane, with what the plane leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.schemas import STATES
+from rrdyn.plotting import marks
+from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.style import Style
+
+
+def draw(
+    path: Path | str, out: Path | str, style: Style | None = None, *, idx: int | None = None, latent: str = "z_H"
+) -> list[Path]:
+    """Draw puzzle `idx` (its index in the dataset; the first by default) of a states.npz at `out`."""
+    style = style or Style()
+    artifact = read_npz(path, STATES)
+    with style.active():
+        return save(plane(artifact, style, idx, latent), out, style, meta=origin([path], style, idx=idx, latent=latent))
+
+
+def plane(artifact: Artifact, style: Style, idx: int | None = None, latent: str = "z_H") -> Plate:
+    known = artifact["idx"].astype(int).tolist()
+    chosen = known[0] if idx is None else idx
+    if chosen not in known:
+        raise UsageError(f"{artifact.path} holds no puzzle {chosen}", expected="one of " + ", ".join(map(str, known)))
+    states = artifact[latent][known.index(chosen)].astype(float)
+    coordinates, explained = principal(states.reshape(len(states), -1))
+    expected = random_walk(len(states))
+    stacked = style.size == "column"
+    figure = style.figure(4.6 if stacked else 2.7)
+    path_ax, scree = figure.subplots(2, 1, height_ratios=(2, 1)) if stacked else figure.subplots(1, 2)
+    table = Table()
+    _path(path_ax, style, coordinates, explained, table)
+    _scree(scree, style, explained, expected, table)
+    two, walk = float(explained[:2].sum()), float(expected[:2].sum())
+    path_ax.set_title(f"puzzle {chosen}, ${latent}$: plane holds {two:.0%} of the variance\nn = {len(states)} states")
+    scree.set_title(f"variance by component\na random walk's plane: {walk:.0%}")
+    return Plate(
+        figure=figure,
+        table=table,
+        caption=f"Trajectory of {latent} for puzzle {chosen} over {len(states) - 1} segments in the plane of its "
+        f"first two principal components, which hold {two:.1%} of its variance; {1 - two:.1%} lies outside. A "
+        f"random walk of this length in many dimensions puts {walk:.1%} into its plane (and draws smooth curves "
+        "there), so that a share near that value says nothing about the dimension of the dynamics.",
+        alt=f"Path of one latent state through {len(states)} states in two principal components holding {two:.0%}.",
+    )
+
+
+def principal(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (T, r) in the principal axes of (T, n) states and each axis' share of the variance (r,)."""
+    centred = states - states.mean(axis=0)
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    total = float((sizes**2).sum())
+    # the sign of an axis is arbitrary: start on the left and below, so that redrawing agrees
+    coordinates = left * sizes
+    coordinates = coordinates * np.where(coordinates[0] > 0, -1.0, 1.0)
+    return coordinates, sizes**2 / total if total else np.zeros_like(sizes)
+
+
+def random_walk(states: int) -> np.ndarray:
+    """Expected shares of variance of a random walk in many dimensions: proportional to 1 / sin^2(pi k / 2 T).
+
+    The Gram matrix of a centred walk is the pseudo-inverse of the path graph's Laplacian (Antognini and
+    Sohl-Dickstein 2018, PCA of high dimensional random walks).
+    """
+    k = np.arange(1, states)
+    weights = 1.0 / np.sin(np.pi * k / (2 * states)) ** 2
+    return weights / weights.sum()
+
+
+def _path(ax: Axes, style: Style, coordinates: np.ndarray, explained: np.ndarray, table: Table) -> None:
+    if coordinates.shape[1] < 2 or not explained.sum():
+        marks.empty(ax, style, "the state does not move")
+        return
+    x, y = coordinates[:, 0], coordinates[:, 1]
+    segments = np.arange(len(x))
+    ax.plot(x, y, color=style.faint, lw=0.8 * style.scale, zorder=1)
+    ax.scatter(x, y, c=segments, cmap="cividis", s=14 * style.scale**2, linewidths=0, zorder=2)
+    bar = ax.figure.colorbar(ScalarMappable(Normalize(0, len(x) - 1), "cividis"), ax=ax, fraction=0.04, pad=0.02)
+    bar.set_label("segment")
+    bar.outline.set_visible(False)
+    for place, words in ((0, "start"), (len(x) - 1, "end")):
+        ax.annotate(words, (x[place], y[place]), xytext=(3, -9), textcoords="offset points", color=style.ink)
+    ax.margins(0.12)
+    ax.set_xlabel(f"component 1 ({explained[0]:.0%} of the variance)")
+    ax.set_ylabel(f"component 2 ({explained[1]:.0%})")
+    table.add(panel="path", segment=segments, component_1=x, component_2=y)
+
+
+def _scree(ax: Axes, style: Style, explained: np.ndarray, expected: np.ndarray, table: Table) -> None:
+    shown = min(10, explained.size, expected.size)
+    x = np.arange(1, shown + 1)
+    ax.bar(x, explained[:shown], color=style.series(0), width=0.7, linewidth=0)
+    ax.plot(x, expected[:shown], color=style.ink, marker="_", ms=9 * style.scale, ls="", mew=1.2 * style.scale)
+    marks.note(ax, style, "bars: this trajectory\ndashes: a random walk")
+    ax.set_xticks(x)
+    ax.set_ylim(0, max(float(explained[0]), float(expected[0])) * 1.25)
+    ax.set_xlabel("component")
+    ax.set_ylabel("share of variance")
+    table.add(panel="variance", component=x, explained=explained[:shown], random_walk=expected[:shown])

@@ -1,0 +1,73 @@
+"""The exponent spectrum per cell with its intervals, one panel per analysed file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from rrdyn.plotting import marks
+from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.study import Study, read_study
+from rrdyn.plotting.style import CELLS, Style
+
+
+def draw(folder: Path | str, tags: Sequence[str], out: Path | str, style: Style | None = None) -> list[Path]:
+    """Draw the spectra of some tags side by side at `out` (a path without suffix)."""
+    style = style or Style()
+    studies = [read_study(Path(folder), tag) for tag in tags]
+    meta = origin([file for study in studies for file in study.files], style, tags=list(tags))
+    with style.active():
+        return save(spectra(studies, style), out, style, meta=meta)
+
+
+def spectra(studies: Sequence[Study], style: Style) -> Plate:
+    """Median of every exponent with its 95% interval, per cell; spectra of several files share one scale."""
+    across, blocks = marks.blocks_of(len(studies), 1 if style.size == "column" else 3)
+    figure = style.figure(0.25 + 2.3 * blocks)
+    grid = figure.subplots(blocks, across, squeeze=False, sharey=True)
+    table = Table()
+    labels = []
+    for ax, study in zip(grid.flat, studies):
+        ends = _panel(ax, style, study, table)
+        last = study is studies[-1] or across == 1
+        labels.append(marks.label_ends(ax, style, ends if last else []))
+        ax.set_title(f"{study.title}\nn = {study.n:,}")
+        ax.set_xlabel("exponent index $i$")
+    for ax in grid[:, 0]:
+        ax.set_ylabel("median $\\lambda_i$\n(nats per sub-update)")
+    for ax in list(grid.flat)[len(studies) :]:
+        ax.set_visible(False)
+    marks.spread(figure, labels)
+    return Plate(
+        figure=figure,
+        table=table,
+        caption="Median finite-time Lyapunov spectrum of each cell with 95% intervals; cells of fewer than three "
+        "puzzles are left out. " + " ".join(f"{study.title}: n = {study.n:,}, {study.units}." for study in studies),
+        alt="Median exponents by index, one line a cell, for " + ", ".join(study.title for study in studies),
+    )
+
+
+def _panel(ax: Axes, style: Style, study: Study, table: Table) -> list[marks.End]:
+    marks.rule(ax, style, y=0.0)
+    ends: list[marks.End] = []
+    bounds = study.results.get("intervals") or {}
+    for offset, (cell, look) in enumerate(CELLS.items()):
+        n = study.counts[cell]
+        if n < 3:
+            continue
+        y = np.array(study.results["cells"][look.key]["spectrum_median"], dtype=float)
+        x = np.arange(1, y.size + 1)
+        found = bounds.get(f"cells.{look.key}.spectrum_median") or []
+        low = np.array([np.nan if one["low"] is None else one["low"] for one in found] or [np.nan] * y.size)
+        high = np.array([np.nan if one["high"] is None else one["high"] for one in found] or [np.nan] * y.size)
+        ax.vlines(x + (offset - 1.5) * 0.08, low, high, color=style.cell(cell), lw=0.8 * style.scale)
+        ax.plot(x + (offset - 1.5) * 0.08, y, color=style.cell(cell), marker=look.marker, ls=look.dashes)
+        table.add(tag=study.tag, cell=cell, n=n, exponent=x, median=y, low=low, high=high)
+        ends.append((float(x[-1]), float(y[-1]), f"{cell} {look.name}\nn = {n:,}", style.cell(cell)))
+    if not ends:
+        marks.empty(ax, style, "every cell holds\nfewer than three puzzles")
+    ax.set_xticks(study.spectrum_names)
+    return ends
