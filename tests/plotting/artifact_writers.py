@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rrdyn.artifacts.npz import write_npz
-from rrdyn.artifacts.schemas import DIAG, STATES, TOY
+from rrdyn.artifacts.schemas import DIAG, PERTURB, ROLLOUT, STATES, TOY
 from rrdyn.data.folder import new_dataset, write_split
 from rrdyn.data.sudoku import Sudoku
 from rrdyn.data.writer import write_record
@@ -92,3 +92,38 @@ def toy(path: Path, n: int = 400) -> Path:
     success = rng.random((3, 2, n)) < np.array([0.2, 0.6, 1.0])[:, None, None]
     ftle = np.where(success, -0.3, 0.6) + 0.15 * rng.normal(size=success.shape)
     return write_npz(path, TOY, {"T": times, "seeds": seeds, "ftle": ftle, "success": success}, {})
+
+
+def rollout(path: Path, n: int = 60, segments: int = 64) -> Path:
+    """Half is right from early on; the others escape at a constant rate."""
+    rng = generator(4, "plotting", "rollout")
+    first = np.where(np.arange(n) < n // 2, rng.integers(2, 12, n), 16 + np.ceil(rng.exponential(20, n)).astype(int))
+    exact = np.arange(1, segments + 1)[None] >= first[:, None]
+    drift = np.where(exact, 0.01, 9.0) * (1 + 0.1 * rng.random((n, segments)))
+    arrays = {"exact": exact, "drift": drift.astype(np.float32), "idx": np.arange(n)}
+    return write_npz(path, ROLLOUT, arrays, {"estimator": {"sub_updates_per_segment": SUB_UPDATES}, "seed": 0})
+
+
+def perturb(path: Path, n: int = 50, restarts: int = 4, segments: int = 20) -> Path:
+    """Restarts solve more of the failures the larger the noise, up to a point."""
+    rng = generator(5, "plotting", "perturb")
+    sigmas = np.array([0.0, 0.1, 0.3, 1.0])
+    base = np.arange(n) < n // 2
+    chance = np.where(base[:, None], 0.95, np.array([0.02, 0.3, 0.6, 0.4])[None])
+    solve = rng.random((n, 4, restarts)) < chance[:, :, None]
+    solve[:, 0] = solve[:, 0, :1]
+    reached = np.where(solve, rng.integers(4, 16, solve.shape), segments + 1)
+    correct = np.arange(1, segments + 1) >= reached[..., None]
+    q_halt = np.where(correct, 2.0, -2.0) + rng.normal(size=correct.shape)
+    shape = correct.shape
+    arrays = {
+        "solve": solve,
+        "base": base,
+        "sigmas": sigmas,
+        "idx": np.arange(n),
+        "correct": correct,
+        "q_halt": q_halt.astype(np.float32),
+        "drift": np.where(correct, 0.1, 5.0).astype(np.float32) * (1 + rng.random(shape)).astype(np.float32),
+        "preds": np.where(solve[..., None], 2, rng.integers(2, 6, (*solve.shape, 16))).astype(np.uint8),
+    }
+    return write_npz(path, PERTURB, arrays, {"seed": 0, "settings": {"readout": 16}})
