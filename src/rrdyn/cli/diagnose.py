@@ -122,7 +122,7 @@ def told(result: Diagnosis) -> str:
     }
     lines = [
         f"{result.path}" + ("" if result.fresh else "  (there already)"),
-        f"  puzzles     {facts['n']}, {facts['accuracy']:.1%} right after {result.arrays['drift_zH'].shape[1]} segments",
+        f"  puzzles     {facts['n']}, {facts['accuracy']:.1%} right at segment {result.arrays['preds'].shape[1]}",
         f"  lambda_1    median {spelled['lambda_1']}  nats per sub-update",
         f"  late drift  median {spelled['late_drift']}",
     ]

@@ -1,8 +1,9 @@
 """Long measurements in parts: each part a file, so that one can be stopped anywhere, resumed, and shared out.
 
 Beside the output OUT lies OUT.parts/KEY/ with plan.json (what the parts depend on, and their size, chosen once) and
-a file per part. KEY names the settings, checkpoint and puzzles, so that parts of two measurements never mix. Parts are written atomically and read back at the end; their contents do not depend on which process
-made them, or when. The folder goes when OUT is written.
+a file per part. KEY names the settings, checkpoint and puzzles, so that parts of two measurements never mix. Parts
+are written atomically and read back at the end; their contents do not depend on which process made them, or when.
+The folder goes when OUT is written.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Cholesky QR works through Gram matrices: products of the kind a GPU and a CPU do best, one pass over memory to
 measure, one to apply. It loses orthogonality as the square of the frame's condition number, so the condition is
 measured each time and one of three ways is taken: one pass, two passes (CholeskyQR2, as good as Householder), or
-Householder itself.
+Householder itself. A small frame on a CPU goes to LAPACK's Householder at once: there the calls cost more than the work.
 
 CholeskyQR2: Yamamoto, Nakatsukasa, Yanagisawa, Fukaya, ETNA 44 (2015) 306. A frame that is a little off orthonormal
 does no harm beyond itself: the next factorisation measures and repairs it, so that errors do not add up.
@@ -21,6 +21,9 @@ ONE_PASS = {torch.float32: 2e-5, torch.float64: 1e-11}
 """Loss of orthogonality up to which one pass is enough."""
 TWO_PASSES = 1e-2
 """Loss in the first of two passes up to which the second repairs it."""
+SMALL = 1 << 17
+"""Elements of a frame up to which, on a CPU, Householder is faster (2-core AMD EPYC: 70 against 240 microseconds at
+n = 4736, 3500 against 1500 at n = 99328, k = 8)."""
 SAFE = 1e-24, 1e24
 """Squared lengths outside of which Gram matrices in float32 would lose digits or overflow."""
 
@@ -55,9 +58,11 @@ def orthonormalise(rows: Sequence[Tensor], *, careful: bool = False) -> Factor:
     careful : two passes whatever the condition number.
 
     Each example is treated alone: which way one takes does not depend on its neighbours. An example with inf or
-    NaN gets r = NaN and keeps its rows.
+    NaN gets r = NaN; its rows are then without meaning.
     """
     dtype = rows[0].dtype
+    if rows[0].device.type == "cpu" and rows[0].shape[1] * sum(part.shape[2] for part in rows) <= SMALL:
+        return _small(rows)
     factor, scaled, good = _cholesky(_gram(rows))
     inverse, loss = _inverse_and_loss(factor, scaled, good, dtype)
     good = good & (loss <= TWO_PASSES)
@@ -77,6 +82,20 @@ def orthonormalise(rows: Sequence[Tensor], *, careful: bool = False) -> Factor:
             passes[example] = 0
             loss[example] = torch.finfo(dtype).eps * r.shape[-1]
     return Factor(r=r, loss=loss, passes=passes)
+
+
+def _small(rows: Sequence[Tensor]) -> Factor:
+    """All examples by Householder in their own dtype."""
+    tall = (torch.cat(tuple(rows), dim=-1) if len(rows) > 1 else rows[0]).mT
+    q, r = torch.linalg.qr(tall)
+    sign = r.diagonal(dim1=-2, dim2=-1).sign()
+    sign = torch.where(sign == 0, 1.0, sign)
+    flat = (q * sign[:, None, :]).mT
+    for part, columns in zip(rows, flat.split([part.shape[-1] for part in rows], dim=-1)):
+        part.copy_(columns)
+    none = torch.zeros(len(tall), dtype=torch.int32, device=tall.device)
+    loss = torch.full((len(tall),), torch.finfo(tall.dtype).eps * tall.shape[-1], dtype=torch.float64)
+    return Factor(r=(r * sign[:, :, None]).double(), loss=loss, passes=none)
 
 
 def _gram(rows: Sequence[Tensor]) -> Tensor:
