@@ -30,13 +30,13 @@ class Size:
 
 FULL = Size(
     data=("--size", "6", "--clues", "10", "--n", "1000", "--test-n", "512"),
-    preset="sudoku-small",
+    preset="demo",
     puzzles=512,
     seconds={"data": 5, "pretrain": 200, "finetune": 35, "diagnose": 12, "analyze": 5, "plot": 2},
 )
 TINY = Size(
     data=("--size", "4", "--clues", "6", "--n", "128", "--test-n", "64", "--val-groups", "16"),
-    preset="sudoku-tiny",
+    preset="demo-tiny",
     puzzles=64,
     seconds={"data": 1, "pretrain": 3, "finetune": 1, "diagnose": 1, "analyze": 1, "plot": 1},
 )
