@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Callable
@@ -108,12 +109,11 @@ def start(function: Callable[..., Any], arguments: tuple[Any, ...], processes: i
     `function` must be importable by name. Ctrl-C and SIGTERM reach every process, which may save before it ends. When
     one process dies the others are stopped and RrdynError says so, or the error whose exit code it ended with.
     """
-    from torch.distributed.elastic.agent.server.api import log as agent_log
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    agent_log.setLevel("ERROR")
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)  # it greets, and repeats our message
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, rdzv_backend="c10d", rdzv_endpoint="localhost:0",
         run_id=f"rrdyn-{os.getpid()}", max_restarts=0, start_method="spawn", monitor_interval=0.2,

@@ -22,7 +22,7 @@ def rows_of(split: PuzzleSplit, index: np.ndarray, device: torch.device) -> Rows
     labels = np.asarray(split.labels[index], np.int32)
     if split.metadata.ignore_label_id is not None:
         labels = np.where(labels == split.metadata.ignore_label_id, IGNORE, labels)
-    batch = {
+    batch: dict[str, np.ndarray] = {
         "inputs": np.asarray(split.inputs[index], np.int32),
         "labels": labels,
         "puzzle_identifiers": np.asarray(split.example_identifiers[index], np.int32),

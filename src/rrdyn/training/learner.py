@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -42,9 +42,14 @@ class Learner:
     """
 
     def __init__(
-        self, model: Model, *, loss: str = "stablemax", micro: int = 0, autocast: torch.dtype | None = None
+        self,
+        model: Model,
+        *,
+        loss: Literal["stablemax", "softmax"] = "stablemax",
+        micro: int = 0,
+        autocast: torch.dtype | None = None,
     ) -> None:
-        """`micro`: trajectories of one pass, 0 for all. `autocast`: dtype of matrix products, None for the model's own."""
+        """`micro`: trajectories of one pass, 0 for all. `autocast`: dtype of matrix products, None for the model's."""
         self.model, self.loss, self.micro, self.autocast = model, loss, micro, autocast
         self.has_continue = not model.config.no_ACT_continue
         self.puzzle_grad: Tensor | None = None
@@ -71,7 +76,7 @@ class Learner:
         return self.model.initial(rows)
 
     def segment(self, z: Latent, rows: Rows, weights: Tensor | None) -> Outcome:
-        """Take R trajectories one segment on; add sum(weights * loss) to the gradients, nothing where weights is None."""
+        """Take R trajectories one segment on; add sum(weights * loss) to the gradients (None: no gradient)."""
         count = len(z.z_H)
         size = self.micro or count
         if size >= count:

@@ -126,6 +126,7 @@ class Run:
             self.sampler.load_state_dict(saved["sampler"])
             self.best, self.last, self.since_best = saved["best"], saved["last"], saved["since_best"]
             self.saved_step = self.trainer.step
+            self.transient = self.saved_step if saved["transient"] else None
             if not config.micro_batch and saved["world"] == group.world:
                 self.trainer.learner.micro = saved["micro_batch"]
         if config.compile == "on" or (config.compile == "auto" and self.device.type == "cuda"):
@@ -196,7 +197,7 @@ class Run:
             meter.add(stats, time.perf_counter() - started)
             if trainer.step - first == SETTLING_STEPS:
                 self._tell_time(meter)
-                meter = Meter(config.global_batch)
+                meter.restart_clock()
             final = trainer.step == trainer.total_steps
             results = self._evaluate() if final or trainer.step % config.eval.every == 0 else None
             if results is not None or trainer.step % config.log_every == 0:
@@ -240,6 +241,7 @@ class Run:
             best=self.best,
             last=self.last,
             since_best=self.since_best,
+            transient=transient,
         )
         step = self.trainer.step
         if self.group.leads:

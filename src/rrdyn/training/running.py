@@ -44,6 +44,10 @@ class Meter:
         self.steps += 1
         self.seconds += seconds
 
+    def restart_clock(self) -> None:
+        """Forget the time of the steps so far, not what they measured."""
+        self.steps, self.seconds = 0, 0.0
+
     def row(self, group: Group, device: torch.device) -> dict[str, float | None]:
         """The means over all processes since the last call; what did not occur is None."""
         names = sorted({*RATIOS.values(), *(SUMS.get(name, name) for name in RATIOS)})
@@ -53,9 +57,11 @@ class Meter:
         for name, count in RATIOS.items():
             key = SUMS.get(name, name)
             row[name] = total[key] / total[count] if key in self.total and total[count] else None
-        self.step_seconds = self.seconds / max(self.steps, 1)
+        if self.steps:
+            self.step_seconds = self.seconds / self.steps
         row["sps"] = self.examples_per_step / self.step_seconds if self.step_seconds else None
-        self.total, self.steps, self.seconds = {}, 0, 0.0
+        self.total = {}
+        self.restart_clock()
         return row
 
 
@@ -64,6 +70,7 @@ class StopSignal:
 
     def __init__(self) -> None:
         self.heard: str | None = None
+        self.when = 0.0
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -123,7 +123,7 @@ def read_state(path: Path, config: TrainConfig, data: TrainingData) -> dict[str,
             f"{config.data} is not the dataset the run was started with", found=f"digest {data.train.digest[:12]}",
             expected=f"digest {state['dataset'][:12]}",
         )  # fmt: skip
-    for key in ("best", "last", "since_best"):
+    for key in ("best", "last", "since_best", "transient"):
         state[key] = json.loads(state[key])
     return state
 

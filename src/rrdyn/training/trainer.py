@@ -198,12 +198,12 @@ class Trainer:
 
 def random_state() -> dict[str, Any]:
     """Every global generator. Ours are keyed and have no state; these are kept for whatever else draws from them."""
-    kind, words, position, has_gauss, gauss = np.random.get_state(legacy=True)  # type: ignore[misc]
+    kind, words, position, has_gauss, gauss = np.random.get_state(legacy=True)
     version, python, python_gauss = random.getstate()
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "numpy": [str(kind), words.tolist(), int(position), int(has_gauss), float(gauss)],
+        "numpy": [str(kind), np.asarray(words).tolist(), int(position), int(has_gauss), float(gauss)],
         "python": [version, list(python), python_gauss],
     }
 
