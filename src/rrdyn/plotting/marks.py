@@ -46,7 +46,9 @@ def spread(figure: Figure, groups: Sequence[Sequence[Annotation]], *, gap: float
         boxes.sort(key=lambda pair: pair[1].y0)
         heights = np.array([box.height * to_points + gap for _, box in boxes])
         wanted = np.array([(box.y0 + box.y1) / 2 * to_points for _, box in boxes])
-        for (label, _), shift in zip(boxes, _parted(wanted, heights) - wanted):
+        floor = boxes[0][0].axes.get_window_extent().y0 * to_points if boxes[0][0].axes else -np.inf
+        centres = _lifted(_parted(wanted, heights), heights, floor)
+        for (label, _), shift in zip(boxes, centres - wanted):
             x, y = label.xyann
             label.xyann = (x, y + float(shift))
 
@@ -63,6 +65,15 @@ def _parted(wanted: np.ndarray, heights: np.ndarray) -> np.ndarray:
             blocks[-1][0] += total
             blocks[-1][1] += count
     return offsets + np.concatenate([np.full(int(count), total / count) for total, count in blocks])
+
+
+def _lifted(centres: np.ndarray, heights: np.ndarray, floor: float) -> np.ndarray:
+    """Nothing hangs below the floor, where the axis has its own words; what is in the way moves up."""
+    lifted = centres.copy()
+    for place, height in enumerate(heights):
+        lowest = floor if place == 0 else lifted[place - 1] + heights[place - 1] / 2
+        lifted[place] = max(lifted[place], lowest + height / 2)
+    return lifted
 
 
 def range_frame(ax: Axes, xs: Sequence[float] | np.ndarray | None, ys: Sequence[float] | np.ndarray | None) -> None:

@@ -110,7 +110,16 @@ def _accuracies(
     ax.spines["left"].set_visible(False)
     ax.set_ylim(-len(names) + 0.4, 0.6)
     ax.set_xlabel("accuracy at the readout")
-    ax.legend(frameon=False, loc="best", handletextpad=0.2, borderpad=0.1, labelspacing=0.2)
+    ax.legend(
+        frameon=False,
+        loc="upper left",
+        bbox_to_anchor=(-0.1, -0.24 if style.size == "column" else -0.2),
+        ncols=4 if style.size == "column" else 2,
+        handletextpad=0.1,
+        columnspacing=0.8,
+        borderpad=0.0,
+        labelspacing=0.2,
+    )
 
 
 def _risks(
