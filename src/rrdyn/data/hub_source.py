@@ -99,7 +99,8 @@ def unreachable(repo: str, filename: str, seconds: float) -> str | None:
             get_hf_file_metadata(url, timeout=seconds, endpoint=_endpoint())
             answer.append(None)
         except Exception as error:  # the client raises its own, its HTTP library's and the system's kinds
-            answer.append(_reason(error))
+            # an answer about a missing file is an answer
+            answer.append(None if getattr(error, "response", None) is not None else _reason(error))
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()

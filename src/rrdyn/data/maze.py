@@ -68,15 +68,10 @@ class Maze(Puzzle):
 
     def keys(self, inputs: np.ndarray, labels: np.ndarray) -> list[bytes]:
         """The least of the rotated and mirrored images."""
-        images = np.stack(
-            [image.reshape(len(image), -1) for image in _images(np.asarray(inputs), self.height, self.width)], axis=1
-        )
+        grids = np.ascontiguousarray(inputs).reshape(-1, self.height, self.width)
+        turned = [dihedral(grids, number).reshape(-1, self.seq_len) for number in self.symmetries.numbers]
+        images = np.stack(turned, axis=1)
         return [min(image.tobytes() for image in row) for row in images]
-
-
-def _images(inputs: np.ndarray, height: int, width: int) -> list[np.ndarray]:
-    grids = inputs.reshape(-1, height, width)
-    return [np.ascontiguousarray(dihedral(grids, number)) for number in Dihedral(height, width).numbers]
 
 
 def _regions(open_cells: np.ndarray) -> np.ndarray:
