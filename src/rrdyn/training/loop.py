@@ -25,7 +25,7 @@ from rrdyn.training.log import TrainLog
 from rrdyn.training.memory import fitting
 from rrdyn.training.plan import Plan, make_plan, time_step
 from rrdyn.training.running import Meter, StopSignal
-from rrdyn.training.trainer import Trainer, computing_dtype, make_model
+from rrdyn.training.trainer import Trainer, computing_dtype, make_model, seed_globals
 
 SETTLING_STEPS = 3  # steps before the step time is told: the first calls allocate and compile
 
@@ -116,6 +116,7 @@ class Run:
         self.data.train.require_match(
             seq_len=model.config.seq_len, vocab_size=model.config.vocab_size, of=str(config.init or "the model")
         )
+        seed_globals(config.seed)
         self.trainer = Trainer(config, model, group, total_steps=config.steps or 1, device=self.device)
         self.sampler = Sampler(
             self.data.train, config.global_batch, config.seed, rank=group.rank, world=group.world,

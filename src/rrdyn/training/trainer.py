@@ -196,6 +196,14 @@ class Trainer:
         set_random_state(state["random"])
 
 
+def seed_globals(seed: int) -> None:
+    """Put every global generator where the run's seed says, so that equal runs save equal states."""
+    word = int(generator(seed, "globals").integers(1 << 32))
+    random.seed(word)
+    np.random.seed(word)
+    torch.manual_seed(word)
+
+
 def random_state() -> dict[str, Any]:
     """Every global generator. Ours are keyed and have no state; these are kept for whatever else draws from them."""
     kind, words, position, has_gauss, gauss = np.random.get_state(legacy=True)
