@@ -1,8 +1,9 @@
-"""Diagnosing one checkpoint or many, in this process or in several."""
+"""Carrying out a command's request: which checkpoints, which process does what, where the output goes."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import torch
 
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import read_npz
-from rrdyn.artifacts.schemas import DIAG
+from rrdyn.artifacts.schemas import DIAG, ROLLOUT
 from rrdyn.dynamics import parts as part_files
+from rrdyn.dynamics.calibration import Calibration, calibrate, swept, write_cells
 from rrdyn.dynamics.diagnosis import Diagnosis, DiagnosisConfig, diagnose, save_states
-from rrdyn.dynamics.parts import Shard
+from rrdyn.dynamics.parts import Arrays, Shard
+from rrdyn.dynamics.perturbation import Perturbation, PerturbationConfig, perturb
+from rrdyn.dynamics.rollout import RolloutConfig, rollout, state_file
 from rrdyn.dynamics.subject import Subject, default_outputs, open_subject
 from rrdyn.models.layouts import locate
 from rrdyn.runtime import devices, launch
@@ -35,6 +39,105 @@ def run_diagnoses(request: dict[str, Any]) -> list[Diagnosis | None]:
     return _diagnose_all(request)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rolled:
+    """A rollout with what its report needs."""
+
+    path: Path
+    arrays: Arrays
+    budget: int
+    """Segments the model was trained for."""
+    state: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perturbed:
+    """A perturbation with what its report needs."""
+
+    result: Perturbation | None
+    readout: int
+    calibration: Calibration | None = None
+    cell: Path | None = None
+
+
+def run_rollout(request: dict[str, Any]) -> Rolled | None:
+    """Roll out the checkpoint of a request (the fields of `rrdyn rollout`), over `devices` processes."""
+    out = request["output"] = output_files((request["ckpt"],), request["out"], "rollout")[0]
+    if request["devices"] > 1 and launch.given_group() is None:
+        check_devices(request["devices"], request["device"])
+        launch.start(_roll, (request,), request["devices"])
+        artifact = read_npz(out, ROLLOUT)
+        state = state_file(out) if request["keep_state"] else None
+        budget = int(artifact.meta["model"]["halt_max_steps"])
+        return Rolled(path=out, arrays=artifact.arrays, budget=budget, state=state)
+    return _roll(request)
+
+
+def _roll(request: dict[str, Any]) -> Rolled | None:
+    shard, device = place(request)
+    subject = opened(request, request["ckpt"], device)
+    config = RolloutConfig(**{key: request[key] for key in RolloutConfig.model_fields})
+    result = rollout(
+        subject, request["output"], config, batch=request["batch"], shard=shard, extend=request["extend"],
+        keep_state=request["keep_state"],
+    )  # fmt: skip
+    if result is None:
+        return None
+    budget = subject.model.config.halt_max_steps
+    return Rolled(path=result.path, arrays=result.arrays, budget=budget, state=result.state)
+
+
+def run_perturbation(request: dict[str, Any]) -> Perturbed:
+    """Perturb the checkpoint of a request (the fields of `rrdyn perturb`), over `devices` processes."""
+    request["output"] = output_files((request["ckpt"],), request["out"], "perturb")[0]
+    if request["devices"] > 1 and launch.given_group() is None:
+        check_devices(request["devices"], request["device"])
+        request["calibration"] = _calibrate(request)  # once, so that all processes sweep the same scales
+        return launch.start(_perturb, (request,), request["devices"])
+    return _perturb({**request, "calibration": _calibrate(request)})
+
+
+def _calibrate(request: dict[str, Any]) -> Calibration | None:
+    if request["calibrate_kl"] is None:
+        return None
+    subject = opened(request, request["ckpt"], place(request)[1])
+    return calibrate(subject, _restarts(request, subject), request["calibrate_kl"], puzzles=request["calibrate_n"])
+
+
+def _restarts(request: dict[str, Any], subject: Subject) -> PerturbationConfig:
+    readout = request["readout"] or min(subject.model.config.halt_max_steps, request["segments"])
+    fields = {key: request[key] for key in PerturbationConfig.model_fields if key in request}
+    return PerturbationConfig(**{**fields, "readout": readout})
+
+
+def _perturb(request: dict[str, Any]) -> Perturbed:
+    shard, device = place(request)
+    subject = opened(request, request["ckpt"], device)
+    config = _restarts(request, subject)
+    found: Calibration | None = request["calibration"]
+    about: dict[str, Any] = {}
+    if found is not None:
+        reached = found.sigma_star is not None
+        about = {"calibration": asdict(found), "sigma_star": found.sigma_star}
+        if reached:
+            config = swept(config, found, request["alphas"])
+            about["alphas"] = request["alphas"]
+        else:
+            say(f"{found.told}; sweeping --sigmas instead")
+    result = perturb(subject, request["output"], config, batch=request["batch"], shard=shard, about=about)
+    cell = None
+    if request["cells"] is not None and found is not None and result is not None:
+        rows = result if found.sigma_star is not None else None
+        cell = write_cells(request["cells"], subject, rows, config, found, request["alphas"])
+    return Perturbed(result=result, readout=config.readout, calibration=found, cell=cell)
+
+
+def opened(request: dict[str, Any], checkpoint: Path, device: torch.device) -> Subject:
+    """The checkpoint and puzzles a request names."""
+    dtype = devices.resolve_dtype(request["dtype"])
+    return open_subject(checkpoint, data=request["data"], split=request["split"], dtype=dtype, device=device)
+
+
 def _in_group(request: dict[str, Any]) -> None:
     _diagnose_all(request)
 
@@ -43,13 +146,7 @@ def _diagnose_all(request: dict[str, Any]) -> list[Diagnosis | None]:
     shard, device = place(request)
     results: list[Diagnosis | None] = []
     for number, (checkpoint, out) in enumerate(zip(request["ckpts"], request["outputs"])):
-        subject = open_subject(
-            checkpoint,
-            data=request["data"],
-            split=request["split"],
-            dtype=devices.resolve_dtype(request["dtype"]),
-            device=device,
-        )
+        subject = opened(request, checkpoint, device)
         fields = {key: request[key] for key in DiagnosisConfig.model_fields if key in request}
         fields["segments"] = request["segments"] or subject.model.config.halt_max_steps
         config = DiagnosisConfig(**fields)

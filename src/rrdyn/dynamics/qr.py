@@ -3,7 +3,7 @@
 Cholesky QR works through Gram matrices: products of the kind a GPU and a CPU do best, one pass over memory to
 measure, one to apply. It loses orthogonality as the square of the frame's condition number, so the condition is
 measured each time and one of three ways is taken: one pass, two passes (CholeskyQR2, as good as Householder), or
-Householder itself. A small frame on a CPU goes to LAPACK's Householder at once: there the calls cost more than the work.
+Householder itself. A small frame on a CPU goes to LAPACK's Householder at once: calls cost more than work there.
 
 CholeskyQR2: Yamamoto, Nakatsukasa, Yanagisawa, Fukaya, ETNA 44 (2015) 306. A frame that is a little off orthonormal
 does no harm beyond itself: the next factorisation measures and repairs it, so that errors do not add up.

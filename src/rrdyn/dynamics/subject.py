@@ -48,10 +48,13 @@ class Subject:
     weights: Path
     device: torch.device
 
-    def choose(self, n: int, seed: int) -> np.ndarray:
-        """Indices (n,) of puzzles drawn without replacement, ascending; a smaller n of the same seed is a subset."""
+    def choose(self, n: int, seed: int, after: int = 0) -> np.ndarray:
+        """Indices (n,) of puzzles drawn without replacement, ascending; a smaller n of the same seed is a subset.
+
+        `after` leaves out as many puzzles that come first in the drawing: those of `choose(after, seed)`.
+        """
         order = generator(seed, "puzzles").permutation(len(self.split))
-        return np.sort(order[:n]).astype(np.int64)
+        return np.sort(order[after : after + n]).astype(np.int64)
 
     def questions(self, idx: np.ndarray) -> Questions:
         def tensor(array: np.ndarray, kind: Any) -> Tensor:

@@ -1,0 +1,138 @@
+"""`rrdyn perturb`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """Restarts from perturbed initial states, and how far the answers are from those of the clean trajectory.
+
+    Stopped anywhere, the same command continues.
+
+    1. rrdyn perturb ckpt.pt
+    2. rrdyn perturb ckpt.pt --sigmas 0 0.03 0.1 0.3 --copies 16 --where z_L
+    3. rrdyn perturb ckpt.pt --calibrate-kl 1.0 --cells cells
+    """
+
+    ckpt: Positional[Path]
+    """A checkpoint: a file or folder of any public layout."""
+    sigmas: tuple[Annotated[float, Field(ge=0)], ...] = (0.0, 0.1, 0.3, 1.0)
+    """Noise scales, in units of the deviation of the initial z_H; 0 is the baseline to subtract."""
+    absolute: bool = False
+    """Sigmas are absolute instead."""
+    where: Literal["both", "z_H", "z_L"] = "both"
+    """Which latents are perturbed."""
+    copies: Annotated[int, Field(ge=1, le=1 << 16)] = 8
+    """Restarts of each puzzle for each sigma."""
+    segments: Annotated[int, Field(ge=1, le=1 << 20)] = 48
+    """Segments rolled out."""
+    readout: Annotated[int, Field(ge=1)] | None = None
+    """The fixed readout segment; default the model's own budget."""
+    n: Annotated[int, Field(ge=1)] = 96
+    """Puzzles, drawn from the split without replacement."""
+    calibrate_kl: Annotated[float, Field(gt=0)] | None = None
+    """Find sigma* at which the 95th percentile of the per-segment KL is this many nats, then sweep multiples of it."""
+    alphas: tuple[Annotated[float, Field(ge=0)], ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+    """Multiples of sigma* that are swept."""
+    calibrate_n: Annotated[int, Field(ge=1)] = 32
+    """Puzzles to calibrate on, others than those reported."""
+    cells: Path | None = None
+    """Folder for the three-file cell (calib.json, trajectory.json, pmass.json); needs --calibrate-kl."""
+    exponent: bool = False
+    """Also the leading exponent of every restart; doubles the cost."""
+    data: Path | None = None
+    """Dataset folder; default the one the checkpoint names."""
+    split: Literal["test", "val", "train"] = "test"
+    """Which split of it."""
+    out: Path | None = None
+    """File to write; default RUN/eval/ for a checkpoint of a run, else perturb.npz beside it."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Names the choice of puzzles and the noise."""
+    batch: Annotated[int, Field(ge=1)] | None = None
+    """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Chosen once, kept on resume."""
+    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
+    """What the model computes in; noise is added in float32 at least, then rounded to this."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    devices: Annotated[int, Field(ge=1)] = 1
+    """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
+    shard: str | None = None
+    """R/W: do share R of W (from 0) of one output in a shared folder."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.artifacts.errors import UsageError
+
+    if args.cells and args.calibrate_kl is None:
+        raise UsageError("--cells needs a calibrated scale", run="add --calibrate-kl 1.0")
+    from rrdyn.dynamics.campaign import run_perturbation
+
+    done = run_perturbation(args.model_dump())
+    if done.result is None:
+        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+    rows = table(done.result.arrays, done.readout)
+    data: dict[str, Any] = {"rows": rows, "readout": done.readout, "n": len(done.result.arrays["base"])}
+    text = told(rows, done.readout, done.result.arrays["base"])
+    if done.calibration is not None:
+        data["sigma_star"] = done.calibration.sigma_star
+        data["calibration"] = {"floor": done.calibration.floor, "ceiling": done.calibration.ceiling}
+        text = f"{done.calibration.told}\n{text}"
+    wrote = [done.result.path] + ([done.cell] if done.cell else [])
+    path = done.result.path
+    return Outcome(
+        data=data,
+        text=text,
+        wrote=wrote,
+        next=[f"rrdyn select {path}", f"rrdyn plot perturbation {path}", f"rrdyn plot basin {path}"],
+    )
+
+
+def table(arrays: dict[str, Any], readout: int) -> list[dict[str, Any]]:
+    """Per sigma: what restarts make of the puzzles that fail at the readout, and how far answers move."""
+    import numpy as np
+
+    failed = ~arrays["base"].astype(bool)
+    rows = []
+    for number, sigma in enumerate(arrays["sigmas"]):
+        correct, solve = arrays["correct"][:, number].astype(bool), arrays["solve"][:, number].astype(bool)
+        at_readout = correct[:, :, readout - 1]
+        rows.append(
+            {
+                "sigma": float(sigma),
+                "accuracy_at_readout": float(at_readout.mean()),
+                "freed_at_readout": float(at_readout[failed].mean()) if failed.any() else None,
+                "freed_ever": float(solve[failed].mean()) if failed.any() else None,
+                "freed_best_of_K": float(solve[failed].any(1).mean()) if failed.any() else None,
+                "kl_p95": float(np.percentile(arrays["kl"][:, number, :, :readout], 95)),
+                "noise_norm": float(arrays["noise_norm"][:, number].mean()),
+            }
+        )
+    return rows
+
+
+def told(rows: list[dict[str, Any]], readout: int, base: Any) -> str:
+    from tabulate import tabulate
+
+    heads = {
+        "sigma": "sigma",
+        "accuracy_at_readout": f"right at {readout}",
+        "freed_at_readout": f"failures right at {readout}",
+        "freed_ever": "ever",
+        "freed_best_of_K": "best of K, ever",
+        "kl_p95": "KL p95 [nats]",
+        "noise_norm": "|noise|",
+    }
+    body = tabulate(
+        [{heads[k]: v for k, v in row.items()} for row in rows], headers="keys", floatfmt=".3g", missingval="-"
+    )
+    failures = int((~base.astype(bool)).sum())
+    return (
+        f"{body}\n{len(base)} puzzles, {failures} of them wrong at segment {readout}. The row sigma = 0 had the longer "
+        "budget too: subtract it. Best of K knows the answer."
+    )

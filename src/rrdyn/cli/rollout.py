@@ -1,0 +1,85 @@
+"""`rrdyn rollout`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """The recurrence far past its budget: exactness and drift after every segment.
+
+    Stopped anywhere, the same command continues.
+
+    1. rrdyn rollout ckpt.pt
+    2. rrdyn rollout ckpt.pt --segments 1000 --keep-state --out long.npz
+    3. rrdyn rollout ckpt.pt --segments 4000 --extend long.npz --out longer.npz
+    """
+
+    ckpt: Positional[Path]
+    """A checkpoint: a file or folder of any public layout."""
+    segments: Annotated[int, Field(ge=1, le=1 << 24)] = 128
+    """Segments rolled out, those of --extend included."""
+    n: Annotated[int, Field(ge=1)] = 256
+    """Puzzles, drawn from the split without replacement."""
+    data: Path | None = None
+    """Dataset folder; default the one the checkpoint names."""
+    split: Literal["test", "val", "train"] = "test"
+    """Which split of it."""
+    out: Path | None = None
+    """File to write; default RUN/eval/ for a checkpoint of a run, else rollout.npz beside it."""
+    stop_after: Annotated[int, Field(ge=0)] = 0
+    """Stop a puzzle once it was right this many segments in a row (its drift is NaN from then on); 0: never."""
+    keep_state: bool = False
+    """Write the last states too, so that the rollout can be extended."""
+    extend: Path | None = None
+    """A rollout.npz that kept its state: go on from there."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Names the choice of puzzles."""
+    batch: Annotated[int, Field(ge=1)] | None = None
+    """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Chosen once, kept on resume."""
+    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
+    """What the model computes in."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    devices: Annotated[int, Field(ge=1)] = 1
+    """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
+    shard: str | None = None
+    """R/W: do share R of W (from 0) of one output in a shared folder."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.dynamics.campaign import run_rollout
+
+    result = run_rollout(args.model_dump())
+    if result is None:
+        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+    exact = result.arrays["exact"].astype(bool)
+    n, T = exact.shape
+    budget = min(result.budget, T)
+    failed = ~exact[:, budget - 1]
+    later = exact[failed, -1].mean() if failed.any() else None
+    ever = exact[failed, budget - 1 :].any(1).mean() if failed.any() else None
+    data = {
+        "n": n,
+        "segments": T,
+        "budget": budget,
+        "accuracy_at_budget": float(exact[:, budget - 1].mean()),
+        "accuracy_at_end": float(exact[:, -1].mean()),
+        "failures_at_budget": int(failed.sum()),
+        "right_at_end_of_failures": None if later is None else float(later),
+        "ever_right_of_failures": None if ever is None else float(ever),
+    }
+    text = (
+        f"{n} puzzles: {data['accuracy_at_budget']:.1%} right at segment {budget}, {data['accuracy_at_end']:.1%} at {T}"
+    )
+    if failed.any():
+        text += f"\nof {failed.sum()} failures at {budget}: {ever:.1%} right at some later segment, {later:.1%} at {T}"
+    wrote = [result.path] + ([result.state] if result.state else [])
+    return Outcome(
+        data=data, text=text, wrote=wrote, next=[f"rrdyn survival {result.path}", f"rrdyn plot rollout {result.path}"]
+    )

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.schemas import ROLLOUT
+from rrdyn.cli.app import main
+from rrdyn.dynamics.rollout import RolloutConfig, roll, rollout
+from rrdyn.dynamics.subject import open_subject
+
+
+@pytest.fixture(scope="module")
+def subject(trm_checkpoint):
+    return open_subject(trm_checkpoint, data=None, split="test", dtype=torch.float32, device=torch.device("cpu"))
+
+
+def test_it_is_the_models_segments(subject):
+    with torch.no_grad():
+        questions = subject.questions(np.array([3]))
+        arrays = roll(subject, RolloutConfig(), questions, subject.model.initial(1), 6)
+        z = subject.model.initial(1)
+        e = subject.model.embed(questions.inputs, questions.identifiers)
+        for t in range(6):
+            after = subject.model.segment(z, e)
+            assert arrays["drift"][0, t] == (after.z_H.double() - z.z_H.double()).norm()
+            z = after
+        np.testing.assert_array_equal(arrays["z_H"], z.z_H)
+
+
+def test_batches_do_not_matter_and_an_extension_is_the_long_run(subject, tmp_path):
+    whole = rollout(subject, tmp_path / "whole.npz", RolloutConfig(n=5, segments=9), batch=2).arrays
+    first = rollout(subject, tmp_path / "a.npz", RolloutConfig(n=5, segments=4), batch=3, keep_state=True)
+    assert first.state.name == "a_state.npz"
+    longer = rollout(subject, tmp_path / "b.npz", RolloutConfig(n=5, segments=9), extend=first.path).arrays
+    assert whole.keys() == longer.keys()
+    for key in whole:
+        np.testing.assert_array_equal(whole[key], longer[key], err_msg=key)
+
+
+def test_extension_refusals(subject, hrm_checkpoint, tmp_path):
+    plain = rollout(subject, tmp_path / "plain.npz", RolloutConfig(n=2, segments=2)).path
+    with pytest.raises(InputError, match="kept no state"):
+        rollout(subject, tmp_path / "c.npz", RolloutConfig(segments=4), extend=plain)
+    kept = rollout(subject, tmp_path / "kept.npz", RolloutConfig(n=2, segments=2), keep_state=True).path
+    with pytest.raises(UsageError, match="nothing to extend"):
+        rollout(subject, tmp_path / "c.npz", RolloutConfig(segments=2), extend=kept)
+    other = open_subject(hrm_checkpoint, data=None, split="test", dtype=torch.float32, device=torch.device("cpu"))
+    with pytest.raises(InputError, match="another checkpoint"):
+        rollout(other, tmp_path / "c.npz", RolloutConfig(segments=4), extend=kept)
+
+
+def test_a_stopped_puzzle_stays_right(subject, monkeypatch):
+    seen = []
+
+    def judge(logits, labels):  # right from the second segment on
+        seen.append(1)
+        flag = torch.full((len(labels),), len(seen) >= 2)
+        return logits.argmax(-1).to(torch.uint8), flag, flag.double()
+
+    monkeypatch.setattr(type(subject), "judge", lambda self, logits, labels: judge(logits, labels))
+    with torch.no_grad():
+        arrays = roll(
+            subject, RolloutConfig(stop_after=2), subject.questions(np.array([0])), subject.model.initial(1), 7
+        )
+    assert arrays["exact"].tolist() == [[False, *[True] * 6]]
+    assert np.isnan(arrays["drift"][0, 3:]).all()
+    assert np.isfinite(arrays["drift"][0, :3]).all()
+
+
+def test_command(trm_checkpoint, tmp_path, capsys):
+    out = tmp_path / "rollout.npz"
+    assert main(["rollout", str(trm_checkpoint), "--segments", "6", "--n", "5", "--out", str(out)]) == 0
+    assert read_npz(out, ROLLOUT)["exact"].shape == (5, 6)
+    assert "right at segment 4" in capsys.readouterr().out
