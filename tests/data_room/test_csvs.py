@@ -111,7 +111,7 @@ BAD = {
     "a letter": (f"a,x{QUESTION[1:]},{ANSWER},1", ": the question has an unknown character", "'x' in row 1, column 1"),
     "a digit too large": (f"a,{QUESTION},5{ANSWER[1:]},1", ": the answer has an unknown character", "'5' in row 1"),
     "not Latin": (f"a,☃{QUESTION[1:]},{ANSWER},1", ": the question has an unknown character", "'☃'"),
-    "another answer": (f"a,{QUESTION},2143432112343412,1", ": the answer contradicts the question", "'2' in row 1, column 1"),
+    "another answer": (f"a,{QUESTION},2143432112343412,1", ": the answer contradicts the question", "'2' in row 1"),
     "an empty cell": (f"a,{QUESTION},1.34341221434321,1", ": the answer is no answer", "an empty cell"),
     "a broken rule": ("a,................,1234123412341234,1", ": the answer is no answer", "a broken rule"),
     "a word for a number": (f"a,{QUESTION},{ANSWER},hard", ": the rating is no number", "'hard'"),

@@ -86,11 +86,12 @@ def read_strip(artifact: Artifact, idx: int | None = None, data: Path | None = N
         shape=(puzzle.height, puzzle.width),
         tokens=puzzle.tokens,
         name=puzzle.name,
-        box=_box(puzzle),
+        box=boxes_of(puzzle),
     )
 
 
-def _box(puzzle: Any) -> tuple[int, int] | None:
+def boxes_of(puzzle: Any) -> tuple[int, int] | None:
+    """Rows and columns of a Sudoku's boxes; None for other kinds."""
     rows, columns = getattr(puzzle, "box_height", None), getattr(puzzle, "box_width", None)
     return (int(rows), int(columns)) if rows and columns else None
 
@@ -144,18 +145,20 @@ def _board(ax: Axes, style: Style, strip: Strip, frame: str | int, table: Table)
         values = strip.given if frame == "question" else np.where(strip.label != 0, strip.label, strip.given)
         wrong, title = np.zeros(values.size, dtype=bool), f"{frame}\n"
         table.add(frame=frame, cell=np.arange(values.size), token=values, wrong=wrong)
-    _cells(ax, style, strip, values, wrong)
+    draw_cells(ax, style, strip, values, wrong)
     ax.set_title(title)
     ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
     for side in ax.spines.values():
         side.set_visible(True)
 
 
-def _cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: np.ndarray) -> None:
+def draw_cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: np.ndarray) -> None:
+    """One board: tokens `values` (L,) as letters, or as a picture where it is large; cells in `wrong` (L,) crossed."""
     rows, columns = strip.shape
     size = 0.72 * 72 * style.format.width / (5.6 * max(rows, columns)) * (1.25 if style.size == "column" else 1.0)
     letters = max(rows, columns) <= 12
-    if not letters:
+    pictured = not letters or strip.name == "maze"
+    if pictured:
         _picture(ax, style, strip, values)
     for place, (token, bad) in enumerate(zip(values, wrong)):
         row, column = divmod(place, columns)
@@ -164,11 +167,11 @@ def _cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: np.n
             for ends in (([column, column + 1], [row, row + 1]), ([column, column + 1], [row + 1, row])):
                 ax.plot(*ends, color=style.wrong, lw=0.35 * style.scale)
         letter = strip.tokens[token] if token < len(strip.tokens) else "?"
-        if letters and letter not in ". ":
+        if letters and letter not in (". #o" if pictured else ". "):
             bold = strip.given[place] == token and strip.tokens[strip.given[place]] not in ". "
             ax.text(column + 0.5, row + 0.53, letter, ha="center", va="center", fontsize=size,
                     weight="bold" if bold else "normal")  # fmt: skip
-    if letters:
+    if not pictured:
         high, wide = strip.box or (rows, columns)
         for line in range(1, columns):
             ax.axvline(

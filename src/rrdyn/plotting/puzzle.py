@@ -1,0 +1,105 @@
+"""Puzzles of a dataset as a still picture: each question above its solution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.data.folder import PuzzleSplit, open_split
+from rrdyn.plotting import marks
+from rrdyn.plotting.filmstrip import Strip, boxes_of, draw_cells
+from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.style import Style
+
+ACROSS = {"column": 4, "page": 5, "slide": 5}
+
+
+def draw(
+    path: Path | str, out: Path | str, style: Style | None = None, *, idx: Sequence[int] = (), split: str = "test"
+) -> list[Path]:
+    """Draw puzzles `idx` (default: the first few) of a dataset folder at `out`, a path without suffix."""
+    style = style or Style(size="page")
+    puzzles = open_split(path, split)
+    chosen = _chosen(puzzles, idx, ACROSS[style.size])
+    read = [Path(path) / split / "dataset.json"]
+    with style.active():
+        meta = origin([file for file in read if file.is_file()], style, idx=chosen, dataset=puzzles.digest)
+        return save(boards(puzzles, chosen, style), out, style, meta=meta)
+
+
+def _chosen(puzzles: PuzzleSplit, idx: Sequence[int], fit: int) -> list[int]:
+    outside = [index for index in idx if not 0 <= index < len(puzzles)]
+    if outside:
+        raise UsageError(
+            f"{puzzles.path} has no {puzzles.split} puzzle {outside[0]}", expected=f"0 to {len(puzzles) - 1}"
+        )
+    return list(idx) or [int(index) for index in puzzles.originals[:fit]]
+
+
+def boards(puzzles: PuzzleSplit, chosen: Sequence[int], style: Style) -> Plate:
+    """Questions and solutions of the chosen puzzles, with their difficulty where they have one."""
+    across, blocks = marks.blocks_of(len(chosen), ACROSS[style.size])
+    kind = puzzles.puzzle
+    board = style.format.width / ACROSS[style.size] * kind.height / kind.width
+    figure = style.figure(0.45 + blocks * 2 * (board / (style.scale if style.size == "slide" else 1) + 0.25))
+    axes = figure.subplots(2 * blocks, ACROSS[style.size], squeeze=False)
+    for ax in axes.flat:
+        ax.set_visible(False)
+    table = Table()
+    for place, index in enumerate(chosen):
+        block, column = divmod(place, across)
+        strip = _strip(puzzles, index)
+        solution = np.where(strip.label != 0, strip.label, strip.given)
+        _board(axes[2 * block, column], style, strip, strip.given, _title(puzzles, index))
+        _board(axes[2 * block + 1, column], style, strip, solution, "solution")
+        table.add(idx=index, cell=np.arange(len(solution)), question=strip.given, solution=solution)
+    heading = f"{puzzles.name}, {puzzles.split} (n = {len(chosen)} of {len(puzzles):,})"
+    marks.heading(figure, style, heading)
+    return Plate(
+        figure=figure,
+        table=table,
+        caption=f"Puzzles {', '.join(map(str, chosen))} of {puzzles.name} ({puzzles.split} split), each question above "
+        "its solution."
+        + (" The number is the difficulty: " + _meaning(puzzles) + "." if puzzles.difficulty is not None else ""),
+        alt=f"{len(chosen)} {kind.name} boards of {kind.height} by {kind.width} cells and their solutions.",
+    )
+
+
+def _strip(puzzles: PuzzleSplit, index: int) -> Strip:
+    puzzle = puzzles.puzzle
+    return Strip(
+        idx=index,
+        given=np.asarray(puzzles.inputs[index], dtype=int),
+        label=np.asarray(puzzles.labels[index], dtype=int),
+        answers=np.empty((0, puzzle.seq_len), dtype=int),
+        shape=(puzzle.height, puzzle.width),
+        tokens=puzzle.tokens,
+        name=puzzle.name,
+        box=boxes_of(puzzle),
+    )
+
+
+def _title(puzzles: PuzzleSplit, index: int) -> str:
+    if puzzles.difficulty is None or not np.isfinite(puzzles.difficulty[index]):
+        return str(index)
+    return f"{index}: {puzzles.difficulty[index]:,.0f}"
+
+
+def _meaning(puzzles: PuzzleSplit) -> str:
+    """What the difficulty counts; files of others bring ratings of their own."""
+    if puzzles.record.get("source") != "generate":
+        return "the rating in the file"
+    return "steps of a shortest path" if puzzles.puzzle.name == "maze" else "nodes of an exhaustive search"
+
+
+def _board(ax: Axes, style: Style, strip: Strip, values: np.ndarray, title: str) -> None:
+    ax.set_visible(True)
+    draw_cells(ax, style, strip, values, np.zeros(values.size, dtype=bool))
+    ax.set_title(title)
+    ax.set(xlim=(0, strip.shape[1]), ylim=(strip.shape[0], 0), aspect="equal", xticks=[], yticks=[])
+    for side in ax.spines.values():
+        side.set_visible(True)
