@@ -21,6 +21,7 @@ import numpy as np
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import existing, read_json
+from rrdyn.data.flat import FLAT_ARRAYS, FLAT_SUFFIX, as_split, flat_description
 from rrdyn.data.metadata import Metadata, infer_puzzle, read_metadata
 from rrdyn.data.puzzle import Puzzle, from_description
 from rrdyn.data.writer import ARRAYS, RECORD, new_dataset, write_split
@@ -51,6 +52,8 @@ class PuzzleSplit:
     difficulty: np.ndarray | None
     record: dict[str, Any]
     """Our `rrdyn.json`: source, recipe, provenance; empty for a foreign folder."""
+    files: tuple[Path, ...]
+    """The files that hold the split, its description first."""
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -76,13 +79,12 @@ class PuzzleSplit:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over `dataset.json` and each array's size, first and last megabyte: cheap even for a gigabyte."""
-        folder, digest = self.path / self.split, hashlib.sha256()
-        names = ["dataset.json"] + [f"{self.metadata.sets[0]}__{array}.npy" for array in ARRAYS]
-        for name in names:
-            size = (folder / name).stat().st_size
-            digest.update(f"{name} {size}\n".encode())
-            with open(folder / name, "rb") as stream:
+        """sha256 over each file's name, size, first and last megabyte: cheap even for a gigabyte."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            size = path.stat().st_size
+            digest.update(f"{path.name} {size}\n".encode())
+            with open(path, "rb") as stream:
                 digest.update(stream.read(SAMPLED))
                 if size > SAMPLED:
                     stream.seek(max(SAMPLED, size - SAMPLED))
@@ -120,11 +122,14 @@ def open_split(path: Path | str, split: str = "test") -> PuzzleSplit:
     path = existing(path, run="rrdyn data sudoku --help")
     folder = path / split
     if not (folder / "dataset.json").is_file():
+        flat = flat_description(path)
+        if flat is not None:
+            return _open_flat(flat, split)
         raise _no_split(path, split)
     metadata = read_metadata(folder / "dataset.json")
-    prefix = metadata.sets[0]
-    arrays = {name: _load(folder / f"{prefix}__{name}.npy") for name in ARRAYS}
-    rated = folder / f"{prefix}__difficulty.npy"
+    files = {name: folder / f"{metadata.sets[0]}__{name}.npy" for name in ARRAYS}
+    arrays = {name: _load(file) for name, file in files.items()}
+    rated = folder / f"{metadata.sets[0]}__difficulty.npy"
     difficulty = _load(rated) if rated.is_file() else None
     _check(folder, metadata, arrays, difficulty)
     record = _read_record(path)
@@ -137,6 +142,29 @@ def open_split(path: Path | str, split: str = "test") -> PuzzleSplit:
         metadata=metadata,
         difficulty=difficulty,
         record=record,
+        files=(folder / "dataset.json", *files.values()),
+        **arrays,
+    )
+
+
+def _open_flat(description: Path, split: str) -> PuzzleSplit:
+    """The layout in which the source study published its test puzzles; see `rrdyn.data.flat`."""
+    task = description.name.removesuffix(FLAT_SUFFIX)
+    if split != "test":
+        raise InputError(f"{description} describes no {split} split", found="test", run="use --split test")
+    files = {name: description.with_name(f"{task}_test_{name}.npy") for name in FLAT_ARRAYS}
+    loaded = {name: _load(file) for name, file in files.items()}
+    metadata, arrays = as_split(description, loaded)
+    _check(description.parent, metadata, arrays, None)
+    return PuzzleSplit(
+        path=description.parent,
+        split=split,
+        name=f"{task}-study",
+        puzzle=infer_puzzle(metadata, arrays["inputs"]),
+        metadata=metadata,
+        difficulty=None,
+        record={},
+        files=(description, *files.values()),
         **arrays,
     )
 
@@ -165,7 +193,7 @@ def _load(path: Path) -> np.ndarray:
         )
     try:
         # memory maps are for the large arrays; the others are read once and kept
-        large = path.name.endswith(("__inputs.npy", "__labels.npy"))
+        large = path.name.endswith(("_inputs.npy", "_labels.npy"))
         return np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{path} is damaged or not an array", found=error, run=AGAIN) from None

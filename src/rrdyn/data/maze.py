@@ -73,6 +73,11 @@ class Maze(Puzzle):
         images = np.stack(turned, axis=1)
         return [min(image.tobytes() for image in row) for row in images]
 
+    def draw(self, tokens: np.ndarray, question: np.ndarray | None = None) -> str:
+        """In a frame: the border of a maze need not be wall."""
+        edge = "+" + "-" * self.width + "+"
+        return "\n".join([edge, *(f"|{line}|" for line in super().draw(tokens).split("\n")), edge])
+
 
 def _regions(open_cells: np.ndarray) -> np.ndarray:
     """Number of the connected region of every open cell (N, H, W), 0 elsewhere."""

@@ -47,9 +47,13 @@ class Metadata(BaseModel):
 
 def read_metadata(path: Path) -> Metadata:
     """Read one `dataset.json`; raises InputError naming the key that is missing or wrong."""
-    content = read_json(path)
+    return as_metadata(read_json(path), path)
+
+
+def as_metadata(content: object, path: Path) -> Metadata:
+    """The metadata in parsed JSON `content` of the file `path`."""
     try:
-        metadata = Metadata(**content) if isinstance(content, dict) else Metadata.model_validate(content)
+        metadata = Metadata.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the content"
