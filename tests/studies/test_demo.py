@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from safetensors import safe_open
 
 from rrdyn.artifacts.files import read_json
@@ -109,6 +110,23 @@ def test_a_second_run_does_nothing_again(whole):
     assert again.returncode == 0
     assert again.stdout == first.stdout
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_deleted_figures_are_drawn_again(whole):
+    """The data to the byte, the pictures to the pixel (a picture also names the command that drew it)."""
+    out, _ = whole
+
+    def drawn() -> dict[str, object]:
+        found = {path.name: path.read_bytes() for path in (out / "analysis").glob("fig_*.csv")}
+        return found | {path.name: imread(path).tobytes() for path in (out / "analysis").glob("fig_*.png")}
+
+    first = drawn()
+    assert len(first) == 2 * 4 * 3
+    for path in (out / "analysis").glob("fig_*"):
+        path.unlink()
+    again = subprocess.run([sys.executable, "-m", "rrdyn", "plot", "2x2", str(out / "analysis")], capture_output=True)
+    assert again.returncode == 0, again.stderr
+    assert drawn() == first
 
 
 def kill_once(out: Path, after: float) -> bool:
