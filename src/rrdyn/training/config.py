@@ -69,7 +69,7 @@ class TrainConfig(Config):
     data: Path
     """The dataset folder."""
     model: dict[str, Any] = {}
-    """The architecture in upstream's field names; with `init` it is the checkpoint's."""
+    """The architecture in upstream's field names; with `init` the checkpoint's."""
     aug: AugConfig = AugConfig()
     optim: OptimConfig = OptimConfig()
     eval: EvalConfig = EvalConfig()
@@ -87,6 +87,9 @@ class TrainConfig(Config):
     """Passes over the dataset, counted as upstream does: epochs * groups * mean examples / global batch."""
     shuffle_puzzles: bool = False
     """Draw a fresh symmetry of the puzzle each time it is seen, instead of augmented copies on disk."""
+    stagger: bool = False
+    """Under ACT streaming, let slots begin at different segments. Otherwise all of them take new examples in the same
+    step for as long as none halts early, and a small batch learns one handful of examples for 16 steps running."""
     loss: Literal["stablemax", "softmax"] = "stablemax"
     """Cross entropy on stablemax (upstream's, in float64) or softmax probabilities."""
     dtype: Literal["auto", "float32", "bfloat16", "bfloat16-state", "float64"] = "auto"

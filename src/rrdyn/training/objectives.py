@@ -59,16 +59,21 @@ def perturbed(
 class Streaming:
     """ACT streaming, as upstream trains: one segment of every slot per step; halted slots reload (`--aug none`)."""
 
-    def __init__(self, learner: Learner, aug: AugConfig, share: Share, seed: int) -> None:
-        self.learner, self.aug, self.share, self.seed = learner, aug, share, seed
+    def __init__(self, learner: Learner, aug: AugConfig, share: Share, seed: int, *, stagger: bool = False) -> None:
+        """`stagger`: the first example of slot i gets the budget of one that is i segments under way."""
+        self.learner, self.aug, self.share, self.seed, self.stagger = learner, aug, share, seed, stagger
         self.carry: Carry | None = None
 
     def step(self, batch: Rows, step: int, update: Callable[[], None]) -> Stats:
         """Gradient of the mean loss over the global batch, then one update."""
+        first = self.carry is None
         if self.carry is None:
             self.carry = Carry.empty(self.learner, batch)
         z0, stats = perturbed(self.learner, self.aug, batch, self.aug.copy_numbers, seed=self.seed, step=step)
         carry = self.carry.refilled(z0, batch)
+        if first and self.stagger:
+            slots = torch.arange(self.share.slots.start, self.share.slots.stop, device=carry.steps.device)
+            carry.steps = (slots % self.learner.segments).to(carry.steps.dtype)
         config = self.learner.model.config
         earliest = exploration(
             seed=self.seed, step=step, segment=0, probability=config.halt_exploration_prob,
@@ -257,9 +262,3 @@ class Rollouts:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Nothing is carried from one step to the next."""
-
-
-def objective(learner: Learner, aug: AugConfig, share: Share, seed: int) -> Streaming | Rollouts:
-    """The objective that an arm names."""
-    kind = Streaming if aug.rollout == "act" else Rollouts
-    return kind(learner, aug, share, seed)

@@ -13,6 +13,7 @@ from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import existing
 from rrdyn.data.defaults import ensure
 from rrdyn.data.folder import open_split
+from rrdyn.models import load
 from rrdyn.runtime.progress import say
 from rrdyn.training.augmentation import read_aug
 from rrdyn.training.config import TrainConfig
@@ -51,7 +52,8 @@ def resolve(
     content = {key: value for key, value in settings.items() if key not in ABOUT}
     content |= {"task": task, "preset": Path(preset).stem, "data": path, "aug": read_aug(aug).model_dump()}
     if "init" in changes:
-        content = {**merged(content, settings.get("finetune") or {}, over_arm=True), "model": {}}
+        content = merged(content, settings.get("finetune") or {}, over_arm=True)
+        content["model"] = load(changes["init"]).config.model_dump()
     for key, value in changes.items():
         put(content, key, value)
     config = TrainConfig(**content)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.models import load, model_config
+from rrdyn.models import model_config
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import say
 from rrdyn.training import loop, store
@@ -104,5 +104,5 @@ def _changed(config: TrainConfig, changes: dict[str, Any]) -> TrainConfig:
 
 def architecture(config: TrainConfig) -> str:
     """trm-mlp, trm-att or hrm, for the run folder's name."""
-    model = load(config.init).config if config.init is not None else model_config(config.model, seq_len=1, vocab_size=1)
+    model = model_config({"seq_len": 1, "vocab_size": 1, **config.model})
     return model.name if model.name == "hrm" else f"trm-{'mlp' if model.mlp_t else 'att'}"

@@ -74,7 +74,7 @@ class Trainer:
         share = Share.of(config.global_batch, group.rank, group.world)
         self.objective: Streaming | Rollouts
         if config.aug.rollout == "act":
-            self.objective = Streaming(self.learner, config.aug, share, config.seed)
+            self.objective = Streaming(self.learner, config.aug, share, config.seed, stagger=config.stagger)
         else:
             self.objective = Rollouts(self.learner, config.aug, share, config.seed)
             self.objective.reduce = group.sum_

@@ -1,0 +1,52 @@
+"""`rrdyn sweep`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """Train every arm with every seed of a YAML file, one run after another; stopped and started again, it goes on.
+
+    1. rrdyn sweep noise.yaml
+    2. rrdyn sweep noise.yaml --list
+    3. rrdyn sweep noise.yaml --slurm --sbatch=--partition=gpu --sbatch=--gpus=1
+    """
+
+    file: Positional[Path]
+    """train: sudoku, out: runs/noise, arms: {base: {aug: none-fixed}, multi4: {aug: multi4}}, seeds: [0, 1, 2]; and
+    settings (shared) or grid (crossed), by the names that rrdyn train has for them."""
+    list: bool = False
+    """Print the command lines and run none."""
+    only: Annotated[int, Field(ge=0)] | None = None
+    """Run this one alone, counted from 0, as a task of an array does."""
+    slurm: bool = False
+    """Write a job script that runs the sweep as a Slurm array, and run nothing."""
+    sbatch: tuple[str, ...] = ()
+    """Further options of that script, such as --partition=gpu."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.studies import sweep
+
+    config = sweep.read_sweep(args.file)
+    lines = [step.line for step in sweep.plan(config)]
+    if args.list:
+        return Outcome(data={"lines": lines}, text="\n".join(lines))
+    if args.slurm:
+        script = sweep.write_array(config, args.file, args.sbatch)
+        return Outcome(data={"runs": len(lines)}, text=f"{len(lines)} runs", wrote=[script], next=[f"sbatch {script}"])
+    from rrdyn.cli.app import main
+
+    folders = sweep.run(config, main, only=args.only)
+    return Outcome(
+        data={"runs": [str(folder) for folder in folders]},
+        text=f"{len(folders)} runs are done",
+        wrote=folders,
+        next=[f"rrdyn aggregate {config.out}", f"rrdyn plot dynamics {config.out}"],
+    )
