@@ -22,7 +22,7 @@ from rrdyn.models.sizes import complete, resolve_dataset
 from rrdyn.models.weights import FLOATS, Contents, damaged, read_weights
 
 SCHEMA, VERSION = "checkpoint", 1
-EXPORT = "rrdyn-checkpoint"
+EXPORT, HEADER = "rrdyn-checkpoint", "rrdyn"
 LISTED = 8
 ARTICLE = {"trm": "a", "hrm": "an"}
 
@@ -72,12 +72,12 @@ def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Fou
     if found.config is not None:
         return found.config, found
     about = contents.about
-    config = about.get("config")
-    if isinstance(config, str):  # the header of a safetensors file holds text only
+    if isinstance(text := about.get(HEADER), str):  # the header of a safetensors file holds text only
         try:
-            config, about = json.loads(config), json.loads(about.get("about", "{}"))
-        except ValueError:
-            config = None
+            about = json.loads(text)
+        except ValueError as error:
+            raise damaged(found.weights, error) from None
+    config = about.get("config") if isinstance(about, dict) else None
     if not isinstance(config, dict):
         raise InputError(
             f"{found.weights} comes without its config",
@@ -131,7 +131,8 @@ def _listed(names: list[str]) -> str:
 def describe_config(config: ModelConfig) -> str:
     """A model in a few words."""
     mixing = "MLP mixing" if config.mlp_t else f"attention, {config.pos_encodings} positions"
-    return f"{ARTICLE[config.name]} {config.name.upper()} ({mixing}, hidden {config.hidden_size}, {config.positions} positions)"
+    name = f"{ARTICLE[config.name]} {config.name.upper()}"
+    return f"{name} ({mixing}, hidden {config.hidden_size}, {config.positions} positions)"
 
 
 def _filled(model: Model, tensors: Mapping[str, Tensor], device: torch.device | str, source: Source) -> Model:
@@ -185,9 +186,10 @@ def save(model: Model, folder: Path | str, meta: Mapping[str, Any] | None = None
     folder = make_folder(folder)
     meta = {**_known(model), **(meta or {})}
     config = model.config.model_dump()
-    about = {"config": json.dumps(config), "about": json.dumps({key: meta.get(key) for key in ("step", "ema")})}
+    # one entry: the library writes several in a random order
+    header = {HEADER: json.dumps({"config": config, "step": meta.get("step"), "ema": meta.get("ema")})}
     with replacing(folder / WEIGHTS) as partial:  # bytes: the library's own files are readable by their owner only
-        partial.write_bytes(to_bytes(stored(model), metadata=about))
+        partial.write_bytes(to_bytes(stored(model), metadata=header))
     record = {"schema": SCHEMA, "schema_version": VERSION, "config": config, **meta}
     write_json(folder / META, {**record, "sha256": sha256(folder / WEIGHTS)})
     return folder
