@@ -21,8 +21,9 @@ from rrdyn.training.config import TrainConfig
 TASKS = ("sudoku", "maze")
 FULL = {"sudoku": "sudoku-trm-mlp", "maze": "maze-trm"}
 SMALL = {"sudoku": "sudoku-small", "maze": "maze-small"}
-ABOUT = ("about", "dataset", "finetune")
-"""Keys of a preset that are not settings: a sentence, the data preset that goes with it, changes when fine-tuning."""
+ABOUT = ("about", "dataset", "rollout", "finetune")
+"""Keys of a preset that are not settings: a sentence, the data preset that goes with it, changes for arms of whole
+rollouts (whose steps cost `halt_max_steps` times as much), changes when fine-tuning."""
 
 
 def resolve(
@@ -31,7 +32,7 @@ def resolve(
     """The config for `rrdyn train DATA`, where DATA is a task or a dataset folder; a task's dataset is made if need be.
 
     `changes` are settings by dotted key ("optim.lr"), the strongest of all. A preset's `finetune` section counts where
-    training starts from a checkpoint (`init`).
+    training starts from a checkpoint (`init`), its `rollout` section where whole rollouts start from scratch.
     """
     if data in TASKS:
         task = data
@@ -40,10 +41,14 @@ def resolve(
         split = open_split(path, "train")
         task = split.puzzle.name if split.puzzle.name in TASKS else path.resolve().name
     if preset is None:
-        preset = (FULL if accelerated else SMALL).get(task, "sudoku-trm-att" if accelerated else "sudoku-small-att")
+        preset = (FULL if accelerated else SMALL).get(task, "large-att" if accelerated else "small-att")
         why = "" if accelerated else " (no CUDA device here: the small preset of the task)"
         say(f"preset: {preset}{why}")
-    settings = read_preset("train", preset)
+    try:
+        settings = read_preset("train", preset)
+    except UsageError as error:
+        error.run = error.run and error.run.replace("--train", "--preset")
+        raise
     dataset = settings.get("dataset")
     if data in TASKS:
         if dataset is None:
@@ -51,6 +56,8 @@ def resolve(
         path = root / Path(dataset).stem
     content = {key: value for key, value in settings.items() if key not in ABOUT}
     content |= {"task": task, "preset": Path(preset).stem, "data": path, "aug": read_aug(aug).model_dump()}
+    if content["aug"]["rollout"] != "act" and "init" not in changes:
+        content = merged(content, settings.get("rollout") or {}, over_arm=True)
     if "init" in changes:
         content = merged(content, settings.get("finetune") or {}, over_arm=True)
         content["model"] = load(changes["init"]).config.model_dump()
