@@ -42,7 +42,8 @@ class EvaluationConfig(Config):
     seed: Annotated[int, Field(ge=0)] = 0
     """Names the choice of puzzles."""
     batch: Annotated[int, Field(ge=1)] | None = None
-    """Puzzles at a time on each device (each thread of a CPU); default 16 on a CPU, 256 on a GPU."""
+    """Puzzles at a time on each device (each thread of a CPU); default 16 on a CPU, 256 on a GPU. The last digit of
+    q_halt can depend on it: 1 gives those of `rrdyn diagnose`."""
 
 
 @dataclass(frozen=True, kw_only=True)

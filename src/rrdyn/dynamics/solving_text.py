@@ -8,6 +8,7 @@ from rrdyn.data.maze import FREE, PATH, WALL, Maze
 from rrdyn.data.sudoku import BLANK
 from rrdyn.dynamics.solving import Attempt
 
+LISTED = 4
 COLOURS = {"given": "1", "right": "32", "wrong": "31;1", "changed": "33"}
 
 
@@ -39,33 +40,37 @@ def _styles(tried: Attempt, segment: int) -> list[str]:
     return [str(name) for name in names]
 
 
-def verdict(tried: Attempt) -> str:
-    """One sentence on the last answer."""
-    last = len(tried.answers)
+def verdict(tried: Attempt, segment: int | None = None) -> str:
+    """One sentence on the answer after `segment` (from 1); default the last."""
+    at = segment or len(tried.answers)
     if tried.solutions == "none":
         return "impossible: this puzzle has no answer"
     if tried.right is None:
-        return "whether it is right is not known: this kind of puzzle has no checker"
-    if tried.right[-1]:
-        since = last - int(np.argmin(tried.right[::-1])) + 1 if not tried.right.all() else 1
-        extra = "; the puzzle has several answers, this is one" if tried.solutions == "several" else ""
-        if isinstance(tried.puzzle, Maze) and not tried.checks["shortest"][-1]:
-            extra = "; a valid path, not a shortest one"
-        return f"right, since segment {since}{extra}"
+        return "not known: this kind of puzzle has no checker"
+    if tried.right[at - 1]:
+        return "right" + _which(tried, at)
     if isinstance(tried.puzzle, Maze):
-        return "wrong: " + maze_fault(tried)
-    wrong = tried.wrong_cells(last)
-    kept = tried.checks.get("givens_kept", np.ones(last, dtype=bool))[-1]
-    cells = ", ".join(
-        f"row {c // tried.puzzle.width + 1} column {c % tried.puzzle.width + 1}" for c in np.flatnonzero(wrong)[:4]
+        return "wrong: " + maze_fault(tried, at)
+    wrong = np.flatnonzero(tried.wrong_cells(at))
+    cells = ", ".join(f"row {c // tried.puzzle.width + 1} column {c % tried.puzzle.width + 1}" for c in wrong[:LISTED])
+    more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
+    kept = tried.checks.get("givens_kept")
+    return f"wrong in {len(wrong)} cells: {cells}{more}" + (
+        "" if kept is None or kept[at - 1] else "; it changes givens"
     )
-    more = "" if wrong.sum() <= 4 else f" and {int(wrong.sum()) - 4} more"
-    return f"wrong in {int(wrong.sum())} cells: {cells}{more}" + ("" if kept else "; it changes givens")
 
 
-def maze_fault(tried: Attempt) -> str:
-    """Why the marked cells are no path."""
-    marked = tried.answers[-1] == PATH
+def _which(tried: Attempt, at: int) -> str:
+    if tried.solutions == "several":
+        return ", one of several answers"
+    return (
+        ", but not a shortest path" if isinstance(tried.puzzle, Maze) and not tried.checks["shortest"][at - 1] else ""
+    )
+
+
+def maze_fault(tried: Attempt, segment: int) -> str:
+    """Why the cells marked after `segment` are no path."""
+    marked = tried.answers[segment - 1] == PATH
     on_wall = int((marked & (tried.question == WALL)).sum())
     if on_wall:
         return f"the path runs through {on_wall} wall cells"
@@ -91,8 +96,9 @@ def page(tried: Attempt, *, colour: bool, width: int) -> str:
             lines.append("".join(cell + " " * (wide - _visible(cell)) for cell in cells).rstrip())
         lines.append("")
     q = "  ".join(f"{value:+.2f}" for value in tried.q_halt)
-    halt = "never" if tried.halts_at is None else f"after segment {tried.halts_at}"
-    return "\n".join([*lines, f"q_halt  {q}", f"halts   {halt}", f"answer  {verdict(tried)}"])
+    halt = "never" if tried.halts_at is None else f"after segment {tried.halts_at}: {verdict(tried, tried.halts_at)}"
+    last = f"after segment {len(tried.answers)}: {verdict(tried)}"
+    return "\n".join([*lines, f"q_halt  {q}", f"halts   {halt}", f"answer  {last}"])
 
 
 def _title(tried: Attempt, segment: int) -> str:

@@ -1,0 +1,125 @@
+"""Evaluation: per segment, and with real halting, which must be the fixed budget read at the halting segment."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rrdyn.data.maze import Maze
+from rrdyn.data.writer import write_split
+from rrdyn.dynamics.evaluation import EvaluationConfig, evaluate, mean, rate, summary, table
+from rrdyn.dynamics.subject import open_subject
+from rrdyn.models import load, save
+
+DATA = Path(__file__).parents[1] / "data" / "models"
+CPU = torch.device("cpu")
+
+
+def mazes(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random 5x5 grids with a start and a goal; labels mark nothing right on purpose."""
+    random = np.random.default_rng(4)
+    inputs = np.where(random.random((n, 25)) < 0.35, 1, 2).astype(np.uint8)
+    for row in inputs:
+        row[random.permutation(25)[:2]] = 3, 4
+    return inputs, inputs.copy()
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mazes")
+    inputs, labels = mazes(60)
+    model = load(DATA / "maze5.pt")
+    with torch.inference_mode():  # half of the labels are what the model says after its fourth segment
+        z = model.initial(60)
+        recurrence = model.recurrence(model.embed(torch.from_numpy(inputs).int(), torch.zeros(60, dtype=torch.long)))
+        for _ in range(4):
+            z = recurrence.segment(z)
+        labels[:30] = model.read(z).logits.argmax(-1)[:30].numpy()
+        labels[labels == 0] = 2
+    write_split(folder / "data", "test", Maze(5), inputs, labels)
+    with torch.no_grad():
+        model.inner.q_head.bias[0] -= 3.2  # so that some puzzles never halt
+    checkpoint = save(model, folder / "ckpt", {"dataset": str(folder / "data")})
+    return open_subject(checkpoint, data=None, split="test", dtype=torch.float32, device=CPU)
+
+
+@pytest.fixture(scope="module")
+def fixed(subject):
+    return evaluate(subject, EvaluationConfig(n=None, batch=7))
+
+
+def test_halting_is_the_fixed_budget_read_at_the_halting_segment(subject, fixed):
+    halted = evaluate(subject, EvaluationConfig(n=None, batch=7, halt=True))
+    assert len(np.unique(fixed.halted_at)) > 2  # a case worth testing
+    np.testing.assert_array_equal(halted.halted_at, fixed.halted_at)
+    for key in ("exact", "token_acc", "q_halt", "preds", "valid"):
+        np.testing.assert_array_equal(halted.at_halt(getattr(halted, key)), fixed.at_halt(getattr(fixed, key)))
+    for row, last in enumerate(halted.halted_at):  # what is not counted is not computed
+        assert np.isnan(halted.q_halt[row, last:]).all()
+        assert (halted.preds[row, last:] == -1).all()
+
+
+def test_the_halting_segment_is_the_first_that_says_so(fixed):
+    says = fixed.q_halt > 0
+    first = np.where(says.any(1), says.argmax(1) + 1, fixed.segments)
+    np.testing.assert_array_equal(fixed.halted_at, first)
+
+
+def test_nothing_depends_on_the_batch(subject, fixed):
+    for batch in (1, 60):
+        other = evaluate(subject, EvaluationConfig(n=None, batch=batch))
+        np.testing.assert_array_equal(other.preds, fixed.preds)
+        # a batch of one takes another kernel for the two numbers of the halting heads
+        np.testing.assert_allclose(other.q_halt, fixed.q_halt, rtol=0, atol=1e-5)
+
+
+def test_two_devices_give_the_same(subject, fixed):
+    from rrdyn.dynamics import evaluation
+
+    lanes = dict(evaluation._each(lambda n: n * n, 7, torch.device("cuda"), 2))
+    assert lanes == {n: n * n for n in range(7)}
+    shared = evaluate(subject, EvaluationConfig(n=None, batch=7), devices=[CPU, CPU])
+    np.testing.assert_array_equal(shared.preds, fixed.preds)
+
+
+def test_exactness_and_validity_are_told_apart(subject, fixed):
+    labels = np.asarray(subject.split.labels)
+    np.testing.assert_array_equal(fixed.exact, (fixed.preds == labels[:, None]).all(-1))
+    assert fixed.exact[:30, 3].all()
+    assert fixed.validity == "path_valid"
+    assert (fixed.valid != fixed.exact).any()
+
+
+def test_the_record_and_its_table(subject, fixed):
+    record = summary(fixed, EvaluationConfig(n=None))
+    assert record["n"] == 60
+    assert record["budget"] == 8
+    assert record["segments"][3]["exact"]["value"] == fixed.exact[:, 3].mean()
+    assert sum(record["halting"]["steps_used"].values()) == 60
+    lost = int((fixed.exact[:, -1] & ~fixed.at_halt(fixed.exact)).sum())
+    assert record["halting"]["lost"] == lost
+    text = table(record)
+    assert f"{lost} answers lost" in text
+    assert len([line for line in text.splitlines() if line.strip().startswith(("1 ", "8 ", "halted"))]) == 3
+    short = summary(fixed, EvaluationConfig(halt=True))
+    assert "segments" not in short
+    assert "halted" in table(short)
+
+
+def test_intervals():
+    assert rate(np.zeros(10, bool)) == {"value": 0.0, "low": 0.0, "high": pytest.approx(0.27753, abs=1e-5), "n": 10}
+    half = rate(np.arange(100) < 50)  # Wilson 1927; textbook value for 50 of 100
+    assert (half["low"], half["high"]) == (pytest.approx(0.40383, abs=1e-5), pytest.approx(0.59617, abs=1e-5))
+    assert rate(np.ones(3, bool))["high"] == 1.0
+    found = mean(np.array([1.0, 2.0, 3.0]))
+    assert found["high"] - found["value"] == pytest.approx(1.95996 / math.sqrt(3), abs=1e-4)
+
+
+def test_a_subset_is_drawn_by_the_seed(subject):
+    a, b, c = (evaluate(subject, EvaluationConfig(n=9, segments=1, seed=seed)).idx for seed in (0, 0, 1))
+    assert a.tolist() == b.tolist() != c.tolist()
+    assert len(set(a.tolist())) == 9
