@@ -66,7 +66,8 @@ def train(
     chosen = devices.resolve(device)
     group = launch.join(chosen)
     if chosen.type == "cuda" and group.world > 1:
-        chosen = torch.device("cuda", group.local_rank)
+        # a launcher may show each process its own card only, or all of them to all
+        chosen = torch.device("cuda", group.local_rank % devices.visible_gpus())
         torch.cuda.set_device(chosen)
     run = Run(config, RunFolder(folder), chosen, group)
     try:
