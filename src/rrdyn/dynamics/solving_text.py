@@ -55,7 +55,8 @@ def verdict(tried: Attempt, segment: int | None = None) -> str:
     cells = ", ".join(f"row {c // tried.puzzle.width + 1} column {c % tried.puzzle.width + 1}" for c in wrong[:LISTED])
     more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
     kept = tried.checks.get("givens_kept")
-    return f"wrong in {len(wrong)} cells: {cells}{more}" + (
+    count = f"{len(wrong)} cell" + ("" if len(wrong) == 1 else "s")
+    return f"wrong in {count}: {cells}{more}" + (
         "" if kept is None or kept[at - 1] else "; it changes givens"
     )
 
@@ -73,7 +74,7 @@ def maze_fault(tried: Attempt, segment: int) -> str:
     marked = tried.answers[segment - 1] == PATH
     on_wall = int((marked & (tried.question == WALL)).sum())
     if on_wall:
-        return f"the path runs through {on_wall} wall cells"
+        return f"the path runs through {on_wall} wall cell" + ("" if on_wall == 1 else "s")
     return "no cell is marked as path" if not marked.any() else "the marked cells do not join start and goal"
 
 
