@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from tests.plotting import artifact_writers as write
 
 from rrdyn.analysis.ranks import auc
 from rrdyn.artifacts.errors import InputError, UsageError
@@ -15,7 +16,6 @@ from rrdyn.artifacts.schemas import DIAG
 from rrdyn.cli.app import main
 from rrdyn.plotting import filmstrip, latent, toy, trajectories
 from rrdyn.plotting.style import Style
-from tests.plotting import artifact_writers as write
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,10 @@ def folder(tmp_path_factory):
     write.rollout(root / "rollout.npz")
     assert main(["survival", str(root / "rollout.npz"), "--out", str(root / "survival"), "--quiet"]) == 0
     write.perturb(root / "perturb.npz")
-    assert main(["select", str(root / "perturb.npz"), "--out", str(root / "select"), "--quiet", "--replicates", "100"]) == 0
+    assert (
+        main(["select", str(root / "perturb.npz"), "--out", str(root / "select"), "--quiet", "--replicates", "100"])
+        == 0
+    )
     return root
 
 
@@ -123,7 +126,9 @@ def test_filmstrip_marks_the_wrong_cells(folder):
 
 
 def test_film_has_a_frame_a_segment(folder, tmp_path):
-    wrote = filmstrip.draw(folder / "diag_tiny.npz", tmp_path / "film", Style("column"), idx=3, segments=[1, 2], film="gif")
+    wrote = filmstrip.draw(
+        folder / "diag_tiny.npz", tmp_path / "film", Style("column"), idx=3, segments=[1, 2], film="gif"
+    )
     assert wrote[-1].name == "film.gif"
     with Image.open(wrote[-1]) as film:
         assert film.n_frames == 16
@@ -165,10 +170,14 @@ def test_tables_reach_the_figures_unchanged(folder, tmp_path):
     for kind, name in (("rollout", "survival"), ("basin", "select"), ("evolution", "evolution_tiny.csv")):
         assert main(["plot", kind, str(folder / name), "--out", str(tmp_path), "--quiet"]) == 0
     survival = table_of(folder / "survival" / "survival_rollout.csv")
-    shown = [row for row in table_of(tmp_path / "rollout.data.csv") if row["panel"] == "survival" and row["kind"] == "data"]
+    shown = [
+        row for row in table_of(tmp_path / "rollout.data.csv") if row["panel"] == "survival" and row["kind"] == "data"
+    ]
     assert [float(row["y"]) for row in shown] == pytest.approx([float(row["survival"]) for row in survival], rel=1e-6)
     basin = table_of(folder / "select" / "basin_perturb.csv")
-    rates = [float(row["rate"]) for row in table_of(tmp_path / "basin_perturb.data.csv") if row["series"] == "best_ever"]
+    rates = [
+        float(row["rate"]) for row in table_of(tmp_path / "basin_perturb.data.csv") if row["series"] == "best_ever"
+    ]
     assert rates == pytest.approx([float(row["best_ever"]) for row in basin], rel=1e-6)
     series = [row for row in table_of(tmp_path / "evolution_tiny.data.csv") if row["series"] == "accuracy"]
     assert [row["step"] for row in series] == ["1000", "2000"]

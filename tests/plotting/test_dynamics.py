@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from tests.plotting.log_writers import FOREIGN_ARMS, OWN_STAMP, foreign_log, own_head, own_log
 
 from rrdyn.artifacts.errors import Notice
 from rrdyn.cli.app import main
@@ -15,7 +17,6 @@ from rrdyn.plotting.log_schema import read_schema
 from rrdyn.plotting.logs import Run, ema
 from rrdyn.plotting.runs import gather, read_runs
 from rrdyn.plotting.style import Style
-from tests.plotting.log_writers import FOREIGN_ARMS, OWN_STAMP, foreign_log, own_head, own_log
 
 OURS, FOREIGN = read_schema("rrdyn"), read_schema("reward_hacking")
 
@@ -111,19 +112,27 @@ def test_own_arms_stand_in_the_order_of_the_schema(own_folder):
         runs, _ = read_runs(gather([own_folder]), OURS)
     axes = drawn(small_multiples, runs, OURS).figure.axes
     assert [ax.get_title(loc="left").split("\n")[0] for ax in axes[:3]] == ["none", "single", "multi4"]
-    assert [ax.get_title(loc="left").split("\n")[1] for ax in axes[:3]] == ["(n = 2 seeds)", "(n = 3 seeds)", "(n = 3 seeds)"]
+    assert [ax.get_title(loc="left").split("\n")[1] for ax in axes[:3]] == [
+        "(n = 2 seeds)",
+        "(n = 3 seeds)",
+        "(n = 3 seeds)",
+    ]
 
 
 def test_end_labels_of_a_panel_do_not_cover_each_other(foreign):
     plate = drawn(overlay, foreign, FOREIGN, Style("column"))
     plate.figure.draw_without_rendering()
     boxes = sorted((text.get_window_extent() for text in plate.figure.axes[0].texts), key=lambda box: box.y0)
-    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in zip(boxes, boxes[1:]))
+    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in pairwise(boxes))
 
 
 def test_a_metric_no_log_holds_gets_a_word(tmp_path):
     path = tmp_path / "a.log"
-    path.write_text("".join(f"{OWN_STAMP}{line}\n" for line in ("preset=x arm=none seed=0", "step loss acc", "1 2.0 0.1", "2 1.0 0.2")))
+    path.write_text(
+        "".join(
+            f"{OWN_STAMP}{line}\n" for line in ("preset=x arm=none seed=0", "step loss acc", "1 2.0 0.1", "2 1.0 0.2")
+        )
+    )
     runs, _ = read_runs([path], OURS)
     axes = drawn(small_multiples, runs, OURS).figure.axes
     assert "in these logs" in axes[1].texts[0].get_text()
@@ -152,8 +161,13 @@ def test_thinning_keeps_ends_and_extremes():
 def test_nine_logs_of_fifty_thousand_rows_take_ten_seconds(tmp_path):
     for arm in ("none", "single", "multi4"):
         for seed in range(3):
-            rows = [f"{OWN_STAMP}{step} 0.1 2.0 1e-4 0.5 0.4 3.0 +0.01 0.5 3e-3 0.9 12.5 1:00" for step in range(1, 50_001)]
-            head = [*own_head(arm, seed), f"{OWN_STAMP}step epoch loss lr acc acc_pert drift lam1 q_acc noise changed sps eta"]
+            rows = [
+                f"{OWN_STAMP}{step} 0.1 2.0 1e-4 0.5 0.4 3.0 +0.01 0.5 3e-3 0.9 12.5 1:00" for step in range(1, 50_001)
+            ]
+            head = [
+                *own_head(arm, seed),
+                f"{OWN_STAMP}step epoch loss lr acc acc_pert drift lam1 q_acc noise changed sps eta",
+            ]
             (tmp_path / f"{arm}_{seed}.log").write_text("\n".join([*head, *rows]) + "\n")
     started = time.monotonic()
     assert main(["plot", "dynamics", str(tmp_path), "--out", str(tmp_path / "figures"), "--quiet"]) == 0

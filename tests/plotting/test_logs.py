@@ -8,19 +8,28 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.plotting.log_writers import FOREIGN_ARMS, STAMP, foreign_log, own_jsonl, own_log, own_rows
 
 from rrdyn.artifacts.errors import InputError, Notice, UsageError
 from rrdyn.plotting.log_schema import LogSchema, read_schema
 from rrdyn.plotting.logs import Run, Skipped, as_number, as_numbers, ema, header_names, read_log, settled
 from rrdyn.plotting.runs import gather, read_runs
-from tests.plotting.log_writers import FOREIGN_ARMS, STAMP, foreign_log, own_jsonl, own_log, own_rows
 
 OURS, FOREIGN = read_schema("rrdyn"), read_schema("reward_hacking")
 
 
 @pytest.mark.parametrize(
     ("token", "value"),
-    [("7/28", 0.25), ("+0.264", 0.264), ("-1e-3", -0.001), ("−0.5", -0.5), ("T", 1.0), ("F", 0.0), ("12%", 0.12), ("3", 3.0)],
+    [
+        ("7/28", 0.25),
+        ("+0.264", 0.264),
+        ("-1e-3", -0.001),
+        ("−0.5", -0.5),
+        ("T", 1.0),
+        ("F", 0.0),
+        ("12%", 0.12),
+        ("3", 3.0),
+    ],
 )
 def test_cells_that_are_numbers(token, value):
     assert as_number(token) == pytest.approx(value, abs=0)

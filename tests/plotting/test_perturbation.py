@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.plotting.cell_writers import ALPHAS, FORKS, cell, kl_of, study
 
 from rrdyn.artifacts.cells import read_cells
 from rrdyn.artifacts.errors import InputError, Notice, UsageError
@@ -16,7 +17,6 @@ from rrdyn.plotting.options import PerturbationView
 from rrdyn.plotting.perturbation import chosen_cells, perturbation
 from rrdyn.plotting.pooling import pool, rolling
 from rrdyn.plotting.style import Style
-from tests.plotting.cell_writers import ALPHAS, FORKS, cell, kl_of, study
 
 pytestmark = pytest.mark.filterwarnings("ignore::rrdyn.artifacts.errors.Notice")
 
@@ -110,7 +110,7 @@ def test_marker_line_widths_and_token_clock(root):
     assert any(list(line.get_xdata()) == [16, 16] for line in ax.lines)
     assert {0.2, 2.0} <= {line.get_linewidth() for line in ax.lines}
     assert plate.table.where(row="kl")[0]["step"] == 0
-    assert ax.get_xlabel() == "" and plate.figure.axes[-1].get_xlabel() == "token"
+    assert (ax.get_xlabel(), plate.figure.axes[-1].get_xlabel()) == ("", "token")
 
 
 def test_choices_that_leave_nothing_are_refused(root):
@@ -142,7 +142,18 @@ def test_rolling_mean_stops_where_the_trajectory_stops():
 
 
 def test_command_draws_and_writes_the_table(root, tmp_path, capsys):
-    argv = ["plot", "perturbation", str(root), "--window", "40", "--kl-only", "--quantile-lines", "--alphas", "0.5", "4.0"]
+    argv = [
+        "plot",
+        "perturbation",
+        str(root),
+        "--window",
+        "40",
+        "--kl-only",
+        "--quantile-lines",
+        "--alphas",
+        "0.5",
+        "4.0",
+    ]
     assert main([*argv, "--out", str(tmp_path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     names = [path.rsplit("/", 1)[1] for path in told["wrote"]]

@@ -77,9 +77,17 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) 
     caption = " ".join([plate.caption, *plate.notes])
     origin = dump_json(meta, indent=None)
     title = f"{stem.name} (rrdyn {rrdyn.__version__})"
-    png = {"Title": title, "Description": caption, "Source": str(meta.get("command", "")), "rrdyn": origin}
+    png = {
+        "Title": title,
+        "Description": caption,
+        "Source": str(meta.get("command", "")),
+        "rrdyn": origin,
+        "Alt": plate.alt,
+    }
     png["Software"] = f"rrdyn {rrdyn.__version__}, matplotlib"
     pdf = {"Title": title, "Subject": caption, "Keywords": origin, "Creator": f"rrdyn {rrdyn.__version__}"}
+    plate.figure.draw_without_rendering()
+    plate.figure.set_layout_engine("none")  # one layout for both files
     wrote = []
     for suffix, metadata in ((".png", png), (".pdf", {**pdf, "CreationDate": None, "ModDate": None})):
         path = stem.with_name(stem.name + suffix)
@@ -94,6 +102,14 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) 
 def origin(inputs: Iterable[Path | str], style: Style, **extra: Any) -> dict[str, Any]:
     """Provenance of a figure: versions, command, the digest of each file that was read."""
     return provenance(inputs=inputs, style={"size": style.size, "dark": style.dark}, **extra)
+
+
+def read_alt(png: Path | str) -> str:
+    """The words for who cannot see the figure, kept inside a png."""
+    from PIL import Image
+
+    with Image.open(png) as image:
+        return str(image.info.get("Alt", ""))
 
 
 def read_origin(png: Path | str) -> dict[str, Any]:

@@ -50,10 +50,10 @@ class Look:
 
 # Okabe & Ito (2008), distinct under the common colour-vision deficiencies; C is lighter on a dark ground.
 CELLS: dict[str, Look] = {
-    "A": Look("A", "A_conv_correct", "settled, correct", "#009E73", "#009E73", "o", "-"),
+    "A": Look("A", "A_conv_correct", "settled, right", "#009E73", "#009E73", "o", "-"),
     "B": Look("B", "B_conv_wrong", "settled, wrong", "#E69F00", "#E69F00", "s", (0, (5, 1.5))),
-    "C": Look("C", "C_nonconv_correct", "moving, correct", "#0072B2", "#56B4E9", "^", (0, (1, 1.2))),
-    "D": Look("D", "D_nonconv_wrong", "moving, wrong", "#D55E00", "#D55E00", "X", (0, (5, 1.5, 1, 1.5))),
+    "C": Look("C", "C_nonconv_correct", "unsettled, right", "#0072B2", "#56B4E9", "^", (0, (1, 1.2))),
+    "D": Look("D", "D_nonconv_wrong", "unsettled, wrong", "#D55E00", "#D55E00", "X", (0, (5, 1.5, 1, 1.5))),
 }
 CELL_KEYS = {look.key: letter for letter, look in CELLS.items()}
 SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A7A7A"]

@@ -1,0 +1,33 @@
+"""`rrdyn report`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """A run folder as one HTML page that opens offline: claims, tables, figures, provenance and an explorer.
+
+    1. rrdyn report runs/demo
+    2. rrdyn report runs/demo --out study.html
+    """
+
+    folder: Positional[Path]
+    """A folder with what rrdyn wrote: training runs, diagnoses, analyses, figures, at any depth."""
+    out: Path | None = None
+    """The page to write; default: report.html in the folder."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.studies.report import write_report
+
+    made = write_report(args.folder, args.out)
+    text = (
+        f"{made.path}: {len(made.figures)} figures, {len(made.models)} models in the explorer, {made.size / 1e6:.1f} MB"
+    )
+    data = {"figures": [picture.name for picture in made.figures], "models": made.models, "bytes": made.size}
+    return Outcome(
+        data=data, text=text, wrote=[made.path], next=[f"open {made.path} in a browser; it needs no network"]
+    )

@@ -1,0 +1,115 @@
+"""What the explorer shows, packed small: every puzzle's point, its drift, its q_halt and its answers."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rrdyn.artifacts.errors import RrdynError, notice
+from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.schemas import DIAG
+from rrdyn.plotting.study import read_points
+from rrdyn.studies.page.inventory import Inventory
+
+BUDGET = 6_000_000
+"""Bytes of packed answers on one page: with the charting library and the figures it stays under 15 MB."""
+
+
+def models(stock: Inventory) -> list[dict[str, Any]]:
+    """One entry for each analysed file whose diag.npz is there; arrays are packed by `pack`."""
+    found: list[dict[str, Any]] = []
+    left = BUDGET
+    for tag, path in stock.results:
+        diag = stock.diag_of(stock.read(path))
+        points = path.with_name(f"points_{tag}.csv")
+        if diag is None or not points.exists():
+            continue
+        try:
+            artifact = read_npz(diag, DIAG)
+            entry = _model(tag, artifact, read_points(points), float(_tau(stock.read(path))))
+            boards = _boards(artifact, entry.pop("rows"), diag)
+        except RrdynError as error:
+            notice(f"{tag} is left out of the explorer: {error.problem}")
+            continue
+        size = sum(len(board) for board in boards.values() if isinstance(board, str))
+        if size > left:
+            notice(
+                f"the answers of {tag} are left out of the explorer: {size / 1e6:.1f} MB would make the page too large"
+            )
+            boards = {}
+        left -= size if boards else 0
+        found.append(entry | {"boards": boards or None})
+    return found
+
+
+def _tau(record: dict[str, Any]) -> float:
+    return (record.get("threshold") or {}).get("tau_log10") or record["otsu_tau_log10"]
+
+
+def _model(tag: str, artifact: Artifact, points: dict[str, np.ndarray], tau: float) -> dict[str, Any]:
+    place = {int(idx): row for row, idx in enumerate(artifact["idx"])}
+    kept = [row for row, idx in enumerate(points["idx"]) if int(idx) in place]
+    rows = np.array([place[int(points["idx"][row])] for row in kept], dtype=int)
+    kept_rows = np.array(kept, dtype=int)
+    return {
+        "tag": tag,
+        "tau": tau,
+        "segments": int(artifact["drift_zH"].shape[1]),
+        "idx": points["idx"][kept_rows].astype(int).tolist(),
+        "cell": "".join(points["cell"][kept_rows].tolist()),
+        "x": _rounded(points["log10_late_drift"][kept_rows]),
+        "y": _rounded(points["lambda_1"][kept_rows]),
+        "drift": pack(artifact["drift_zH"][rows].astype("<f4")),
+        "q_halt": pack(artifact["q_halt"][rows].astype("<f4")),
+        "rows": rows,
+    }
+
+
+def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> dict[str, Any]:
+    """Question, solution and answers of the rows; empty where the file has no answers or its dataset is not here."""
+    from rrdyn.data.folder import open_split
+
+    named = artifact.meta.get("dataset") or {}
+    if "preds" not in artifact or not named.get("path"):
+        return {}
+    try:
+        split = open_split(named["path"], str(named.get("split") or "test"))
+    except RrdynError as error:
+        notice(f"no answers of {diag.name} in the explorer: {error.problem}")
+        return {}
+    idx = artifact["idx"][rows].astype(int)
+    answers = artifact["preds"][rows].astype(np.uint8)
+    if idx.max(initial=-1) >= len(split) or answers.shape[2] != split.inputs.shape[1]:
+        notice(f"no answers of {diag.name} in the explorer: {named['path']} is another dataset")
+        return {}
+    changes = answers.copy()
+    changes[:, 1:] ^= answers[:, :-1]  # what changed since the segment before: mostly zeros, which pack well
+    return {
+        "height": int(split.puzzle.height),
+        "width": int(split.puzzle.width),
+        "box_height": int(getattr(split.puzzle, "box_height", 0)),
+        "box_width": int(getattr(split.puzzle, "box_width", 0)),
+        "tokens": split.puzzle.tokens,
+        "given": pack(np.asarray(split.inputs[idx], dtype=np.uint8)),
+        "label": pack(np.asarray(split.labels[idx], dtype=np.uint8)),
+        "changes": pack(changes),
+    }
+
+
+def pack(array: np.ndarray) -> str:
+    """zlib over the bytes in C order, as base64; the page unpacks it with DecompressionStream("deflate")."""
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode()
+
+
+def unpack(text: str, dtype: Any, shape: Iterable[int]) -> np.ndarray:
+    """The inverse of `pack`."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=dtype).reshape(tuple(shape))
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [round(float(value), 5) if np.isfinite(value) else None for value in values]

@@ -1,0 +1,175 @@
+"""`rrdyn report`: a run folder as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import rrdyn
+from rrdyn.artifacts.errors import RrdynError
+from rrdyn.artifacts.files import plain, sha256, write_text
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.studies.page import explorer, findings
+from rrdyn.studies.page.figures import Picture, pictures
+from rrdyn.studies.page.inventory import Inventory, take_stock
+
+
+@dataclass(frozen=True)
+class Report:
+    """The written page and what is on it."""
+
+    path: Path
+    figures: list[Picture]
+    models: list[str]
+    size: int
+
+
+def write_report(root: Path | str, out: Path | str | None = None) -> Report:
+    """Write the page of a run folder, by default `report.html` in it; figures that are missing are drawn first.
+
+    Raises InputError where the folder holds nothing to show, RrdynError where the charting library is missing.
+    """
+    stock = take_stock(root)
+    shown = pictures(stock, stock.root / "figures")
+    models = explorer.models(stock)
+    path = write_text(Path(out) if out else stock.root / "report.html", page(stock, shown, models))
+    return Report(path, shown, [model["tag"] for model in models], path.stat().st_size)
+
+
+def page(stock: Inventory, shown: list[Picture], models: list[dict[str, Any]]) -> str:
+    """The whole page as text. Everything that came from outside is escaped; scripts run only by their digest."""
+    scripts = {"chart": _charting_library() if models else "", "script": _asset("page.js")}
+    allowed = " ".join(f"'sha256-{_digest(_harmless(text))}'" for text in scripts.values())
+    title = stock.root.resolve().name
+    return Template(_asset("page.html")).substitute(
+        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}",
+        title=escape(title),
+        style=_asset("page.css"),
+        version=escape(rrdyn.__version__),
+        claims=_claims(findings.claims(stock)),
+        tables="".join(_table(grid) for grid in findings.grids(stock)) or "<p>There are no tables.</p>",
+        figures="".join(_figure(picture) for picture in shown) or "<p>There are no figures.</p>",
+        commands=_commands(stock),
+        provenance=_provenance(stock),
+        hidden="" if models else "hidden",
+        data=_harmless_json({"models": models}),
+        **{name: _harmless(text) for name, text in scripts.items()},
+    )
+
+
+def _asset(name: str) -> str:
+    return resources.files("rrdyn.studies.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _charting_library() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise RrdynError("the explorer needs plotly", run="pip install 'rrdyn[report]'") from None
+    return get_plotlyjs()
+
+
+def _harmless(script: str) -> str:
+    """No text inside a script can end it."""
+    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _harmless_json(value: Any) -> str:
+    return json.dumps(plain(value), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _claims(found: Iterable[findings.Claims]) -> str:
+    parts = []
+    for claim in found:
+        sentences = "".join(f"<li>{escape(text)}</li>" for text in claim.sentences)
+        doubts = "".join(f'<li class="doubt"><strong>Note:</strong> {escape(text)}</li>' for text in claim.doubts)
+        parts.append(f"<h3>{escape(claim.title)}</h3><ul>{sentences}{doubts}</ul>")
+    return "".join(parts) or "<p>Nothing has been analysed yet; the figures below show what was recorded.</p>"
+
+
+def _table(grid: findings.Grid) -> str:
+    heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in grid.heads)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        for row in grid.rows
+    )
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(grid.caption)}">'
+        f"<table><caption>{escape(grid.caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _figure(picture: Picture) -> str:
+    return (
+        f'<figure id="{escape(picture.name)}"><img src="{picture.source}" alt="{escape(picture.alt)}" loading="lazy">'
+        f"<figcaption><strong>{escape(picture.name)}.</strong> {escape(picture.caption)}</figcaption></figure>"
+    )
+
+
+def _commands(stock: Inventory) -> str:
+    """The exact command lines, in the order of the files that tell them, each once."""
+    lines: dict[str, None] = {}
+    for path in stock.studies:
+        done = stock.read(path).get("done")
+        lines |= dict.fromkeys(map(str, done)) if isinstance(done, dict) else {}
+    for meta in _metas(stock).values():
+        if meta.get("command"):
+            lines[str(meta["command"])] = None
+    if not lines:
+        return "<p>No file tells the command that made it.</p>"
+    return "<pre>" + "\n".join(escape(line) for line in lines) + "</pre>"
+
+
+def _metas(stock: Inventory) -> dict[Path, dict[str, Any]]:
+    from rrdyn.artifacts.npz import read_npz
+
+    found: dict[Path, dict[str, Any]] = {}
+    for path in stock.trainings:
+        meta = path.with_name("meta.json")
+        if meta.exists():
+            found[meta] = stock.read(meta)
+    for path in stock.artifacts:
+        try:
+            found[path] = read_npz(path).meta
+        except RrdynError:
+            found[path] = {}
+    for _, path in [*stock.results, *stock.series, *stock.selections]:
+        if path.suffix == ".json":
+            found[path] = stock.read(path).get("meta") or {}
+    for path in stock.survivals:
+        found[path] = stock.read(path).get("meta") or {}
+    return found
+
+
+def _provenance(stock: Inventory) -> str:
+    rows = []
+    for path, meta in _metas(stock).items():
+        estimator = meta.get("estimator")
+        told = ", ".join(f"{key} {value}" for key, value in estimator.items()) if isinstance(estimator, dict) else "-"
+        rows.append([
+            str(path.relative_to(stock.root)) if path.is_relative_to(stock.root) else str(path),
+            str(meta.get("rrdyn_version") or "-"),
+            str(meta.get("git_commit") or "-")[:12],
+            "-" if meta.get("seed") is None else str(meta["seed"]),
+            " ".join(str(meta.get(key) or "") for key in ("device", "dtype")).strip() or "-",
+            told,
+            sha256(path)[:16],
+        ])  # fmt: skip
+    heads = ["file", "rrdyn", "commit", "seed", "device, dtype", "estimator", "sha256"]
+    here = provenance()
+    versions = ", ".join(f"{name} {version}" for name, version in here["libraries"].items())
+    table = _table(findings.Grid("Files this page was made from", heads, rows)) if rows else ""
+    made = f"<code>{escape(here['command'])}</code>, rrdyn {rrdyn.__version__}, {escape(versions)}"
+    return f"{table}<p>This page: {made}.</p>"
