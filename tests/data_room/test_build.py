@@ -17,6 +17,7 @@ from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
 from rrdyn.data.sources import generated
 from rrdyn.data.sudoku import Sudoku
 
+CSV = Path(__file__).parents[1] / "data" / "data" / "csv"
 TINY = SudokuRecipe(source="generate", size=4, clues=6, n=40, test_n=10, val_groups=4)
 
 
@@ -109,6 +110,30 @@ def test_a_folder_made_from_other_settings_is_not_taken_for_the_preset(tmp_path)
     build(TINY, tmp_path / "sudoku-4x4-tiny")
     with pytest.raises(InputError, match="made from other settings"):
         ensure("sudoku", "sudoku-4x4-tiny", tmp_path)
+
+
+@pytest.mark.parametrize(("change", "same"), [({}, True), ({"seed": 1}, False), ({"of_later": 1}, False)])
+def test_settings_that_an_older_record_lacks_count_as_their_defaults(tmp_path, change, same):
+    path = ensure("sudoku", "sudoku-4x4-tiny", tmp_path)
+    record = json.loads((path / "rrdyn.json").read_text())
+    del record["recipe"]["check"]
+    (path / "rrdyn.json").write_text(json.dumps({**record, "recipe": {**record["recipe"], **change}}))
+    if same:
+        assert ensure("sudoku", "sudoku-4x4-tiny", tmp_path) == path
+    else:
+        with pytest.raises(InputError, match="made from other settings"):
+            ensure("sudoku", "sudoku-4x4-tiny", tmp_path)
+
+
+def test_the_same_command_again_keeps_its_dataset_unless_a_file_changed(tmp_path, capsys):
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_text((CSV / "sudoku" / f"{split}.csv").read_text())
+    recipe = SudokuRecipe(train=tmp_path / "train.csv", test=tmp_path / "test.csv")
+    assert build(recipe, tmp_path / "made") == build(recipe, tmp_path / "made")
+    assert "is there already, made from the same settings" in capsys.readouterr().err
+    (tmp_path / "test.csv").write_text((CSV / "sudoku" / "train.csv").read_text())
+    with pytest.raises(UsageError, match="exists already"):
+        build(recipe, tmp_path / "made")
 
 
 def test_a_preset_of_another_task_is_refused(tmp_path):

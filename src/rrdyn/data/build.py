@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rrdyn.artifacts.files import read_json
-from rrdyn.artifacts.provenance import digest, provenance
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.files import read_json, sha256
+from rrdyn.artifacts.provenance import provenance
 from rrdyn.data.parallel import in_order
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.puzzles import Puzzles
@@ -44,9 +45,19 @@ def build(
 
 
 def made_from(path: Path, recipe: Recipe) -> bool:
-    """Whether a dataset folder says that it was made from this recipe."""
+    """Whether a dataset folder says that it was made from this recipe, and from the files as they are now.
+
+    Settings that its record does not have yet count as their defaults.
+    """
     record = read_json(path / RECORD) if (path / RECORD).is_file() else {}
-    return digest(record.get("recipe")) == digest(recipe.content())
+    try:
+        recorded = type(recipe)(**record["recipe"])
+        inputs = record["meta"]["inputs"]
+    except (KeyError, TypeError, UsageError):  # foreign, or written by another version
+        return False
+    if recorded.content() != recipe.content():
+        return False
+    return all(sha256(file) == digest for file, digest in inputs.items() if Path(file).is_file())
 
 
 def write_augmented(folder: Path, puzzle: Puzzle, train: Puzzles, recipe: Recipe) -> None:

@@ -67,13 +67,9 @@ def from_csv(recipe: SudokuRecipe | MazeRecipe) -> Gathered:
     """The user's two CSV files."""
     if recipe.train is None or recipe.test is None:
         raise UsageError("--source csv needs two files", run="--source csv --train TRAIN.csv --test TEST.csv")
-    return from_files(
-        recipe,
-        recipe.train,
-        recipe.test,
-        source="csv",
-        name=f"{kind_of(recipe).name}-{recipe.train.resolve().parent.name}-csv",
-    )
+    kind, folder = kind_of(recipe).name, recipe.train.resolve().parent.name
+    name = folder if folder.startswith(kind) else f"{kind}-{folder}"
+    return from_files(recipe, recipe.train, recipe.test, source="csv", name=f"{name}-csv")
 
 
 def from_files(
