@@ -75,7 +75,8 @@ def rule_of_three(n: int, level: float = LEVEL) -> float:
 
 def bca(replicates: np.ndarray, estimate: float, acceleration: float, level: float = LEVEL) -> tuple[float, float]:
     """Bias-corrected and accelerated percentile bounds (Efron 1987), replicates equal to the estimate counted half."""
-    below = (replicates < estimate).mean() + 0.5 * (replicates == estimate).mean()
+    equal = np.abs(replicates - estimate) <= 1e-12 * max(abs(estimate), float(np.ptp(replicates)))
+    below = ((replicates < estimate) & ~equal).mean() + 0.5 * equal.mean()
     edge = 0.5 / len(replicates)
     shift = ndtri(min(max(below, edge), 1 - edge))
     points = []
@@ -127,10 +128,11 @@ def _median_influence(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n, half = len(ordered), len(ordered) // 2
     if n < 3:
         return np.zeros(1), np.array([float(n)])
+    # distances from the middle, so that ties give exact zeros whatever their size
     if n % 2 == 0:
-        left_out, times = np.array([ordered[half], ordered[half - 1]]), np.array([half, half], float)
+        left_out, times = np.array([ordered[half] - ordered[half - 1], 0.0]), np.array([half, half], float)
     else:
-        x, y, z = ordered[half - 1 : half + 2]
+        x, y, z = ordered[half - 1 : half + 2] - ordered[half]
         left_out, times = np.array([(y + z) / 2, (x + z) / 2, (x + y) / 2]), np.array([half, 1, half], float)
     centre = (left_out * times).sum() / n
     return (n - 1) * (centre - left_out), times
@@ -308,7 +310,7 @@ def mean_difference(
     """BCa interval of the mean of first - second on the same puzzles (N,), pairs resampled together."""
     gap = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     n, estimate = len(gap), float(gap.mean()) if len(gap) else math.nan
-    if n < 3 or gap.std() == 0:
+    if n < 3 or np.ptp(gap) == 0:
         return no_interval(estimate, n, "fewer than 3 rows" if n < 3 else "no spread over puzzles")
     draws = resampled_counts(n, replicates, rng) @ gap / n
     low, high = bca(draws, estimate, _acceleration([(gap - estimate, np.ones(n))]), level)

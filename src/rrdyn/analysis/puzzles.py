@@ -222,6 +222,6 @@ def tags(paths: Sequence[Path]) -> list[str]:
 def _tag(path: Path, depth: int) -> str:
     stem = re.sub(r"^diag(nosis)?[_-]", "", path.stem)
     parts = [*path.resolve().parts[-depth:-1], stem] if depth > 1 else [stem]
-    if len(parts) > 1 and parts[-1] == "diag":
+    while len(parts) > 1 and parts[-1] == "diag":
         parts.pop()
     return re.sub(r"[^A-Za-z0-9.+-]+", "_", "_".join(parts)).strip("_") or "diag"

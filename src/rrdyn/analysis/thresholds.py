@@ -15,6 +15,7 @@ BINS = 256
 TRUSTED_ETA = 0.8  # a single Gaussian split at its mean has 2/pi = .64, two separate modes have .99
 DECISIVE_BIC = 10.0
 SEPARATE_MODES = 2.0  # Ashman's D above which two Gaussians show two peaks
+FEW = 20
 SHALLOW = 0.6  # a valley less deep than this is none: flat data are split by two Gaussians, but hold no two modes
 FLOOR = -12.0  # log10 of an exact zero
 BAND_QUANTILE = 0.95
@@ -250,6 +251,8 @@ def choose(log_drift: np.ndarray, correct: np.ndarray, tau: Tau, *, shared: bool
     by_otsu, mixture = otsu(values), fit_mixture(values)
     eta = separability(values, by_otsu)
     method, value, warning = _decide(tau, by_otsu, mixture, eta, log_drift, correct)
+    if method != "fixed" and warning is None and len(values) < FEW:
+        warning = f"the threshold rests on {len(values)} puzzles"
     return Threshold(
         asked=tau.method,
         method=method,
@@ -287,7 +290,7 @@ def _decide(
             by_otsu,
             (
                 f"late drift shows one mode only (separability eta {shown}, below {TRUSTED_ETA}): settled and "
-                "unsettled are not told apart here. Use --tau fixed VALUE, or read the statements that need no threshold"
+                "unsettled are not told apart here. Use --tau fixed VALUE, or read what needs no threshold"
             ),
         )
     if tau.method != "band":

@@ -78,7 +78,7 @@ def analyze(
 
 def _judge(puzzles: Puzzles, tag: str, threshold: Threshold, seed: int, replicates: int, label: str) -> TwoByTwo:
     settled = threshold.settled(puzzles.log_late_drift())
-    rng = generator(seed, "two_by_two", tag, label)
+    rng = generator(seed, "two_by_two", label)
     results = tables.source_numbers(puzzles, settled, threshold.otsu)
     scores = {
         "neg_spectral_mean_predicts_correct": -puzzles.spectral_mean,

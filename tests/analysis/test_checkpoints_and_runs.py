@@ -1,0 +1,150 @@
+"""`rrdyn evolution` over checkpoints, `rrdyn aggregate` over runs and calibrated cells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from tabulate import tabulate
+from tests.analysis.made_files import diagnosis, write_diagnosis, write_rollout
+
+from rrdyn.analysis import aggregate, evolution
+from rrdyn.analysis.thresholds import Tau
+from rrdyn.artifacts.cells import write_cell
+from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.files import write_json, write_text
+
+
+def test_one_threshold_for_all_checkpoints(tmp_path):
+    paths = [
+        write_diagnosis(tmp_path / f"diag_step_{step}.npz", diagnosis(seed=step, n=400, accuracy=accuracy))
+        for step, accuracy in ((200, 0.7), (100, 0.2))
+    ]
+    found = evolution.evolve(evolution.read_series(paths), "x", replicates=200)
+    assert [row["step"] for row in found.rows] == ["100", "200"]
+    assert len({row["tau"] for row in found.rows}) == 1
+    assert found.rows[0]["acc"] < found.rows[1]["acc"]
+    for row in found.rows:
+        assert row["fA"] + row["fB"] + row["fC"] + row["fD"] == pytest.approx(1)
+        assert row["acc_low"] < row["acc"] < row["acc_high"]
+        assert row["l1A_low"] <= row["l1A"] <= row["l1A_high"]
+        assert row["auc_low"] < row["auc"] < row["auc_high"]
+    each = evolution.evolve(evolution.read_series(paths), "x", per_checkpoint=True, replicates=200)
+    assert len({row["tau"] for row in each.rows}) == 2
+    fixed = evolution.evolve(evolution.read_series(paths), "x", tau=Tau(method="fixed", value=-1.0), replicates=200)
+    assert {row["tau"] for row in fixed.rows} == {-1.0}
+    names = {path.name for path in evolution.write(found, tmp_path / "out")}
+    assert names == {"evolution_x.csv", "evolution_x.md", "evolution_x.json"}
+    table = pl.read_csv(tmp_path / "out" / "evolution_x.csv")
+    assert table.columns[:11] == ["step", "acc", "tau", "fA", "fB", "fC", "fD", "l1A", "l1B", "l1C", "l1D"]
+
+
+def test_steps_from_provenance_before_names(tmp_path):
+    one = write_diagnosis(tmp_path / "diag_step_9.npz", checkpoint={"step": 500})
+    two = write_diagnosis(tmp_path / "b.npz", step=300)
+    series = evolution.in_order(evolution.read_series([one, two]))
+    assert evolution.labels(series) == ["300", "500"]
+    three = write_diagnosis(tmp_path / "c.npz")
+    assert evolution.labels(evolution.read_series([one, three])) == ["step_9", "c"]
+
+
+def test_a_maze_series_has_both_labels(tmp_path):
+    path = write_diagnosis(tmp_path / "diag_step_1.npz", diagnosis(maze=True))
+    (row,) = evolution.evolve(evolution.read_series([path]), "m", replicates=200).rows
+    assert row["acc_path_valid"] > row["acc"]
+    assert "auc_path_valid_low" in row
+
+
+def make_run(root: Path, name: str, seed: int, accuracies: list[float], **settings) -> None:
+    folder = root / name / f"20260101-s{seed}"
+    config = {"task": "sudoku", "preset": "small", "model": {"name": "trm"}, "aug": {"name": "multi4"}, "seed": seed}
+    write_text(folder / "config.yaml", json.dumps(config | settings))
+    rows = [{"step": step, "acc": acc, "acc_pert": acc / 2} for step, acc in enumerate(accuracies)]
+    lines = [json.dumps(row) for row in rows] + ['{"step": 9, "loss": 1.0}', '{"step": 10, "ac']
+    write_text(folder / "train.jsonl", "\n".join(lines))
+
+
+def test_runs_over_seeds(tmp_path):
+    for seed, best in enumerate((0.5, 0.6, 0.7)):
+        make_run(tmp_path, "sudoku-trm-multi4", seed, [0.1, best, best - 0.1])
+    make_run(tmp_path, "sudoku-trm-multi4-lr", 0, [0.9], optim={"lr": 1e-3})
+    run = tmp_path / "sudoku-trm-multi4" / "20260101-s0"
+    arrays = diagnosis(seed=3)
+    write_diagnosis(run / "diag" / "diag.npz", arrays)
+    write_rollout(run / "rollout.npz", rate=0.05, n=1000)
+    write_json(run / "cells" / "a" / "calib.json", {"c_star": 0.25})
+    found = aggregate.aggregate(tmp_path)
+    assert found.table["setting"].to_list() == ["small optim.lr=0.001", "small optim.lr=None"]
+    row = found.table.row(1, named=True)
+    assert row["n_seeds"] == 3
+    assert row["accuracy_best_mean"] == pytest.approx(0.6)
+    assert row["accuracy_best_std"] == pytest.approx(0.1)
+    assert row["accuracy_best_cv"] == pytest.approx(0.1 / 0.6)
+    assert row["accuracy_last_mean"] == pytest.approx(0.5)
+    assert row["perturbed_accuracy_mean"] == pytest.approx(0.25)
+    assert row["escape_rate_mean"] == pytest.approx(0.05, rel=0.15)
+    assert row["escape_rate_n"] == 1
+    assert row["sigma_star_mean"] == 0.25
+    right = arrays["exact_correct"] == 1
+    assert row["lambda_1_correct_mean"] == pytest.approx(float(np.median(arrays["lyap_spec"][right, 0])))
+    alone = found.table.row(0, named=True)
+    assert alone["accuracy_best_std"] is None
+    names = {path.name for path in aggregate.write(found, tmp_path / "out")}
+    assert names >= {"aggregate.csv", "aggregate.md", "aggregate.json", "runs.csv"}
+    assert "0.6000 ± 0.1000 (n=3)" in (tmp_path / "out" / "aggregate.md").read_text()
+
+
+def test_labels_from_folder_names(tmp_path):
+    write_text(tmp_path / "maze-hrm-none" / "20260101-s7" / "train.jsonl", '{"acc": 0.5}\n')
+    row = aggregate.aggregate(tmp_path).runs.row(0, named=True)
+    assert (row["task"], row["model"], row["aug"], row["seed"]) == ("maze", "hrm", "none", 7)
+
+
+def test_the_table_of_calibrated_cells(tmp_path):
+    """The steering study's table: mean, std (n - 1), n and cv of c_star by model, method and window."""
+    for place, (model, method, window, c_star) in enumerate(
+        [
+            ("org/b-model", "mean_diff", 512, 1.0),
+            ("org/b-model", "mean_diff", 512, 1.5),
+            ("org/b-model", "mean_diff", 512, -0.1),
+            ("org/b-model", "pca", 512, -2.0),
+            ("org/b-model", "pca", 64, None),
+            ("a-model", "pca", 64, 0.5),
+        ]
+    ):
+        calib = {"model": model, "method": method, "window": window, "c_star": c_star, "seed": place}
+        write_cell(tmp_path / f"cell{place}", calib, {"per_prompt_per_t_kl": {"1.0": [[0.1]]}}, {"computed": False})
+    write_cell(tmp_path / "_old", {"model": "x", "method": "y", "window": 1, "c_star": 9.0}, {}, {})
+    found = aggregate.aggregate(tmp_path).cells
+    values = np.array([1.0, 1.5, -0.1])
+    wanted = [
+        ("a-model", "pca", 64, 0.5, None, 1, None),
+        ("b-model", "mean_diff", 512, values.mean(), values.std(ddof=1), 3, values.std(ddof=1) / abs(values.mean())),
+        ("b-model", "pca", 64, None, None, 1, None),
+        ("b-model", "pca", 512, -2.0, None, 1, None),
+    ]
+    assert found.columns == ["model_short", "method", "window", "c_mean", "c_std", "n_seeds", "c_cv"]
+    for row, line in zip(found.rows(), wanted, strict=True):
+        assert row == pytest.approx(line)
+    aggregate.write(aggregate.aggregate(tmp_path), tmp_path / "out")
+    text = tabulate(found.rows(), headers=found.columns, tablefmt="pipe", floatfmt=".3f")
+    assert (tmp_path / "out" / "table.md").read_text() == text
+
+
+def test_nothing_to_aggregate(tmp_path):
+    with pytest.raises(InputError, match="no runs"):
+        aggregate.aggregate(tmp_path)
+    with pytest.raises(InputError, match="does not exist"):
+        aggregate.aggregate(tmp_path / "missing")
+
+
+def test_a_broken_artifact_is_told_and_left_out(tmp_path):
+    make_run(tmp_path, "sudoku-trm-multi4", 0, [0.5])
+    (tmp_path / "sudoku-trm-multi4" / "20260101-s0" / "diag.npz").write_bytes(b"PK nonsense")
+    with pytest.warns(UserWarning, match="left out"):
+        found = aggregate.aggregate(tmp_path)
+    assert found.runs["auc"].to_list() == [None]
+    assert found.runs["accuracy_best"].to_list() == [0.5]

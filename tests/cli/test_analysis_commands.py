@@ -1,0 +1,96 @@
+"""The analysis commands from a command line: exit codes, files, stdout."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from tests.analysis.made_files import ESTIMATOR, GOLDEN, diagnosis, write_diagnosis, write_restarts, write_rollout
+
+from rrdyn.cli.app import main
+
+
+def test_analyze_2x2_end_to_end(tmp_path, capsys):
+    path = write_diagnosis(tmp_path / "diag.npz", diagnosis(200), estimator=ESTIMATOR)
+    assert main(["analyze-2x2", str(path), "--no-figures", "--json", "--replicates", "200"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    out = tmp_path / "analysis_2x2"
+    assert {name.name for name in out.iterdir()} == {
+        "results_diag.json", "cells_diag.csv", "sweep_diag.csv", "points_diag.csv", "results.md"
+    }  # fmt: skip
+    record = json.loads((out / "results_diag.json").read_text())
+    assert record["meta"]["inputs"]
+    assert record["clock"]["sub_updates_per_segment"] == 21
+    assert printed["results"]["diag"]["auc"] == record["auc"]
+    assert "Does the exponent add to late drift and q_halt?" in (out / "results.md").read_text()
+
+
+def test_compat_on_the_golden_file(tmp_path, capsys):
+    assert (
+        main(["analyze-2x2", str(GOLDEN / "diag_ties_n300.npz"), "--compat", "--no-figures", "--out", str(tmp_path)])
+        == 0
+    )
+    found = (tmp_path / "results_ties_n300.json").read_text().splitlines()
+    wanted = (GOLDEN / "results_ties_n300.json").read_text().splitlines()
+    assert [line for line in found if '"npz"' not in line] == [line for line in wanted if '"npz"' not in line]
+    assert "settled" in capsys.readouterr().out
+
+
+def test_the_threshold_may_stand_before_the_files(tmp_path):
+    path = str(write_diagnosis(tmp_path / "diag.npz"))
+    for words in ([path, "--tau", "fixed", "-1.0"], ["--tau", "fixed", "-1.0", path], ["--tau", "fixed:-1.0", path]):
+        assert main(["analyze-2x2", *words, "--no-figures", "--replicates", "100", "--quiet"]) == 0
+        record = json.loads((tmp_path / "analysis_2x2" / "results_diag.json").read_text())
+        assert record["threshold"]["tau_log10"] == -1.0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["analyze-2x2"], 2, "FILES is missing"),
+        (["analyze-2x2", "no.npz"], 3, "does not exist"),
+        (["analyze-2x2", "no.npz", "--tau", "median"], 2, "--tau is not one of its choices"),
+        (["analyze-2x2", "no.npz", "--tau", "fixed"], 2, "--tau fixed needs its value"),
+        (["analyze-2x2", "no.npz", "--replicates", "5"], 2, "--replicates"),
+        (["evolution", "a.npz", "b.npz"], 3, "none of the 2 files exists"),
+        (["survival", "no.npz"], 3, "does not exist"),
+        (["select", "no.npz"], 3, "does not exist"),
+        (["aggregate", "no"], 3, "does not exist"),
+    ],
+)
+def test_mistakes_get_one_message(words, code, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == code
+    heard = capsys.readouterr()
+    assert says in heard.err
+    assert "Traceback" not in heard.err
+    assert heard.out == ""
+
+
+def test_evolution_survival_select_aggregate(tmp_path, capsys):
+    paths = [str(write_diagnosis(tmp_path / f"diag_step_{s}.npz", diagnosis(seed=s, n=150))) for s in (1, 2)]
+    assert main(["evolution", *paths, "--no-figures", "--replicates", "100", "--out", str(tmp_path / "e")]) == 0
+    assert main(["evolution", *paths, "--no-figures", "--compat", "--tag", "c", "--out", str(tmp_path / "e")]) == 0
+    assert {path.name for path in (tmp_path / "e").iterdir()} == {
+        "evolution_series.csv", "evolution_series.json", "evolution_series.md", "evolution_c.csv"
+    }  # fmt: skip
+    rollouts = [str(write_rollout(tmp_path / f"{name}.npz", rate=rate)) for name, rate in (("a", 0.05), ("b", 0.02))]
+    assert main(["survival", *rollouts, "--sub-updates", "21", "6", "--no-figures", "--out", str(tmp_path / "s")]) == 0
+    assert "per module evaluation" in (tmp_path / "s" / "survival.md").read_text()
+    assert main(["survival", *rollouts, "--sub-updates", "21", "--no-figures"]) == 2
+    correct = np.random.default_rng(0).random((20, 2, 3, 16)) < 0.3
+    arrays = {
+        "solve": correct.any(-1),
+        "base": correct[:, 0, 0, -1],
+        "sigmas": np.array([0.0, 1.0]),
+        "correct": correct,
+    }
+    restarts = str(write_restarts(tmp_path / "perturb.npz", arrays))
+    assert main(["select", restarts, "--no-figures", "--json", "--replicates", "100"]) == 0
+    capsys.readouterr()
+    runs = tmp_path / "runs" / "sudoku-trm-none" / "20260101-s1"
+    runs.mkdir(parents=True)
+    (runs / "train.jsonl").write_text('{"step": 1, "acc": 0.25}\n')
+    assert main(["aggregate", str(tmp_path / "runs"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"][0]["accuracy_best_mean"] == 0.25
