@@ -96,7 +96,7 @@ def test_the_table_can_be_read_back(data, tmp_path, capsys):
     preset = next(text for text in told if text.startswith("preset="))
     assert "preset=demo-tiny arm=multi4 seed=3 K=4 sigma=3e-05..0.003" in preset
     names = next(text for text in told if text.split()[:2] == ["step", "epoch"]).split()
-    assert names == "step epoch loss lr acc acc_pert drift lam1 q_acc noise changed sps eta".split()
+    assert " ".join(names) == "step epoch loss lr acc acc_pert drift lam1 q_acc noise changed sps eta"
     table = [dict(zip(names, text.split(), strict=True)) for text in told if text.split()[0].isdigit()]
     assert [int(row["step"]) for row in table] == [0, 2, 4]
     assert table[0]["loss"] == "-"

@@ -102,5 +102,5 @@ def test_the_job_script(file, tmp_path):
 def test_mistakes_name_the_file(tmp_path):
     path = tmp_path / "sweep.yaml"
     path.write_text("train: sudoku\nout: runs\narmes: {a: {}}\n")
-    with pytest.raises(InputError, match="sweep.yaml"):
+    with pytest.raises(InputError, match=r"sweep\.yaml"):
         sweep.read_sweep(path)

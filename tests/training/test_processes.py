@@ -107,7 +107,8 @@ def test_a_dead_worker_stops_the_group():
 
 def test_ctrl_c_on_two_processes_saves(dataset, tmp_path):
     line = [
-        sys.executable, "-m", "rrdyn", "train", str(dataset), "--preset", "demo-tiny", "--devices", "2", "--device", "cpu",
+        sys.executable, "-m", "rrdyn", "train", str(dataset), "--preset", "demo-tiny", "--devices", "2",
+        "--device", "cpu",
         "--steps", "100000", "--out", str(tmp_path / "run"), "--set", "save_minutes=0.01", "eval.every=100000",
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from rrdyn.artifacts.errors import Interrupted, NumericalError
+from rrdyn.artifacts.errors import Interrupted, NumericalError, RrdynError
 from rrdyn.artifacts.provenance import command_line
 from rrdyn.data.sampler import Sampler
 from rrdyn.runtime import devices, launch
@@ -23,6 +23,7 @@ from rrdyn.training.folder import RunFolder
 from rrdyn.training.learner import Rows
 from rrdyn.training.log import TrainLog
 from rrdyn.training.memory import fitting
+from rrdyn.training.objectives import Cancelled, Rollouts, Stats
 from rrdyn.training.plan import Plan, make_plan, time_step
 from rrdyn.training.running import Meter, StopSignal
 from rrdyn.training.trainer import Trainer, computing_dtype, make_model, seed_globals
@@ -186,16 +187,24 @@ class Run:
         """Steps until the end; returns whether patience ended them."""
         trainer, config = self.trainer, self.config
         meter = Meter(config.global_batch)
+        if isinstance(trainer.objective, Rollouts) and self.group.world == 1 and config.aug.update == "rollout":
+            trainer.objective.cancelled = lambda: self.stop.heard is not None  # a rollout may take a minute
         batches, first = iter(self.sampler), trainer.step
         while trainer.step < trainer.total_steps:
             before = self.sampler.state_dict(), trainer.objective.state_dict()
             started = time.perf_counter()
             try:
-                stats = trainer.train_step(on_device(next(batches), self.device))
+                stats = self._step(on_device(next(batches), self.device), before[1])
             except NumericalError as error:
-                self._save_last_good(before)
+                self._go_back(before)
+                if self.saved_step != trainer.step:
+                    self._save()
                 error.run = f"the state before it is saved: rrdyn train --resume {self.folder.path}"
                 raise
+            except Cancelled:
+                self._go_back(before)
+                self._heed_clock_and_signals()
+                continue
             meter.add(stats, time.perf_counter() - started)
             if trainer.step - first == SETTLING_STEPS:
                 self._tell_time(meter)
@@ -228,11 +237,28 @@ class Run:
                 run=f"rrdyn train --resume {self.folder.path}",
             )
 
-    def _save_last_good(self, before: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    def _step(self, rows: Rows, before: dict[str, Any]) -> Stats:
+        """One training step, in smaller micro-batches where the device's memory turns out too small."""
+        learner = self.trainer.learner
+        while True:
+            try:
+                return self.trainer.train_step(rows)
+            except torch.OutOfMemoryError:
+                if learner.micro <= 1 or self.config.aug.update == "segment":
+                    raise RrdynError(
+                        "the device has too little memory for one micro-batch",
+                        found=f"micro-batches of {learner.micro} trajectories",
+                        run="add --micro-batch with a smaller number, or take a smaller model",
+                    ) from None
+                learner.micro = -(learner.micro // -2)
+                self.trainer.objective.load_state_dict(before)
+                torch.cuda.empty_cache()
+                self._message(f"out of memory: going on with micro-batches of {learner.micro} trajectories")
+
+    def _go_back(self, before: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        """To where the data and the slots stood before a step that was given up."""
         self.sampler.load_state_dict(before[0])
         self.trainer.objective.load_state_dict(before[1])
-        if self.saved_step != self.trainer.step:
-            self._save()
 
     def _save(self, transient: bool = False) -> None:
         """Checkpoint and state of this step; `last` (and `best`, where it is) lead to it."""

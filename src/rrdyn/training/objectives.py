@@ -100,6 +100,10 @@ class Streaming:
         self.carry = Carry.from_state(state) if state else None
 
 
+class Cancelled(Exception):
+    """A rollout was given up before its update; nothing has changed but gradients."""
+
+
 class Rolled(NamedTuple):
     """A whole rollout of R trajectories."""
 
@@ -122,7 +126,9 @@ class Rollouts:
         # a trajectory's weight is known beforehand only where all rollouts have one length and all copies count alike
         self.needs_preview = self.halting or aug.aggregate != "mean"
         self.reduce: Callable[[Tensor], Tensor] = lambda total: total
-        """Sums a number over the processes; set by the loop."""
+        """Sums a number over the processes; set by the trainer."""
+        self.cancelled: Callable[[], bool] = lambda: False
+        """Whether to give a rollout up between two segments; set by the loop."""
 
     def step(self, batch: Rows, step: int, update: Callable[[], None]) -> Stats:
         """Gradient of the mean over examples of the aggregated trajectory loss; an update per rollout or segment."""
@@ -164,6 +170,8 @@ class Rollouts:
         q_halt = z0.z_H.new_zeros(count, dtype=torch.float64)
         z, here = z0, rows
         for t in range(learner.segments):
+            if self.cancelled():
+                raise Cancelled
             last = torch.full((len(alive),), t + 1 == learner.segments, device=learner.device)
             wanted = None if weights is None else weights[t][alive]
             if wanted is not None and not self._supervised(t):

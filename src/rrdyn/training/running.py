@@ -92,4 +92,4 @@ class StopSignal:
         if self.heard is None:
             self.when = time.monotonic()
             self.heard = signal.Signals(number).name
-            say(f"{self.heard}: saving after this step (Ctrl-C again stops at once, without saving)")
+            say(f"{self.heard}: saving the state (Ctrl-C again stops at once, without saving)")
