@@ -99,7 +99,11 @@ def source_numbers(puzzles: Puzzles, settled: np.ndarray, otsu_tau: float) -> di
         "auc": {name: auc(score, label) for name, (score, label) in aucs(puzzles, settled).items()},
         "aux": {
             "late_drift_zL_corr_with_zH_log": _correlation(log_h, log_l),
-            "q_halt_final_median_by_cell": {name: median(puzzles.q_last[rows]) for name, rows in cells.items()},
+            "q_halt_final_median_by_cell": {
+                # in the dtype of the file, as the source study has it: the mean of two float32 is rounded
+                name: median(puzzles.q_halt[rows, -1])
+                for name, rows in cells.items()
+            },
         },
     }
 

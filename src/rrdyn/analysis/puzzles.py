@@ -21,14 +21,14 @@ DRIFT_FLOOR = 1e-12  # drifts at or below are exact zeros: the state no longer c
 
 @dataclass(frozen=True, kw_only=True)
 class Puzzles:
-    """N puzzles over S segments with k exponents. float64; `correct` is the label in use."""
+    """N puzzles over S segments with k exponents. float64 where nothing else is said; `correct` is the label in use."""
 
     path: Path
     correct: np.ndarray  # (N,) bool
     exponents: np.ndarray  # (N, k) nats per sub-update, descending
     drift_zH: np.ndarray  # (N, S) L2 per segment
     drift_zL: np.ndarray  # (N, S)
-    q_halt: np.ndarray  # (N, S) logit
+    q_halt: np.ndarray  # (N, S) logit, in the dtype of the file
     token_acc: np.ndarray  # (N,)
     halted_at: np.ndarray  # (N,) segments, 1-based
     idx: np.ndarray  # (N,)
@@ -62,7 +62,7 @@ class Puzzles:
 
     @property
     def q_last(self) -> np.ndarray:
-        return self.q_halt[:, -1]
+        return self.q_halt[:, -1].astype(float)
 
     @property
     def step(self) -> int | None:
@@ -159,7 +159,7 @@ def _build(artifact: Artifact, usable: np.ndarray, dropped: int) -> Puzzles:
         exponents=rows("lyap_spec"),
         drift_zH=rows("drift_zH"),
         drift_zL=rows("drift_zL"),
-        q_halt=rows("q_halt"),
+        q_halt=artifact["q_halt"][usable],
         token_acc=rows("token_acc"),
         halted_at=rows("halted_at"),
         idx=rows("idx", np.int64),
