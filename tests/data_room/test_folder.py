@@ -265,3 +265,20 @@ def test_of_several_tasks_one_is_to_be_named(tmp_path):
         open_split(tmp_path)
     assert "other_meta.json, sudoku_meta.json" in str(raised.value)
     assert len(open_split(tmp_path / "other_meta.json")) == 4
+
+
+def test_kinds_of_ones_own_are_imported_by_name(tmp_path, monkeypatch):
+    (tmp_path / "own_puzzles.py").write_text(
+        "from rrdyn.data import register\n"
+        "from rrdyn.data.puzzle import Tokens\n\n\n"
+        "@register\nclass Own(Tokens):\n    name = 'own'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("RRDYN_PUZZLES", "own_puzzles")
+    try:
+        assert from_description({"kind": "own", "height": 1, "width": 4, "vocab_size": 3}).name == "own"
+    finally:
+        KINDS.pop("own", None)
+    monkeypatch.setenv("RRDYN_PUZZLES", "no_such_module")
+    with pytest.raises(UsageError, match="RRDYN_PUZZLES names a module"):
+        from_description({"kind": "another"})

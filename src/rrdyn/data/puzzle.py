@@ -5,14 +5,17 @@ A new kind is one subclass of `Puzzle` under a name; `docs/data.md` works an exa
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
+from importlib import import_module
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.errors import InputError, UsageError
 
 PAD = 0
+OWN_KINDS = "RRDYN_PUZZLES"
 
 
 class Symmetries(Protocol):
@@ -151,13 +154,30 @@ def register(kind: type[Puzzle]) -> type[Puzzle]:
 
 
 def from_description(description: dict[str, Any]) -> Puzzle:
-    """The kind that a dataset recorded with `Puzzle.describe`."""
+    """The kind that a dataset recorded with `Puzzle.describe`.
+
+    A name that is not known yet is looked for in the modules that the environment variable RRDYN_PUZZLES lists.
+    """
     fields = dict(description)
     name = fields.pop("kind", None)
+    if name not in KINDS:
+        _import_own_kinds()
     if name not in KINDS:
         raise InputError(
             f"there is no kind of puzzle called {name!r}",
             expected="one of " + ", ".join(sorted(KINDS)),
-            run="import the module that registers it with rrdyn.data.register before opening the dataset",
+            run=f"{OWN_KINDS}=MODULE, the module that registers it, on the Python path",
         )
     return KINDS[name](**fields)
+
+
+def _import_own_kinds() -> None:
+    for module in filter(None, os.environ.get(OWN_KINDS, "").split(",")):
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise UsageError(
+                f"{OWN_KINDS} names a module that cannot be imported",
+                found=error,
+                run=f"PYTHONPATH=. {OWN_KINDS}=MODULE",
+            ) from None
