@@ -77,7 +77,7 @@ def run(args: Args) -> Outcome:
     exit_code = 4 if args.strict and diverged else 0
     wrote = [path for result in done for path in (result.path, *result.states)]
     files = " ".join(str(result.path) for result in done)
-    further = [f"rrdyn analyze-2x2 {files}", f"rrdyn plot spectrum {files}"]
+    further = [f"rrdyn analyze-2x2 {files}", f"rrdyn plot trajectories {done[0].path}"]
     if len(done) > 1:
         further.append(f"rrdyn evolution {files}")
     return Outcome(
