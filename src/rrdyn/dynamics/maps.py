@@ -61,7 +61,7 @@ class Map:
 
 def linear(matrix: Tensor, exponents: Sequence[float], name: str = "linear") -> Map:
     """x <- A x: the exponents are the logarithms of the moduli of A's eigenvalues."""
-    step = RuledStep(function=lambda x: x @ matrix.mT, rule=lambda bundle: bundle @ matrix.mT)
+    step = RuledStep(function=lambda x: x @ matrix.mT.to(x), rule=lambda bundle: bundle @ matrix.mT.to(bundle))
     return Map(name=name, sub_updates=(step,), start=torch.ones(1, len(matrix), dtype=matrix.dtype),
                exponents=tuple(exponents))  # fmt: skip
 
@@ -98,7 +98,7 @@ def contracting() -> Map:
     A settled trajectory is where estimators have been wrong: nothing moves, and the tangents must not stop either.
     """
     matrix = torch.tensor([[0.9, 0.2], [0.0, 0.5]], dtype=torch.float64)
-    return Map(name="fixed point", sub_updates=(Step(function=lambda x: torch.tanh(x) @ matrix.mT),),
+    return Map(name="fixed point", sub_updates=(Step(function=lambda x: torch.tanh(x) @ matrix.mT.to(x)),),
                start=torch.tensor([[0.4, -0.3]], dtype=torch.float64),
                exponents=(math.log(0.9), math.log(0.5)))  # fmt: skip
 

@@ -242,8 +242,11 @@ def _run(
 
 
 def _copied(clean: Clean, copies: int) -> Clean:
-    fields: dict[str, Any] = {name: getattr(clean, name) for name in Clean.__dataclass_fields__}
-    return Clean(**{key: None if v is None else v.repeat_interleave(copies, 0) for key, v in fields.items()})
+    fields: dict[str, Any] = {
+        name: None if (value := getattr(clean, name)) is None else value.repeat_interleave(copies, 0)
+        for name in Clean.__dataclass_fields__
+    }
+    return Clean(**fields)
 
 
 def _perturbed(subject: Subject, config: PerturbationConfig, idx: np.ndarray, sigma: float) -> tuple[Latent, Tensor]:

@@ -1,0 +1,76 @@
+"""What can be said from a series of log R: running estimates, intervals, convergence, the Kaplan-Yorke dimension."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import t as student
+
+from rrdyn.artifacts.errors import UsageError
+
+
+class Interval(NamedTuple):
+    """An estimate with its interval, each of the shape of the exponents."""
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+class Dimension(NamedTuple):
+    """A Kaplan-Yorke dimension; `bounded` is False where the known exponents still sum to more than 0."""
+
+    value: float
+    bounded: bool
+
+
+def running(log_r: np.ndarray, steps: int = 1) -> np.ndarray:
+    """Exponents (T,...) as they stood after each of T blocks; log_r (T,...) summed over `steps` sub-updates a block."""
+    blocks = np.arange(1, len(log_r) + 1).reshape(-1, *[1] * (log_r.ndim - 1))
+    return np.cumsum(log_r, axis=0) / (steps * blocks)
+
+
+def batch_means(log_r: np.ndarray, steps: int = 1, *, level: float = 0.95, batches: int | None = None) -> Interval:
+    """Mean exponents of T blocks log_r (T,...) with a confidence interval that allows for correlation in time.
+
+    The series is cut into `batches` (default sqrt(T)/2, from 4 to 30) equal pieces, whose means are nearly independent;
+    Student's t on them (Law, Simulation Modeling and Analysis, ch. 9). What is left over comes off the beginning, where
+    the tangents align. Raises UsageError for a series shorter than two batches.
+    """
+    T = len(log_r)
+    number = batches or int(np.clip(math.sqrt(T) / 2, 4, 30))
+    if number < 2 or number > T:
+        raise UsageError("the series is too short for an interval", found=f"{T} blocks, {number} batches",
+                         expected="two batches or more, each of a block or more")  # fmt: skip
+    length = T // number
+    kept = np.asarray(log_r[T - number * length :]) / steps
+    means = kept.reshape(number, length, *kept.shape[1:]).mean(1)
+    mean = means.mean(0)
+    half = student.ppf(0.5 + level / 2, number - 1) * means.std(0, ddof=1) / math.sqrt(number)
+    return Interval(mean, mean - half, mean + half)
+
+
+def drift_of_estimate(log_r: np.ndarray, steps: int = 1) -> np.ndarray:
+    """How far the estimate of the second half lies from that of the first: not converged where it is large."""
+    half = len(log_r) // 2
+    first, second = log_r[:half], log_r[len(log_r) - half :]
+    return (second.mean(0) - first.mean(0)) / steps
+
+
+def kaplan_yorke_dimension(exponents: np.ndarray) -> Dimension:
+    """j + (lambda_1 + ... + lambda_j) / |lambda_{j+1}|, j the largest count whose sum is not negative.
+
+    Kaplan & Yorke, Lecture Notes in Mathematics 730 (1979) 204. Of leading exponents only, the dimension is known
+    once their sum is negative; until then their number is a lower bound.
+    """
+    ordered = np.sort(np.asarray(exponents, dtype=float))[::-1]
+    sums = np.cumsum(ordered)
+    if not np.isfinite(sums).all():
+        return Dimension(math.nan, False)
+    below = np.flatnonzero(sums < 0)
+    if len(below) == 0:
+        return Dimension(float(len(ordered)), False)
+    j = int(below[0])
+    return Dimension(float(j + (sums[j - 1] if j else 0.0) / abs(ordered[j])), True)
