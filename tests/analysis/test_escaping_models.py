@@ -17,7 +17,14 @@ from rrdyn.artifacts.errors import InputError, UsageError
 def test_rates_ratio_and_the_settled_wrong(tmp_path):
     trm = survival.read_rollout(write_rollout(tmp_path / "trm.npz", rate=0.05, n=1500, sub_updates_per_segment=21))
     hrm = survival.read_rollout(
-        write_rollout(tmp_path / "hrm.npz", rate=0.01, n=1500, stuck=0.3, seed=1, sub_updates_per_segment=6)
+        write_rollout(
+            tmp_path / "hrm.npz",
+            rate=0.01,
+            n=1500,
+            stuck=0.3,
+            seed=1,
+            model={"H_cycles": 2, "L_cycles": 2, "halt_max_steps": 16},
+        )
     )
     models = [survival.survive(trm, "trm"), survival.survive(hrm, "hrm")]
     record = json.loads(json.dumps([model.record() for model in models]))

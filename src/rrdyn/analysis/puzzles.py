@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rrdyn.analysis.clock import sub_updates_per_segment
 from rrdyn.artifacts.errors import InputError, NumericalError, notice
 from rrdyn.artifacts.files import dump_json
 from rrdyn.artifacts.npz import Artifact, read_npz
@@ -81,11 +82,7 @@ class Puzzles:
     @property
     def sub_updates(self) -> int | None:
         """Sub-updates (= module evaluations) in one segment, where the file says so."""
-        for holder in (self.estimator or {}, self.meta):
-            for key in ("sub_updates_per_segment", "sub_updates"):
-                if isinstance(holder.get(key), int):
-                    return int(holder[key])
-        return None
+        return sub_updates_per_segment(self.meta)
 
     def late_drift(self, latent: str = "zH") -> np.ndarray:
         """Mean drift over the last four segments (all of them where there are fewer), (N,)."""

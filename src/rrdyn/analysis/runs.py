@@ -17,6 +17,8 @@ from rrdyn.analysis.survival import read_rollout
 from rrdyn.artifacts.config import read_yaml
 from rrdyn.artifacts.errors import InputError, RrdynError, notice
 from rrdyn.artifacts.files import existing, read_json
+from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.schemas import PERTURB
 
 METRICS = (
     "accuracy_best",
@@ -160,9 +162,13 @@ def _from_survival(folder: Path) -> dict[str, float | None]:
 
 
 def _from_calibration(folder: Path) -> dict[str, float | None]:
-    """sigma*: the mean c_star of the run's calibrated cells."""
+    """sigma*: the mean c_star of the run's calibrated cells, else what its perturb.npz was calibrated to."""
     values = [read_json(path).get("c_star") for path in sorted(folder.rglob("calib.json"))]
     known = [float(value) for value in values if value is not None]
+    for path in sorted(folder.rglob("perturb*.npz")) if not known else ():
+        found = read_npz(path, PERTURB).meta.get("sigma_star")
+        if isinstance(found, int | float):
+            known.append(float(found))
     return {"sigma_star": float(np.mean(known))} if known else {}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from tabulate import tabulate
 
+from rrdyn.analysis.clock import budget
 from rrdyn.analysis.intervals import REPLICATES, Interval, mean, mean_difference
 from rrdyn.analysis.risk import aurc_interval, calibration, perfect_aurc, risk_coverage
 from rrdyn.analysis.selectors import Restarts, picks
@@ -93,13 +94,13 @@ def _readout(artifact: Artifact, asked: int | None) -> int | None:
     if "correct" not in artifact:
         return None
     there = artifact["correct"].shape[3]
-    named = artifact.meta.get("readout")
-    chosen = asked or (named if isinstance(named, int) else min(BUDGET, there))
+    named = budget(artifact.meta)
+    chosen = asked or min(named or BUDGET, there)
     if chosen > there:
         raise UsageError(
             f"{artifact.path}: --readout lies beyond the rollout", found=chosen, expected=f"at most {there} segments"
         )
-    if asked and "preds" in artifact and isinstance(named, int) and asked != named:
+    if asked and "preds" in artifact and asked != (named or asked):
         notice(f"answers are kept at segment {named} only: the majority vote is taken there, the others at {asked}")
     return chosen
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from tabulate import tabulate
 
+from rrdyn.analysis.clock import budget, sub_updates_per_segment
 from rrdyn.analysis.escape import Escapes, Law, fit_all, fit_exponential, scaled
 from rrdyn.analysis.intervals import LEVEL, Interval, rate
 from rrdyn.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, log_rank
@@ -20,7 +21,7 @@ from rrdyn.analysis.summary import bounded
 from rrdyn.analysis.thresholds import Tau, Threshold, choose
 from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
-from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.schemas import ROLLOUT
 
@@ -60,7 +61,7 @@ def read_rollout(path: Path | str, readout: int | None = None, sub_updates: int 
     exact = artifact["exact"].astype(bool)
     if len(exact) == 0:
         raise InputError(f"{path} holds no puzzles", expected="at least one", run="rrdyn rollout CKPT")
-    chosen = readout or _number(artifact, "readout", "budget", "halt_max_steps") or min(BUDGET, exact.shape[1])
+    chosen = readout or budget(artifact.meta) or min(BUDGET, exact.shape[1])
     if chosen >= exact.shape[1]:
         raise UsageError(
             f"{path}: nothing was rolled out after segment {chosen}",
@@ -76,17 +77,8 @@ def read_rollout(path: Path | str, readout: int | None = None, sub_updates: int 
         drift=drift,
         path_valid=valid,
         readout=chosen,
-        sub_updates=sub_updates or _number(artifact, "sub_updates_per_segment", "sub_updates"),
+        sub_updates=sub_updates or sub_updates_per_segment(artifact.meta),
     )
-
-
-def _number(artifact: Artifact, *keys: str) -> int | None:
-    nested = artifact.meta.get("estimator")
-    for holder in (artifact.meta, nested if isinstance(nested, dict) else {}):
-        for key in keys:
-            if isinstance(holder.get(key), int):
-                return int(holder[key])
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)
