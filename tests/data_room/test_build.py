@@ -12,7 +12,7 @@ from rrdyn.data.build import augmented, build
 from rrdyn.data.defaults import ensure, preset_recipe
 from rrdyn.data.folder import open_split, split_names
 from rrdyn.data.maze import Maze
-from rrdyn.data.puzzles import Puzzles, cut_validation
+from rrdyn.data.puzzles import Known, Puzzles, classes, cut_validation, joined
 from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
 from rrdyn.data.sources import generated
 from rrdyn.data.sudoku import Sudoku
@@ -157,3 +157,31 @@ def test_csv_settings_without_files_are_refused(tmp_path):
         build(SudokuRecipe(source="csv"), tmp_path / "x")
     with pytest.raises(UsageError, match="are for --source csv"):
         build(SudokuRecipe(source="generate", train=Path("x.csv")), tmp_path / "x")
+
+
+@pytest.mark.parametrize("limit", [1_000_000, 3])
+def test_classes_are_those_of_the_keys(limit, monkeypatch):
+    """Puzzles with shuffled and literal copies; above the limit only the literal ones are joined."""
+    monkeypatch.setattr("rrdyn.data.puzzles.COMPARED", limit)
+    puzzle, train = Sudoku(4), generated(TINY).splits.train
+    moved = puzzle.symmetries.apply(
+        np.random.default_rng(0).random((40, puzzle.symmetries.draws)), train.inputs, train.labels
+    )
+    everything = joined(joined(train, train), Puzzles(*moved))
+    number = classes(puzzle, everything)
+    np.testing.assert_array_equal(number[:40], number[40:80])
+    assert len(np.unique(number[:40])) == 40
+    if limit > 3:
+        np.testing.assert_array_equal(number[:40], number[80:])
+    assert len(classes(puzzle, train.take(np.arange(0)))) == 0
+
+
+def test_known_puzzles_are_told_by_their_keys_where_sketches_agree():
+    puzzle, train = Sudoku(4), generated(TINY).splits.train
+    known = Known(puzzle)
+    assert all(known.add(train.take(np.array([at])), b"the same for all") for at in range(10))
+    moved = puzzle.symmetries.apply(
+        np.random.default_rng(1).random((40, puzzle.symmetries.draws)), train.inputs, train.labels
+    )
+    assert not any(known.add(Puzzles(*moved).take(np.array([at])), b"the same for all") for at in range(10))
+    assert known.add(Puzzles(*moved).take(np.array([10])), b"the same for all")

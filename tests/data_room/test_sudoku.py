@@ -115,6 +115,7 @@ def test_a_shuffle_keeps_validity_clues_and_key(seed, side):
     assert puzzle.check(moved, answers)["valid"].all()
     np.testing.assert_array_equal((moved > 1).sum(axis=1), (inputs > 1).sum(axis=1))
     assert sudoku_keys(puzzle, moved, answers) == KEYS[side]
+    assert puzzle.sketch(moved, answers) == puzzle.sketch(inputs, labels)
 
 
 SAMPLES = {4: grids(4, 3, 6), 6: grids(6, 4, 12), 9: grids(9, 2)}

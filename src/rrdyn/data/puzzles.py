@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,11 @@ import numpy as np
 from rrdyn.artifacts.errors import notice
 from rrdyn.data.puzzle import Puzzle
 
-COMPARED = 60_000
+COMPARED = 1_000_000
 """Above this many puzzles only literally equal ones are found, not those equal up to symmetry."""
+
+PIECE = 20_000
+"""Puzzles sketched at a time, to bound the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +46,53 @@ class Splits:
         return [(name, puzzles) for name, puzzles in named if puzzles is not None]
 
 
-def class_keys(puzzle: Puzzle, puzzles: Puzzles, *, symmetric: bool) -> list[bytes]:
-    """One key per puzzle, equal for equal puzzles: up to symmetry, or literally."""
-    if symmetric:
-        return puzzle.keys(puzzles.inputs, puzzles.labels)
-    return [row.tobytes() for row in puzzles.inputs]
+class Known:
+    """Puzzles met so far, to tell whether another equals one of them up to symmetry.
+
+    Keys are costly (2 ms for a 9x9 Sudoku): they are computed only where the sketches of two puzzles are equal.
+    """
+
+    def __init__(self, puzzle: Puzzle) -> None:
+        self.puzzle = puzzle
+        self._met: dict[bytes, Puzzles | set[bytes]] = {}
+
+    def add(self, one: Puzzles, sketch: bytes) -> bool:
+        """Note a set of one puzzle; False where an equal one was noted before."""
+        met = self._met.get(sketch)
+        if met is None:
+            self._met[sketch] = one
+            return True
+        keys = met if isinstance(met, set) else set(self.puzzle.keys(met.inputs, met.labels))
+        self._met[sketch] = keys
+        key = self.puzzle.keys(one.inputs, one.labels)[0]
+        if key in keys:
+            return False
+        keys.add(key)
+        return True
+
+
+def classes(puzzle: Puzzle, puzzles: Puzzles) -> np.ndarray:
+    """A number (N,) for each puzzle, the same for two exactly where they are equal up to symmetry.
+
+    Above COMPARED puzzles only literally equal ones get the same number.
+    """
+    if len(puzzles) > COMPARED:
+        return np.unique(puzzles.inputs, axis=0, return_inverse=True)[1].reshape(-1)
+    names: list[bytes] = []
+    for at in range(0, len(puzzles), PIECE):
+        names += puzzle.sketch(puzzles.inputs[at : at + PIECE], puzzles.labels[at : at + PIECE])
+    seen = Counter(names)
+    doubtful = np.array([at for at, name in enumerate(names) if seen[name] > 1], dtype=np.int64)
+    if len(doubtful):
+        for at, key in zip(doubtful, puzzle.keys(puzzles.inputs[doubtful], puzzles.labels[doubtful])):
+            names[at] = b"key" + key
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+
+
+def joined(one: Puzzles, other: Puzzles) -> Puzzles:
+    """Both sets, without their difficulty."""
+    return Puzzles(np.concatenate([one.inputs, other.inputs]), np.concatenate([one.labels, other.labels]))
 
 
 def cut_validation(
@@ -55,24 +101,20 @@ def cut_validation(
     """Draw `n` training puzzles (None: all that are left) and `val_groups` validation puzzles from `train`.
 
     At most a tenth of `train` becomes validation. No validation puzzle equals a training puzzle: where a drawn one has
-    equals in the rest, these are left out of training. Equality is up to symmetry for sets of up to COMPARED puzzles.
+    equals in the rest, these are left out of training. Test puzzles in the training split are told, not removed.
     """
     val_count = min(val_groups, len(train) // 10)
     wanted = len(train) if n is None else min(len(train), n + val_count)
     # without validation and without a limit the order of the file is kept
     rows = np.arange(len(train)) if wanted == len(train) and not val_count else rng.permutation(len(train))[:wanted]
     drawn = train.take(rows)
-    symmetric = len(drawn) + len(test) <= COMPARED
-    keys = class_keys(puzzle, drawn, symmetric=symmetric)
-    held = set(keys[:val_count])
-    kept = np.array([at for at in range(val_count, len(drawn)) if keys[at] not in held], dtype=np.int64)
-    val = drawn.take(np.arange(val_count)) if val_count else None
-    _tell_overlap(puzzle, [keys[at] for at in kept], test, symmetric=symmetric)
-    return Splits(train=drawn.take(kept), val=val, test=test)
-
-
-def _tell_overlap(puzzle: Puzzle, train_keys: list[bytes], test: Puzzles, *, symmetric: bool) -> None:
-    shared = len(set(train_keys) & set(class_keys(puzzle, test, symmetric=symmetric)))
+    number = classes(puzzle, joined(drawn, test))
+    of_drawn, of_test = number[: len(drawn)], number[len(drawn) :]
+    kept = np.arange(val_count, len(drawn))
+    kept = kept[~np.isin(of_drawn[kept], of_drawn[:val_count])]
+    shared = int(np.isin(of_test, of_drawn[kept]).sum())
     if shared:
-        what = "up to symmetry" if symmetric else "literally"
+        what = "up to symmetry" if len(number) <= COMPARED else "literally"
         notice(f"{shared} test puzzles stand in the training split too ({what}); the files are kept as they are")
+    val = drawn.take(np.arange(val_count)) if val_count else None
+    return Splits(train=drawn.take(kept), val=val, test=test)

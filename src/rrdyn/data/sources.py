@@ -14,7 +14,7 @@ from rrdyn.data.csvs import read_csv
 from rrdyn.data.maze import Maze
 from rrdyn.data.parallel import in_order
 from rrdyn.data.puzzle import Puzzle
-from rrdyn.data.puzzles import Puzzles, Splits, cut_validation
+from rrdyn.data.puzzles import Known, Puzzles, Splits, cut_validation
 from rrdyn.data.recipe import MazeRecipe, Recipe, SudokuRecipe
 from rrdyn.data.sudoku import Sudoku
 from rrdyn.runtime.progress import Progress, say
@@ -122,30 +122,29 @@ def distinct(puzzle: Puzzle, make: Callable[[int], Puzzles | None], wanted: int,
     `make` may give None where a number has no puzzle. Raises RrdynError where it gives nothing new any more.
     """
 
-    def keyed(number: int) -> tuple[bytes, Puzzles] | None:
+    def sketched(number: int) -> tuple[Puzzles, bytes] | None:
         one = make(number)
-        return None if one is None else (puzzle.keys(one.inputs, one.labels)[0], one)
+        return None if one is None else (one, puzzle.sketch(one.inputs, one.labels)[0])
 
-    known: dict[bytes, Puzzles] = {}
+    known, parts = Known(puzzle), list[Puzzles]()
     fruitless = 0
     with Progress(wanted, f"making {puzzle.name} puzzles") as progress:
-        for result in in_order(keyed, count(), workers):
-            if result is None or result[0] in known:
+        for result in in_order(sketched, count(), workers):
+            if result is not None and known.add(*result):
+                parts.append(result[0])
+                fruitless = 0
+                progress.advance()
+            else:
                 fruitless += 1
-                if fruitless >= FRUITLESS:
-                    raise RrdynError(
-                        "the generator finds no more new puzzles",
-                        found=f"{len(known)} that differ, {wanted} are wanted",
-                        expected="fewer puzzles, a larger grid or easier conditions",
-                        run="lower --n, --test-n or --val-groups, or change --clues, --min-rating, --min-length",
-                    )
-                continue
-            known[result[0]] = result[1]
-            fruitless = 0
-            progress.advance()
-            if len(known) == wanted:
+            if len(parts) == wanted:
                 break
-    parts = list(known.values())
+            if fruitless >= FRUITLESS:
+                raise RrdynError(
+                    "the generator finds no more new puzzles",
+                    found=f"{len(parts)} that differ, {wanted} are wanted",
+                    expected="fewer puzzles, a larger grid or easier conditions",
+                    run="lower --n, --test-n or --val-groups, or change --clues, --min-rating, --min-length",
+                )
     difficulty = np.concatenate([part.difficulty for part in parts if part.difficulty is not None])
     return Puzzles(
         np.concatenate([part.inputs for part in parts]), np.concatenate([part.labels for part in parts]), difficulty

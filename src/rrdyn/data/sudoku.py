@@ -29,6 +29,7 @@ class Sudoku(Puzzle):
         self.box_height, self.box_width = BOXES[side]
         super().__init__(side, side, "?." + "123456789"[:side])
         self.units = _units(side, self.box_height, self.box_width)
+        self.box_of = np.argsort(self.units[2 * side :].ravel()) // side
 
     @property
     def symmetries(self) -> Shuffles:
@@ -53,6 +54,25 @@ class Sudoku(Puzzle):
         from rrdyn.data.canonical import sudoku_keys
 
         return sudoku_keys(self, inputs, labels)
+
+    def sketch(self, inputs: np.ndarray, labels: np.ndarray) -> list[bytes]:
+        """For each given, sorted: how many givens its row, band, column, stack, box and digit have."""
+        n = self.side
+        given = np.asarray(inputs).reshape(-1, n, n)
+        here = (given > BLANK).astype(np.int64)
+        rows, columns = here.sum(axis=2), here.sum(axis=1)
+        bands = rows.reshape(-1, n // self.box_height, self.box_height).sum(axis=2).repeat(self.box_height, axis=1)
+        stacks = columns.reshape(-1, n // self.box_width, self.box_width).sum(axis=2).repeat(self.box_width, axis=1)
+        across = np.broadcast_to((rows * 32 + bands)[:, :, None], here.shape)
+        down = np.broadcast_to((columns * 32 + stacks)[:, None, :], here.shape)
+        if self.symmetries.square:  # a transpose exchanges the two
+            across, down = np.minimum(across, down), np.maximum(across, down)
+        boxes = here.reshape(-1, n * n)[:, self.units[2 * n :]].sum(axis=2)
+        box = boxes[:, self.box_of].reshape(here.shape)
+        digits = np.stack([(given == token).sum(axis=(1, 2)) for token in range(n + 2)], axis=1)
+        digit = np.take_along_axis(digits, given.reshape(-1, n * n).astype(np.intp), axis=1).reshape(here.shape)
+        values = (((across * 512 + down) * 16 + box) * 16 + digit) * here
+        return [row.tobytes() for row in np.sort(values.reshape(-1, n * n).astype(np.int32), axis=1)]
 
     def difficulty(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Nodes of an exhaustive most-constrained-cell search (`rrdyn.data.solver`)."""
