@@ -49,7 +49,7 @@ def test_a_wrong_answer_names_its_cells(sudoku):
     found = tried(sudoku, WRONG)
     assert found.solutions == "one"
     assert not found.right[-1]
-    assert verdict(found).startswith(f"wrong in {int((found.answers[-1] != found.solution).sum())} cells: row ")
+    assert verdict(found).startswith(f"wrong in {int((found.answers[-1] != found.solution).sum())} cell")
 
 
 @pytest.mark.parametrize("text", [CLASH, NONE])
