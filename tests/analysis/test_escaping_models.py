@@ -114,3 +114,19 @@ def test_bad_rollouts(tmp_path):
     path = write_npz(tmp_path / "nan.npz", ROLLOUT, nan, {})
     with pytest.raises(InputError, match="no drift is finite"):
         survival.survive(survival.read_rollout(path), "nan")
+
+
+@pytest.mark.filterwarnings("ignore::rrdyn.artifacts.errors.Notice")
+def test_a_maze_may_be_judged_by_its_path(tmp_path):
+    from rrdyn.artifacts.npz import write_npz
+    from rrdyn.artifacts.schemas import ROLLOUT
+
+    valid = np.zeros((3, 20), bool)
+    valid[0, 17:] = True
+    arrays = {"exact": np.zeros((3, 20), bool), "drift": np.ones((3, 20)), "path_valid": valid}
+    path = write_npz(tmp_path / "m.npz", ROLLOUT, arrays, {})
+    assert survival.survive(survival.read_rollout(path), "m").record()["escaped"]["value"] == 0
+    assert survival.survive(survival.read_rollout(path, label="path_valid"), "m").record()["escaped"]["value"] == 1 / 3
+    assert survival.accuracy_table(survival.read_rollout(path))["path_valid"].to_list()[-1] == 1 / 3
+    with pytest.raises(InputError, match="holds no path_valid"):
+        survival.read_rollout(write_rollout(tmp_path / "a.npz", rate=0.1), label="path_valid")

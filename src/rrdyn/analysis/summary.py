@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Any
 
 from tabulate import tabulate
@@ -117,7 +118,20 @@ def _cells(record: dict[str, Any]) -> list[str]:
             ]
         )
     headers = ["cell", "n", "share", "lambda_1 median", "lambda_1 quartiles", "token acc", "halted at"]
-    return [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
+    return [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), "", *_units(record)]
+
+
+def _units(record: dict[str, Any]) -> list[str]:
+    clock = record["clock"]
+    if clock is None:
+        return []
+    shown = [
+        f"{side} {clock['lam1_median_per_module_evaluation'][key]:+.4f} per sub-update (one module evaluation), "
+        f"{clock['lam1_median_per_segment'][key]:+.3f} per segment"
+        for key, side in (("correct", "right"), ("wrong", "wrong"))
+        if math.isfinite(clock["lam1_median_per_segment"][key])
+    ]
+    return [f"- median lambda_1, nats: {'; '.join(shown)} ({clock['sub_updates_per_segment']} sub-updates)", ""]
 
 
 def _median(record: dict[str, Any]) -> str:

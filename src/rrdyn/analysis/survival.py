@@ -55,10 +55,17 @@ class Rollout:
         return np.where(came, after.argmax(axis=1) + 1, after.shape[1]), np.asarray(came)
 
 
-def read_rollout(path: Path | str, readout: int | None = None, sub_updates: int | None = None) -> Rollout:
-    """Read a rollout.npz. The readout is the file's own budget, 16 where it names none, unless given."""
+def read_rollout(
+    path: Path | str, readout: int | None = None, sub_updates: int | None = None, label: str = "exact"
+) -> Rollout:
+    """Read a rollout.npz. The readout is the file's own budget, 16 where it names none, unless given.
+
+    `label` is "exact" or, on mazes, "path_valid": what counts as right.
+    """
     artifact = read_npz(path, ROLLOUT)
-    exact = artifact["exact"].astype(bool)
+    if label not in artifact:
+        raise InputError(f"{path} holds no {label}", found=", ".join(artifact), expected="a rollout of a maze model")
+    exact = artifact[label].astype(bool)
     if len(exact) == 0:
         raise InputError(f"{path} holds no puzzles", expected="at least one", run="rrdyn rollout CKPT")
     chosen = readout or budget(artifact.meta) or min(BUDGET, exact.shape[1])

@@ -170,13 +170,21 @@ def _tests(puzzles: Puzzles, settled: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _clock(puzzles: Puzzles) -> dict[str, Any] | None:
-    """Factors from nats per sub-update to nats per segment and per module evaluation; None where the file is silent."""
-    per_segment = puzzles.sub_updates
-    return (
-        None
-        if per_segment is None
-        else {"sub_updates_per_segment": per_segment, "module_evaluations_per_sub_update": 1}
-    )
+    """lambda_1 in the other units it is asked for; None where the file does not tell its sub-updates.
+
+    One sub-update of HRM or TRM is one module evaluation, so the two units are equal.
+    """
+    steps = puzzles.sub_updates
+    if steps is None:
+        return None
+    first, correct = puzzles.lambda_1, puzzles.correct
+    middles = {"correct": tables.median(first[correct]), "wrong": tables.median(first[~correct])}
+    return {
+        "sub_updates_per_segment": steps,
+        "module_evaluations_per_sub_update": 1,
+        "lam1_median_per_module_evaluation": middles,
+        "lam1_median_per_segment": {side: steps * value for side, value in middles.items()},
+    }
 
 
 def _warnings(puzzles: Puzzles, threshold: Threshold, results: dict[str, Any]) -> list[str]:

@@ -72,5 +72,5 @@ def run(args: Args) -> Outcome:
         data={"results": {item.tag: item.results for item in batch.found}},
         text="\n\n".join(headline(item.tag, item.results) for item in batch.found),
         wrote=wrote,
-        next=[f"read {out / 'results.md'}"],
+        next=[f"read {out / 'results.md'}", *([] if args.figures else [f"rrdyn plot 2x2 {out}"])],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,8 @@ class Args(Arguments):
     """Segment at which failure is judged; default: the file's budget, 16 where it names none."""
     sub_updates: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Module evaluations in one segment, one number a file (21 for TRM, 6 for HRM), where the file does not tell."""
+    label: Literal["exact", "path_valid"] = "exact"
+    """What counts as right; path_valid for mazes."""
     tau: tuple[str, ...] = ("otsu",)
     """Threshold on log10 late drift at the horizon, below which a wrong answer counts as settled."""
     figures: bool = True
@@ -46,7 +48,7 @@ def run(args: Args) -> Outcome:
             "--sub-updates does not match the files", found=len(args.sub_updates), expected=f"{len(files)} numbers"
         )
     clocks = args.sub_updates or (None,) * len(files)
-    rollouts = [survival.read_rollout(path, args.readout, clock) for path, clock in zip(files, clocks)]
+    rollouts = [survival.read_rollout(path, args.readout, clock, args.label) for path, clock in zip(files, clocks)]
     found = [(tag, r, survival.survive(r, tag, tau)) for tag, r in zip(tags(files), rollouts)]
     models = [model for _, _, model in found if model is not None]
     out = args.out or files[0].parent / "survival"
