@@ -17,7 +17,7 @@ from rrdyn.models.checkpoints import save
 def dataset(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("dynamics") / "four"
     puzzle = Sudoku(4)
-    for split, n in (("train", 8), ("test", 40)):
+    for split, n in (("train", 512), ("test", 40)):
         inputs, labels = grids(n)
         write_split(folder, split, puzzle, inputs, labels, difficulty=np.arange(n, dtype=float))
     return folder

@@ -79,7 +79,7 @@ def test_notebook_rollout(name):
 
 @pytest.mark.parametrize("name", ["hrm_s16v6", "trm_att_pe16_s16v6"])
 def test_notebook_perturbation(name, monkeypatch):
-    """The notebook's solve flags over 20 segments, with its own noise: torch's generator, a draw per sigma and latent."""
+    """The notebook's solve flags over 20 segments, with its own noise from torch's generator."""
     model, data = golden_model(name, torch.float32), np.load(GOLDEN_MODELS / f"nb_{name}.npz")
     np.testing.assert_allclose(model.initial_std, data["sc"], rtol=1e-6)
     idx, K = data["perturb_idx"], data["solve"].shape[2]

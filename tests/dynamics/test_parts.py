@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from rrdyn.artifacts.errors import Interrupted
+from rrdyn.artifacts.npz import read_npz
+from rrdyn.dynamics import parts
+from rrdyn.dynamics.parts import Shard
+from rrdyn.dynamics.subject import default_outputs
+
+
+def squares(positions):
+    return {"x": np.array([i * i for i in positions])}
+
+
+def plan(tmp_path, total=10, block=3, **settings):
+    return parts.plan(tmp_path / "out.npz", {"settings": settings}, total, lambda: block)
+
+
+def test_resume_does_only_what_is_missing(tmp_path):
+    work, seen = plan(tmp_path), []
+
+    def failing(positions):
+        seen.append(positions)
+        if len(seen) == 3:
+            raise RuntimeError("power cut")
+        return squares(positions)
+
+    with pytest.raises(RuntimeError):
+        parts.work(work, failing, shard=Shard(), label="x", parallel=False)
+    assert parts.gather(work, wait=False) is None
+    again = plan(tmp_path, block=7)  # the block chosen first is kept
+    assert again.block == 3
+    parts.work(again, failing, shard=Shard(), label="x", parallel=False)
+    assert seen == [range(3), range(3, 6), range(6, 9), range(6, 9), range(9, 10)]
+    np.testing.assert_array_equal(parts.gather(again, wait=False)["x"], np.arange(10) ** 2)
+    parts.discard(again)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_settings_do_not_mix(tmp_path):
+    one, two = plan(tmp_path, a=1), plan(tmp_path, a=2)
+    parts.work(one, squares, shard=Shard(), label="x", parallel=False)
+    assert parts.gather(two, wait=False) is None
+
+
+def test_a_damaged_part_is_made_again(tmp_path):
+    work = plan(tmp_path)
+    parts.work(work, squares, shard=Shard(), label="x", parallel=False)
+    work.path(1).write_bytes(work.path(1).read_bytes()[:40])
+    parts.work(work, squares, shard=Shard(), label="x", parallel=False)
+    np.testing.assert_array_equal(parts.gather(work, wait=False)["x"], np.arange(10) ** 2)
+
+
+def test_shards_are_disjoint_and_complete(tmp_path):
+    for rank in (2, 0, 1):
+        work = plan(tmp_path)
+        parts.work(work, squares, shard=Shard(rank=rank, world=3), label="x", parallel=False)
+        joined = parts.gather(work, wait=False)
+        assert (joined is None) == (rank != 1)
+    np.testing.assert_array_equal(joined["x"], np.arange(10) ** 2)
+
+
+def test_ctrl_c_says_what_is_kept(tmp_path):
+    work = plan(tmp_path)
+
+    def stop(positions):
+        if positions.start == 6:
+            raise KeyboardInterrupt
+        return squares(positions)
+
+    with pytest.raises(Interrupted, match="2 of 4 parts are kept"):
+        parts.work(work, stop, shard=Shard(), label="x", parallel=False)
+
+
+def test_default_outputs(tmp_path):
+    run = tmp_path / "run"
+    steps = [run / "checkpoints" / name for name in ("step_1", "step_2")]
+    for step in steps:
+        step.mkdir(parents=True)
+    assert default_outputs(steps, "diag") == [run / "diag" / f"diag_{step.name}.npz" for step in steps]
+    assert default_outputs([steps[0] / "model.safetensors"], "diag") == [run / "diag" / "diag_step_1.npz"]
+    assert default_outputs([run], "rollout") == [run / "eval" / "rollout.npz"]
+    assert default_outputs([tmp_path / "ckpt.pt"], "diag") == [tmp_path / "diag.npz"]
+    both = default_outputs([tmp_path / "a.pt", tmp_path / "b.pt"], "diag")
+    assert both == [tmp_path / "diag_a.npz", tmp_path / "diag_b.npz"]
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments(trm_checkpoint, tmp_path):
+    """512 puzzles, SIGKILL at 20 random moments: the file equals that of one uninterrupted run, byte for byte."""
+    line = [
+        sys.executable,
+        "-m",
+        "rrdyn",
+        "diagnose",
+        str(trm_checkpoint),
+        "--split",
+        "train",
+        "--n",
+        "512",
+        "--k",
+        "4",
+    ]
+    line += ["--segments", "4", "--batch", "4", "--out", "diag.npz"]
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    began = time.monotonic()
+    subprocess.run(line, cwd=tmp_path / "whole", check=True)
+    took = time.monotonic() - began
+    moments, kills = random.Random(0), 0
+    while kills < 20:
+        process = subprocess.Popen(line, cwd=tmp_path / "killed")
+        try:
+            process.wait(moments.uniform(0.0, 0.7 * took))
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+    subprocess.run(line, cwd=tmp_path / "killed", check=True)
+    assert kills == 20
+    assert (tmp_path / "whole" / "diag.npz").read_bytes() == (tmp_path / "killed" / "diag.npz").read_bytes()
+    assert len(read_npz(tmp_path / "whole" / "diag.npz")["idx"]) == 512
+    assert not (tmp_path / "killed" / "diag.npz.parts").exists()
