@@ -36,25 +36,23 @@ def in_two(config, folder: Path, state: Path | None = None):
     return launch.start(worker, arguments, 2)
 
 
-@pytest.mark.parametrize("name", ["none", "multi4"])
+@pytest.mark.parametrize("name", ["none", pytest.param("multi4", marks=pytest.mark.slow)])
 def test_two_processes_train_as_one(dataset, tmp_path, name):
-    """Twenty steps in float64; the second half in two processes goes on from a state that one process saved."""
+    """Twenty steps in float64, sparse embeddings included; then one process goes on where two stopped."""
     config = tiny_config(dataset, aug=arm(name), steps=20, dtype="float64", eval=LIGHT)
-    first = config.model_copy(update={"steps": 10})
     train(config, tmp_path / "one")
-    finished = in_two(first, tmp_path / "two")
-    assert finished.step == 10
-    in_two(config, tmp_path / "two", tmp_path / "two/checkpoints/step_10/state.pt")
-    one, two = weights(tmp_path / "one", 20), weights(tmp_path / "two", 20)
-    assert one.keys() == two.keys()
-    for key in one:
-        assert (one[key].double() - two[key].double()).abs().max() <= 1e-8, key
-    # and on another number of processes
+    assert in_two(config, tmp_path / "two").step == 20
+    assert largest_difference(tmp_path, 20) <= 1e-8
     longer = config.model_copy(update={"steps": 22})
-    train(longer, tmp_path / "one", state=tmp_path / "one/checkpoints/step_20/state.pt")
-    train(longer, tmp_path / "two", state=tmp_path / "two/checkpoints/step_20/state.pt")
-    one, two = weights(tmp_path / "one", 22), weights(tmp_path / "two", 22)
-    assert max(float((one[key].double() - two[key].double()).abs().max()) for key in one) <= 1e-8
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        train(longer, folder, state=folder / "checkpoints/step_20/state.pt")
+    assert largest_difference(tmp_path, 22) <= 1e-8
+
+
+def largest_difference(folder: Path, step: int) -> float:
+    one, two = weights(folder / "one", step), weights(folder / "two", step)
+    assert one.keys() == two.keys()
+    return max(float((one[key].double() - two[key].double()).abs().max()) for key in one)
 
 
 def test_a_batch_that_does_not_split(dataset, tmp_path, monkeypatch):
@@ -105,7 +103,8 @@ def test_a_dead_worker_stops_the_group():
     assert time.monotonic() - started < 45
 
 
-def test_ctrl_c_on_two_processes_saves(dataset, tmp_path):
+@pytest.mark.slow
+def test_sigterm_on_two_processes_saves(dataset, tmp_path):
     line = [
         sys.executable, "-m", "rrdyn", "train", str(dataset), "--preset", "demo-tiny", "--devices", "2",
         "--device", "cpu",
@@ -123,3 +122,34 @@ def test_ctrl_c_on_two_processes_saves(dataset, tmp_path):
     assert process.returncode == 130, messages
     assert "state saved" in messages
     assert "Traceback" not in messages
+
+
+@pytest.mark.slow
+def test_one_of_two_workers_killed(dataset, tmp_path):
+    """A message, exit code 1, and the run goes on from its last state, here in one process."""
+    line = [
+        "train", str(dataset), "--preset", "demo-tiny", "--steps", "100000", "--out", str(tmp_path / "run"),
+        "--set", "save_minutes=0.01", "eval.every=100000", "optim.lr_min_ratio=1.0",
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    start = [sys.executable, "-m", "rrdyn"]
+    process = subprocess.Popen(
+        [*start, *line, "--devices", "2", "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=environment
+    )
+    last = tmp_path / "run" / "checkpoints" / "last"
+    end = time.monotonic() + 60
+    while not last.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(int(workers[-1]), signal.SIGKILL)
+    _, messages = process.communicate(timeout=90)
+    assert process.returncode == 1, messages
+    assert "died, so the group was stopped" in messages
+    assert "Traceback" not in messages
+    done = subprocess.run(
+        [*start, *line, "--resume", str(tmp_path / "run"), "--steps", str(int(last.resolve().name[5:]) + 5)],
+        env=environment, capture_output=True, text=True, timeout=90,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "going on from" in done.stderr

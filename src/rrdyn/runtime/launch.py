@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -39,7 +41,8 @@ class Group:
         if self.world > 1:
             import torch.distributed as dist
 
-            dist.all_reduce(tensor)
+            with _together():
+                dist.all_reduce(tensor)
         return tensor
 
     def gather(self, tensor: Tensor) -> Tensor:
@@ -50,7 +53,8 @@ class Group:
         import torch.distributed as dist
 
         parts = [torch.empty_like(tensor) for _ in range(self.world)]
-        dist.all_gather(parts, tensor.contiguous())
+        with _together():
+            dist.all_gather(parts, tensor.contiguous())
         return torch.cat(parts)
 
     def share(self, value: Any) -> Any:
@@ -60,14 +64,28 @@ class Group:
         import torch.distributed as dist
 
         box = [value]
-        dist.broadcast_object_list(box)
+        with _together():
+            dist.broadcast_object_list(box)
         return box[0]
 
     def wait(self) -> None:
         if self.world > 1:
             import torch.distributed as dist
 
-            dist.barrier()
+            with _together():
+                dist.barrier()
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Tell the loss of another process in one message."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RrdynError(
+            "another process of the group is gone", found=str(error).splitlines()[0],
+            run="start again with --resume: training goes on from the last saved state",
+        ) from None  # fmt: skip
 
 
 def given_group() -> Group | None:
@@ -113,7 +131,7 @@ def start(function: Callable[..., Any], arguments: tuple[Any, ...], processes: i
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)  # it greets, and repeats our message
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # each worker tells its own error
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, rdzv_backend="c10d", rdzv_endpoint="localhost:0",
         run_id=f"rrdyn-{os.getpid()}", max_restarts=0, start_method="spawn", monitor_interval=0.2,
@@ -142,13 +160,14 @@ class _Entry:
         try:
             return self.function(*arguments)
         except RrdynError as error:
-            code = error.exit_code
             rank = os.environ.get("RANK", "0")
             if rank == "0" or not isinstance(error, Interrupted):
-                import sys
-
                 print(f"rrdyn: process {rank}: {error}", file=sys.stderr, flush=True)
-            os._exit(code)
+            os._exit(error.exit_code)
+        except Exception:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(RrdynError.exit_code)
 
 
 def _dead(error: Any) -> RrdynError:
