@@ -88,10 +88,20 @@ def _head(record: dict[str, Any]) -> list[str]:
         f"{bounded(bounds['frac_converged'])}",
         f"- wrong that settled: {bounded(bounds['mixture.wrong_that_converged'])};"
         f" right that did not: {bounded(bounds['mixture.correct_that_nonconverged'])}",
+        *_band(record["strict_band"]),
         "- exponents: nats per sub-update, "
         + ("estimator not recorded in the file" if estimator is None else _short(estimator)),
     ]
     return [*lines, *(f"- **note**: {warning}" for warning in record["warnings"]), ""]
+
+
+def _band(band: dict[str, Any] | None) -> list[str]:
+    if band is None:
+        return []
+    return [
+        f"- strict band (as slow as settled, right puzzles: below 10^{band['tau_log10']:.3f}): "
+        f"{band['n_wrong_that_settled']} wrong puzzles settled, {bounded(band['wrong_that_settled'], 4)}"
+    ]
 
 
 def _short(estimator: dict[str, Any]) -> str:

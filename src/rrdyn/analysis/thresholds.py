@@ -19,6 +19,7 @@ FEW = 20
 SHALLOW = 0.6  # a valley less deep than this is none: flat data are split by two Gaussians, but hold no two modes
 FLOOR = -12.0  # log10 of an exact zero
 BAND_QUANTILE = 0.95
+BAND_ROWS = 5
 METHODS = ("otsu", "mixture", "fixed", "band")
 
 
@@ -295,10 +296,18 @@ def _decide(
         )
     if tau.method != "band":
         return found
-    speeds = log_drift[correct & (log_drift < found[1])]
-    if len(speeds) < 5:
-        return (
-            *found[:2],
-            f"no band: {len(speeds)} settled and correct puzzles, 5 are needed; {found[0]} is used instead",
-        )
-    return "band", float(np.nextafter(np.quantile(speeds, BAND_QUANTILE), np.inf)), found[2]
+    edge = band_edge(log_drift, correct & (log_drift < found[1]))
+    if edge is None:
+        return (*found[:2], f"no band: fewer than {BAND_ROWS} settled and right puzzles; {found[0]} is used instead")
+    return "band", edge, found[2]
+
+
+def band_edge(log_drift: np.ndarray, settled_right: np.ndarray) -> float | None:
+    """The upper edge of the velocities at which settled, right puzzles move: just above the 95th percentile.
+
+    None with fewer than `BAND_ROWS` of them.
+    """
+    speeds = log_drift[settled_right]
+    if len(speeds) < BAND_ROWS:
+        return None
+    return float(np.nextafter(np.quantile(speeds, BAND_QUANTILE), np.inf))

@@ -18,7 +18,7 @@ from rrdyn.analysis import controls, increment, summary
 from rrdyn.analysis.intervals import LEVEL, REPLICATES, Interval, auc_intervals, median, median_difference, rate
 from rrdyn.analysis.puzzles import Puzzles
 from rrdyn.analysis.significance import auc_difference, family, kolmogorov_smirnov, mann_whitney
-from rrdyn.analysis.thresholds import Tau, Threshold, choose, otsu
+from rrdyn.analysis.thresholds import Tau, Threshold, band_edge, choose, otsu
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.runtime.streams import generator
@@ -96,6 +96,7 @@ def _judge(puzzles: Puzzles, tag: str, threshold: Threshold, seed: int, replicat
         "clock": _clock(puzzles),
         "step": puzzles.step,
         "threshold": threshold.record(),
+        "strict_band": _strict_band(puzzles, settled),
         "intervals": {name: _plain(bound) for name, bound in bounds.items()},
         "interval_settings": {"level": LEVEL, "replicates": replicates, "seed": seed},
         "threshold_free": controls.overlap(puzzles, rng, replicates),
@@ -184,6 +185,21 @@ def _clock(puzzles: Puzzles) -> dict[str, Any] | None:
         "module_evaluations_per_sub_update": 1,
         "lam1_median_per_module_evaluation": middles,
         "lam1_median_per_segment": {side: steps * value for side, value in middles.items()},
+    }
+
+
+def _strict_band(puzzles: Puzzles, settled: np.ndarray) -> dict[str, Any] | None:
+    """How many wrong puzzles move as slowly as settled, right ones do; None where too few of those are there."""
+    drift, wrong = puzzles.log_late_drift(), ~puzzles.correct
+    edge = band_edge(drift, settled & puzzles.correct)
+    if edge is None:
+        return None
+    inside = drift < edge
+    return {
+        "tau_log10": edge,
+        "settled": rate(int(inside.sum()), puzzles.n).record(),
+        "wrong_that_settled": rate(int((inside & wrong).sum()), int(wrong.sum())).record(),
+        "n_wrong_that_settled": int((inside & wrong).sum()),
     }
 
 
