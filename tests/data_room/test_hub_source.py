@@ -131,10 +131,10 @@ def test_a_missing_file_is_named(hub, tmp_path):
 
 def test_auto_generates_when_the_hub_is_silent_and_says_so(hub, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(hub_source, "PATIENCE", 0.3)
-    hub.hang = 2.0
+    hub.hang = 60.0
     started = time.monotonic()
     record = made(SudokuRecipe(n=2, test_n=2, val_groups=0), tmp_path / "made")
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 30.0
     assert record["source"] == "generate"
     assert record["name"] == "sudoku-9x9-generated"
     heard = capsys.readouterr().err

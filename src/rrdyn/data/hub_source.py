@@ -96,7 +96,7 @@ def unreachable(repo: str, filename: str, seconds: float) -> str | None:
 
         try:
             url = hf_hub_url(repo, filename, repo_type="dataset", endpoint=_endpoint())
-            get_hf_file_metadata(url, timeout=seconds, endpoint=_endpoint())
+            get_hf_file_metadata(url, timeout=seconds)
             answer.append(None)
         except Exception as error:  # the client raises its own, its HTTP library's and the system's kinds
             # an answer about a missing file is an answer
