@@ -119,7 +119,7 @@ def sudoku() -> None:
 
 def climbing() -> None:
     """Yield of hard puzzles a minute."""
-    for least, n in ((1000, 200), (5000, 60), (20_000, 20)):
+    for least, n in ((1000, 200), (5000, 60), (20_000, 10)):
         seconds, made = timed(lambda least=least, n=n: sudokus(n, min_rating=least))
         say(f"rated {least:,} or more", puzzles=n, seconds=f"{seconds:.1f}", a_minute=f"{60 * n / seconds:.0f}",
             rating=quantiles(made.difficulty))  # fmt: skip
