@@ -134,7 +134,7 @@ def find_run(name: str, root: Path = Path("runs")) -> tuple[Path, Path | None]:
     `last` is the run under runs/ whose state is newest; otherwise a run folder, one of its checkpoints, or a state.pt.
     """
     if name == "last":
-        states = [state for config in root.glob(f"*/*/{CONFIG}") if (state := RunFolder(config.parent).last_state())]
+        states = [state for config in root.rglob(CONFIG) if (state := RunFolder(config.parent).last_state())]
         if not states:
             raise InputError(f"there is no run to resume under {root}/", run="give the run folder: --resume RUN")
         state = max(states, key=lambda path: path.stat().st_mtime)

@@ -132,9 +132,6 @@ class Run:
             self.transient = self.saved_step if saved["transient"] else None
             if not config.micro_batch and saved["world"] == group.world:
                 self.trainer.learner.micro = saved["micro_batch"]
-        if config.compile == "on" or (config.compile == "auto" and self.device.type == "cuda"):
-            for stack in {model.inner.L_level, model.stack_H}:
-                stack.compile()
 
     def _choose_micro_batch(self) -> Rows:
         """Settle how many trajectories go through one pass, and return a batch of this process to measure with."""
@@ -147,9 +144,18 @@ class Run:
             self.trainer.discard_gradients()
         return rows
 
+    def _compile(self) -> None:
+        """Compile the nets that a segment applies over and over, where that was asked for or pays."""
+        wanted = self.config.compile
+        if wanted == "on" or (wanted == "auto" and self.device.type == "cuda"):
+            model = self.trainer.model
+            for stack in {model.inner.L_level, model.stack_H}:
+                stack.compile()
+
     def plan_only(self) -> Finished:
         """The plan, with a measured step; nothing is written."""
         rows = self._choose_micro_batch()
+        self._compile()
         seconds = time_step(self.trainer, rows)
         plan = make_plan(self.trainer, rows, devices.describe(self.device), seconds)
         for line in plan.lines() if self.group.leads else ():
@@ -160,6 +166,7 @@ class Run:
         """Train to the end."""
         config, trainer = self.config, self.trainer
         plan = make_plan(trainer, self._choose_micro_batch(), devices.describe(self.device))
+        self._compile()
         if self.group.leads:
             store.write_run(self.folder, config, self.about)
             self.log = TrainLog(
