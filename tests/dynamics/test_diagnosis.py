@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from tests.dynamics.small_models import TRM_MLP, random_model
 
 from rrdyn.artifacts.npz import read_npz
-from rrdyn.artifacts.schemas import DIAG
+from rrdyn.artifacts.schemas import DIAG, STATES
 from rrdyn.cli.app import main
-from rrdyn.dynamics.diagnosis import DiagnosisConfig, diagnose, measure
+from rrdyn.dynamics.diagnosis import DiagnosisConfig, diagnose, measure, save_states
 from rrdyn.dynamics.subject import open_subject
+from rrdyn.models.checkpoints import save
 
 
 def subject_of(checkpoint, dtype=torch.float32):
@@ -91,3 +96,78 @@ def test_two_processes_write_the_same_bits(trm_checkpoint, tmp_path):
         assert main([*line, "--out", str(tmp_path / "shared.npz")]) == 0
     assert main([*line[:-2], "--out", str(tmp_path / "alone.npz")]) == 0
     assert_equal(arrays_of(tmp_path / "shared.npz"), arrays_of(tmp_path / "alone.npz"))
+
+
+def test_many_checkpoints_states_and_a_second_call(trm_checkpoint, tmp_path, capsys):
+    copies = [tmp_path / "run" / "checkpoints" / name for name in ("step_1", "step_2")]
+    for copy in copies:
+        shutil.copytree(trm_checkpoint, copy)
+    line = ["diagnose", *map(str, copies), "--n", "3", "--k", "2", "--segments", "2", "--save-states", "5", "9"]
+    assert main(line) == 0
+    folder = tmp_path / "run" / "diag"
+    assert {path.name for path in folder.iterdir()} == {
+        f"{kind}_step_{n}.npz" for kind in ("diag", "states") for n in (1, 2)
+    }
+    states = read_npz(folder / "states_step_1.npz", STATES)
+    assert states["z_H"].shape == (2, 3, 17, 16)
+    before = (folder / "diag_step_1.npz").stat().st_mtime_ns
+    capsys.readouterr()
+    assert main([*line[:-3], "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [result["fresh"] for result in told["results"]] == [False, False]
+    assert (folder / "diag_step_1.npz").stat().st_mtime_ns == before
+
+
+def test_saved_states_move_as_the_drift_says(trm_checkpoint, tmp_path):
+    subject, config = subject_of(trm_checkpoint), DiagnosisConfig(n=40, k=2, segments=3)
+    path = save_states(subject, config, np.array([7]), tmp_path / "states.npz")
+    z_H = read_npz(path, STATES)["z_H"][0].astype(float)
+    with torch.no_grad():
+        arrays = measure(subject, config, subject.questions(np.array([7])))
+    np.testing.assert_allclose(np.linalg.norm(np.diff(z_H, axis=0).reshape(3, -1), axis=1), arrays["drift_zH"][0])
+
+
+def test_growth_estimator(trm_checkpoint, tmp_path):
+    subject = subject_of(trm_checkpoint, torch.float64)
+    config = DiagnosisConfig(n=2, k=1, segments=2, dtype="float64")
+    exact = diagnose(subject, tmp_path / "a.npz", config).arrays
+    cheap = diagnose(subject, tmp_path / "b.npz", config.model_copy(update={"estimator": "growth"})).arrays
+    np.testing.assert_allclose(cheap["lyap_spec"], exact["lyap_spec"], atol=2e-3)
+    np.testing.assert_allclose(cheap["drift_zH"], exact["drift_zH"], rtol=1e-6)
+
+
+def test_divergence_is_told_and_strict_exits_with_4(dataset, tmp_path, capsys):
+    model = random_model(TRM_MLP)
+    with torch.no_grad():
+        model.inner.L_level.layers[0].mlp.gate_up_proj.weight.mul_(1e30)
+    checkpoint = save(model, tmp_path / "ckpt", {"dataset": str(dataset)})
+    line = ["diagnose", str(checkpoint), "--n", "2", "--k", "2", "--out", str(tmp_path / "diag.npz")]
+    assert main(line) == 0
+    assert "diverged    2 puzzles" in capsys.readouterr().out
+    assert np.isnan(arrays_of(tmp_path / "diag.npz")["lyap_spec"]).all()
+    assert main([*line, "--strict"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "message"),
+    [
+        (["--align", "4"], 2, "no segment is left"),
+        (["--shard", "4/4"], 2, "--shard is not a share"),
+        (["--data", "nowhere"], 3, "nowhere"),
+        (["--save-states", "99"], 2, "names no puzzle"),
+        (["--k", "0"], 2, "--k"),
+        (["--k", "600"], 2, "k is out of range"),
+    ],
+)
+def test_refusals(trm_checkpoint, tmp_path, capsys, extra, code, message):
+    line = ["diagnose", str(trm_checkpoint), "--n", "1", "--segments", "4", "--out", str(tmp_path / "d.npz")]
+    assert main([*line, *extra]) == code
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_at_once(trm_checkpoint, tmp_path):
+    line = ["diagnose", str(trm_checkpoint), "--n", "12", "--k", "3", "--batch", "2", "--device", "cpu"]
+    assert main([*line, "--devices", "2", "--out", str(tmp_path / "two.npz")]) == 0
+    assert main([*line, "--out", str(tmp_path / "one.npz")]) == 0
+    assert_equal(arrays_of(tmp_path / "two.npz"), arrays_of(tmp_path / "one.npz"))

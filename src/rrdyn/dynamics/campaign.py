@@ -15,7 +15,7 @@ from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import DIAG, ROLLOUT
 from rrdyn.dynamics import parts as part_files
 from rrdyn.dynamics.calibration import Calibration, calibrate, swept, write_cells
-from rrdyn.dynamics.diagnosis import Diagnosis, DiagnosisConfig, diagnose, save_states
+from rrdyn.dynamics.diagnosis import Diagnosis, DiagnosisConfig, check_indices, diagnose, save_states
 from rrdyn.dynamics.parts import Arrays, Shard
 from rrdyn.dynamics.perturbation import Perturbation, PerturbationConfig, perturb
 from rrdyn.dynamics.rollout import RolloutConfig, rollout, state_file
@@ -164,6 +164,7 @@ def _diagnose_one(
             f"{subject.weights}: {n} of {len(subject.split)} puzzles of {subject.split.path} ({subject.split.split}), "
             f"{config.segments} segments, {config.exponents} exponents, {devices.describe(subject.device)} -> {out}"
         )
+    check_indices(subject, np.array(request["save_states"], dtype=int))
     key = part_files.key_of(subject.fingerprint(subject.choose(config.n, config.seed), config.model_dump()))
     if not request["force"] and part_files.up_to_date(out, key):
         result: Diagnosis | None = _read(out)

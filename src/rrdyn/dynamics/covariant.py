@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics import protocol
 from rrdyn.dynamics.lyapunov import Cadence, first_frame, follow, plain_segment
 from rrdyn.dynamics.protocol import Recurrence
@@ -63,9 +62,6 @@ def covariant_vectors(
     Needs memory for T frames (n x K each). Raises UsageError for k outside 1..n.
     """
     state = protocol.as_state(z0)
-    n = sum(part[0].numel() for part in state)
-    if not 1 <= k <= n:
-        raise UsageError("k is out of range", found=k, expected=f"1 to {n}, the size of the state")
     keys = list(range(len(state[0]))) if keys is None else keys
     with torch.no_grad(), protocol.forward_differentiable():
         for _ in range(warmup):

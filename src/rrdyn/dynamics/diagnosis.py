@@ -24,6 +24,7 @@ from rrdyn.dynamics.growth import follow_growth
 from rrdyn.dynamics.lyapunov import Segment, first_frame, follow, plain_segment
 from rrdyn.dynamics.parts import Arrays, Parts, Shard
 from rrdyn.dynamics.subject import Questions, Subject
+from rrdyn.dynamics.workers import one_thread
 from rrdyn.models import Latent
 from rrdyn.models.layers import inner_size
 from rrdyn.runtime import devices
@@ -165,11 +166,9 @@ def measure(subject: Subject, config: DiagnosisConfig, questions: Questions) -> 
 
 def save_states(subject: Subject, config: DiagnosisConfig, idx: np.ndarray, out: Path) -> Path:
     """Follow chosen puzzles again and write their full states (N,1+segments,S,D), the initial one first."""
-    for index in idx.tolist():
-        if not 0 <= index < len(subject.split):
-            raise UsageError("--save-states names no puzzle", found=index, expected=f"0 to {len(subject.split) - 1}")
     rows: list[tuple[np.ndarray, np.ndarray]] = []
-    with torch.no_grad():
+    check_indices(subject, idx)
+    with torch.no_grad(), one_thread():
         for index in idx:
             questions = subject.questions(np.array([index]))
             recurrence = subject.model.recurrence(subject.model.embed(questions.inputs, questions.identifiers))
@@ -186,6 +185,13 @@ def save_states(subject: Subject, config: DiagnosisConfig, idx: np.ndarray, out:
     return write_npz(
         out, STATES, arrays, subject.meta(seed=config.seed, settings=config.model_dump(), dtype=config.dtype)
     )
+
+
+def check_indices(subject: Subject, idx: np.ndarray) -> None:
+    """Raise UsageError where a wanted puzzle is not in the split."""
+    for index in idx.tolist():
+        if not 0 <= index < len(subject.split):
+            raise UsageError("--save-states names no puzzle", found=index, expected=f"0 to {len(subject.split) - 1}")
 
 
 def finite_rows(arrays: Arrays) -> np.ndarray:

@@ -177,9 +177,13 @@ def plain_segment(recurrence: Recurrence, state: Any) -> Any:
 
 
 def first_frame(state: Any, k: int, dtype: torch.dtype, seed: int, keys: Sequence[int]) -> Any:
-    """Random orthonormal tangents (B,k,...), one stream per example: independent of batch and order."""
+    """Random orthonormal tangents (B,k,...), one stream per example: independent of batch and order.
+
+    Raises UsageError for k outside 1..n.
+    """
     state = protocol.as_state(state)
     n = sum(part[0].numel() for part in state)
+    _check_k(k, n)
     device = state[0].device
     drawn = each(lambda key: generator(seed, "frame", key).standard_normal((k, n), dtype=np.float32), keys)
     # Orthonormalised one by one in float64: a batched product need not give an example the same bits.
@@ -232,8 +236,7 @@ def _merge(alone: list[Spectrum]) -> Spectrum:
 
 
 def _check(k: int, n: int, batch: int, segments: int, qr_every: str, q0: Tensor | None, dtype: torch.dtype) -> None:
-    if not 1 <= k <= n:
-        raise UsageError("k is out of range", found=k, expected=f"1 to {n}, the size of the state")
+    _check_k(k, n)
     if segments < 1:
         raise UsageError("segments is out of range", found=segments, expected="at least 1")
     if qr_every not in CADENCES:
@@ -242,3 +245,8 @@ def _check(k: int, n: int, batch: int, segments: int, qr_every: str, q0: Tensor 
         raise UsageError("tangents cannot be of this dtype", found=dtype, expected="float32 or float64")
     if q0 is not None and tuple(q0.shape) != (batch, n, k):
         raise UsageError("q0 has the wrong shape", found=tuple(q0.shape), expected=(batch, n, k))
+
+
+def _check_k(k: int, n: int) -> None:
+    if not 1 <= k <= n:
+        raise UsageError("k is out of range", found=k, expected=f"1 to {n}, the size of the state")
