@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rrdyn.analysis.intervals import LEVEL, REPLICATES, Interval, auc_intervals, bca, delong_intervals
+from rrdyn.analysis.intervals import LEVEL, REPLICATES, Interval, auc_intervals, bca, delong_intervals, rate
 from rrdyn.analysis.puzzles import Puzzles
 from rrdyn.analysis.ranks import delong
 from rrdyn.analysis.thresholds import FLOOR
@@ -96,7 +96,10 @@ def overlap(puzzles: Puzzles, rng: np.random.Generator, replicates: int = REPLIC
     if min(label.sum(), (~label).sum()) < 3:
         return record
     slowest = float(drift[~label].min())
-    record["correct_slower_than_slowest_wrong"] = float((drift[label] < slowest).mean())
+    ahead = int((drift[label] < slowest).sum())
+    record["correct_slower_than_slowest_wrong"] = ahead / int(label.sum())
+    # the slowest wrong puzzle is taken as given: how extreme another sample's would be, no resampling can tell
+    record["intervals"] = {"correct_slower_than_slowest_wrong": rate(ahead, int(label.sum())).record()}
     record["slowest_wrong_log10"] = slowest
     record["overlap"] = _overlap_interval(drift, label, rng, replicates).record()
     return record

@@ -157,10 +157,10 @@ def _areas(record: dict[str, Any]) -> list[str]:
     lines = [tabulate(areas, ["AUC", "value"], tablefmt="pipe", disable_numparse=True), ""]
     lines += [tabulate(gaps, ["median lambda_1", "difference"], tablefmt="pipe", disable_numparse=True), ""]
     if free["overlap"] is not None:
-        ahead = free["correct_slower_than_slowest_wrong"]
+        ahead = bounded(free["intervals"]["correct_slower_than_slowest_wrong"])
         lines += [
             f"- without any threshold: the late drifts of right and wrong puzzles overlap by "
-            f"{bounded(free['overlap'])}; the slowest wrong puzzle moves faster than {ahead:.1%} of the right ones",
+            f"{bounded(free['overlap'])}; the slowest wrong puzzle moves faster than {ahead} of the right ones",
             "",
         ]
     return lines
