@@ -122,6 +122,10 @@ def test_hub_layout_with_its_puzzles(tmp_path):
         assert Path(again.source.dataset) == tmp_path / "data"
     with pytest.raises(InputError, match="several checkpoints"):
         load(tmp_path)
+    (tmp_path / "data" / "maze_meta.json").write_text("{}")
+    shared = load(path)
+    assert Path(shared.source.dataset) == tmp_path / "data" / "sudoku_meta.json"
+    assert load(path, dataset=shared.source.dataset).config.seq_len == 16
 
 
 def test_a_repository_with_one_model_at_its_top(tmp_path):

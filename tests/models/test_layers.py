@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rrdyn.models import layers
 from rrdyn.models.layers import (
     Attention,
     Cast,
@@ -69,6 +70,19 @@ def test_swiglu(primitives):
     same(layer(primitives["h"]).detach(), primitives["swiglu_out"], atol=1e-6)
     with torch.no_grad():  # the path that reuses memory
         same(layer(primitives["h"]), layer(primitives["h"].clone().requires_grad_()).detach())
+
+
+@pytest.mark.parametrize("shape", [(7, 40, 64), (300, 64)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_swiglu_in_parts_is_the_whole_one(shape, dtype, monkeypatch):
+    layer, x = SwiGLU(64, 4.0), torch.randn(shape).to(dtype)
+    with torch.no_grad():
+        whole = layer(x)
+        monkeypatch.setattr(layers, "WIDE_AT_ONCE", 64 * 512)  # 64 rows at a time
+        parts = layer(x)
+        turned = layer(x.mT.contiguous().mT)
+    torch.testing.assert_close(parts, whole, rtol=0, atol=0 if dtype == torch.float32 else 0.02)
+    assert torch.equal(turned, parts)
 
 
 @pytest.mark.parametrize("rotary", [True, False])

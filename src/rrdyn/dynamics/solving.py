@@ -126,7 +126,7 @@ def puzzle_of(model: Model, data: Path | None, text: str) -> Puzzle:
     """The kind of puzzle: of the dataset where it is here, else by the model's sizes and the characters of `text`."""
     named = data or (model.source.dataset if model.source else None)
     config = model.config
-    if named is not None and (data is not None or Path(named).is_dir()):
+    if named is not None and (data is not None or Path(named).exists()):
         split = open_split(named)
         split.require_match(seq_len=config.seq_len, vocab_size=config.vocab_size, of="the checkpoint")
         return split.puzzle

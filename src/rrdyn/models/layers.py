@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 INNER_MULTIPLE = 256
+WIDE_AT_ONCE = 1 << 20
+"""Elements of a SwiGLU's inner layer held at a time on a CPU: fresh memory for all of it costs more than it saves."""
 
 
 def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
@@ -184,9 +186,17 @@ class SwiGLU(nn.Module):
         self.down_proj = Linear(inner, size)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
-        if wants_gradient(gate):
+        """x (...,size) -> (...,size)."""
+        if wants_gradient(x, self.gate_up_proj.weight):
+            gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
             return self.down_proj(F.silu(gate) * up)
+        rows = max(1, WIDE_AT_ONCE // len(self.gate_up_proj.weight))
+        if x.device.type != "cpu" or x.numel() // x.shape[-1] <= rows:
+            return self._overwriting(x)
+        return torch.cat([self._overwriting(part) for part in x.flatten(0, -2).split(rows)]).view(x.shape)
+
+    def _overwriting(self, x: Tensor) -> Tensor:
+        gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
         return self.down_proj(F.silu(gate, inplace=True).mul_(up))
 
 

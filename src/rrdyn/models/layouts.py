@@ -180,10 +180,14 @@ def _with_config(weights: Path, config: Path) -> Found:
 
 
 def _hub_data(weights: Path) -> str | None:
-    """`root/data` of the Hub layout, where the arrays of the task lie beside the model folders."""
+    """`root/data` of the Hub layout, where the arrays of the task lie beside the model folders; its TASK_meta.json
+    where several tasks share the folder."""
     data = weights.absolute().parent.parent / "data"
     task = weights.absolute().parent.name.partition("_")[2]
-    return str(data) if task and (data / f"{task}_meta.json").is_file() else None
+    meta = data / f"{task}_meta.json"
+    if not task or not meta.is_file():
+        return None
+    return str(data if len(list(data.glob("*_meta.json"))) == 1 else meta)
 
 
 def _named_dataset(content: dict[str, Any]) -> str | None:

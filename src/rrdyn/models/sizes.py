@@ -53,8 +53,8 @@ def complete(
 def dataset_sizes(folder: Path) -> dict[str, int]:
     """seq_len, vocab_size, num_puzzle_identifiers as a dataset states them; {} where it is no dataset folder."""
     candidates = [folder / "test" / "dataset.json", folder / "train" / "dataset.json", folder / "dataset.json"]
-    for path in [*candidates, *sorted(folder.glob("*_meta.json"))]:
-        if path.is_file():
+    for path in [folder, *candidates, *sorted(folder.glob("*_meta.json"))]:
+        if path.is_file() and path.suffix == ".json":
             stated = read_json(path)
             if isinstance(stated, dict):
                 return {key: stated[key] for key in SIZES if isinstance(stated.get(key), int)}
@@ -66,7 +66,7 @@ def resolve_dataset(named: str | None, near: Path) -> Path | None:
     if not named:
         return None
     for base in (Path(), *near.absolute().parents):
-        if (base / named).is_dir():
+        if (base / named).exists():
             return base / named
     return None
 
