@@ -172,3 +172,8 @@ def test_nine_logs_of_fifty_thousand_rows_take_ten_seconds(tmp_path):
     started = time.monotonic()
     assert main(["plot", "dynamics", str(tmp_path), "--out", str(tmp_path / "figures"), "--quiet"]) == 0
     assert time.monotonic() - started < 10
+
+
+def test_no_logs_at_all_is_a_usage_error(capsys):
+    assert main(["plot", "dynamics"]) == 2
+    assert "LOGS is missing" in capsys.readouterr().err

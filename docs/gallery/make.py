@@ -1,0 +1,94 @@
+"""Draw the gallery from the study beside this file, by public commands only.
+
+    cd docs/gallery && python make.py          # every figure, README.md and, where a Chromium is found, report.png
+    cd docs/gallery && bash study.sh           # make the study again first: minutes on a laptop
+
+Only the pngs and their captions are kept here; `rrdyn plot` writes pdf and csv beside them as well.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from rrdyn.cli.app import main
+
+HERE = Path(__file__).parent
+LINES = """
+plot dynamics study/logs --size page
+plot 2x2 study/analysis/results_trm.json
+plot spectrum study/analysis/results_trm.json
+plot trajectories study/diag_trm.npz --points study/analysis/points_trm.csv
+plot puzzle study/diag_trm.npz
+plot latent study/states.npz
+plot evolution study/evolution/evolution_trm.csv
+plot rollout study/survival
+plot perturbation study/cells
+plot perturbation study/cells --spaghetti --color-by-pmass --out {out}/perturbation_mass.png
+plot perturbation study/cells --kl-only --quantile-lines --mark-t 16
+plot basin study/select/basin_trm.csv
+plot selectors study/select/select_trm.csv
+plot toy study/toy.npz
+plot 2x2 study/analysis/results_trm.json --dark --size slide --out {out}/dark
+"""
+
+
+def draw(out: Path) -> list[tuple[str, list[Path]]]:
+    """Run every line; returns it with the pngs it made."""
+    made = []
+    for line in LINES.strip().splitlines():
+        argv = shlex.split(line.format(out=out)) if "{out}" in line else [*shlex.split(line), "--out", str(out)]
+        before = set(out.rglob("*.png"))
+        if main([*argv, "--quiet"]) != 0:
+            sys.exit(f"failed: rrdyn {line}")
+        made.append((f"rrdyn {line.split(' --out')[0]}", sorted(set(out.rglob("*.png")) - before)))
+    return made
+
+
+def page(made: list[tuple[str, list[Path]]], out: Path) -> str:
+    lines = [
+        "# Gallery",
+        "",
+        "Every figure of `rrdyn`, drawn by `python make.py` from the study in this folder. `study.sh` tells how it came about:",
+        "a small TRM on 6x6 Sudoku, trained for minutes on two cores. It shows what the figures look like; n is small.",
+        "",
+    ]
+    for command, pictures in made:
+        lines += [f"## `{command}`", ""]
+        for png in pictures:
+            name = png.relative_to(out).as_posix().replace("/", "_")
+            caption = png.with_name(f"{png.stem}.caption.txt").read_text().strip()
+            shutil.copyfile(png, HERE / name)
+            lines += [f"![{png.stem}]({name})", "", caption.replace("|", "\\|"), ""]
+    if screenshot():
+        lines += ["## `rrdyn report`", "", "![The report's explorer in a browser](report.png)", ""]
+    return "\n".join(lines)
+
+
+def screenshot() -> bool:
+    """The explorer of the study's report, as a headless Chromium shows it."""
+    sys.path.insert(0, str(HERE.parents[1]))
+    from tests.studies import browser
+
+    if browser.find() is None:
+        return (HERE / "report.png").exists()
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(shutil.copytree(HERE / "study", Path(scratch) / "gallery"))
+        if main(["report", str(copy), "--quiet"]) != 0:
+            sys.exit("failed: rrdyn report")
+        with browser.chromium(Path(scratch) / "profile") as tab:
+            tab.open(copy / "report.html")
+            tab.wait("document.body && document.body.dataset.ready === 'true'")
+            tab.value("document.getElementById('explorer').scrollIntoView()")
+            tab.screenshot(HERE / "report.png")
+    return True
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        scratch_folder = Path(folder)
+        text = page(draw(scratch_folder), scratch_folder)
+    (HERE / "README.md").write_text(text)
