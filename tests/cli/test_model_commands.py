@@ -209,3 +209,28 @@ def test_hub_pull_and_push(run, tmp_path, capsys, monkeypatch):
     assert asked == [(run, "hub://o/r/x", {"private": True, "message": None})]
     assert main(["hub", "pull", "nonsense"]) == 2
     assert "not a place on the Hub" in capsys.readouterr().err
+
+
+def test_a_published_layout_from_the_hub_and_then_offline(run, dataset, tmp_path, capsys, monkeypatch):
+    """The source study's layout end to end: one argument opens the model and its puzzles."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
+    from hub_server import Hub, point_at_loopback
+
+    point_at_loopback(tmp_path, monkeypatch)
+    assert main(["export", str(run), str(tmp_path / "out"), "--layout", "hub", "--data", str(dataset), "--quiet"]) == 0
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    model = next(path for path in files if path.name == "weights.pt").parent.name
+    with Hub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        server.commit("o/chaos", {str(path.relative_to(tmp_path / "out")): path.read_bytes() for path in files})
+        place = f"hub://o/chaos/{model}"
+        assert main(["evaluate", place, "--n", "0", "--json", "--quiet"]) == 0
+        online = json.loads(capsys.readouterr().out)
+        assert online["n"] == 6
+        assert main(["inspect", place, "--json", "--quiet"]) == 0
+        assert json.loads(capsys.readouterr().out)["expects"]["dataset_here"] is True
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main(["evaluate", place, "--n", "0", "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out) == online
+    assert main(["inspect", "hub://o/other", "--quiet"]) == 3
+    assert "not in the cache" in capsys.readouterr().err
