@@ -35,6 +35,28 @@ def test_a_study_continues_after_a_failure_and_makes_lost_things_again(tmp_path)
     assert ran == ["a", "b", "b", "c", "b"]
 
 
+def test_what_uses_a_changed_thing_is_made_again(tmp_path):
+    ran = []
+
+    def execute(argv):
+        ran.append(argv[0])
+        (tmp_path / argv[0] / "x").parent.mkdir(exist_ok=True)
+        (tmp_path / argv[0] / "x").touch()
+        return 0
+
+    def study(setting):
+        return [
+            Step(title="a", argv=("a", setting), makes=tmp_path / "a" / "x"),
+            Step(title="b", argv=("b", str(tmp_path / "a")), makes=tmp_path / "b" / "x"),
+            Step(title="c", argv=("c", str(tmp_path / "b" / "x")), makes=tmp_path / "c" / "x"),
+            Step(title="d", argv=("d", "alone"), makes=tmp_path / "d" / "x"),
+        ]
+
+    run_steps(study("1"), tmp_path / "study.json", execute)
+    run_steps(study("2"), tmp_path / "study.json", execute)
+    assert "".join(ran) == "abcd" + "abc"
+
+
 def test_a_changed_command_is_run_again(tmp_path):
     ran = []
     memory = tmp_path / "study.json"

@@ -29,15 +29,23 @@ class Step:
     def line(self) -> str:
         return shlex.join(["rrdyn", *self.argv])
 
+    def uses(self, other: Step) -> bool:
+        """Whether a word of this command line is what another step makes, or a folder that holds it."""
+        words = {Path(word) for word in self.argv}
+        return bool(words & {other.makes, *other.makes.parents})
+
 
 def run_steps(steps: Sequence[Step], memory: Path, execute: Execute) -> None:
     """Run the steps that `memory` (a json file) does not know as done; each is remembered once it has succeeded.
 
-    A step is done when the same command line succeeded before and what it makes is still there. Raises RrdynError
-    with the failed command's exit code.
+    A step is done when the same command line succeeded before, what it makes is still there, and no step that it uses
+    has to be run again. Raises RrdynError with the failed command's exit code.
     """
     done: dict[str, float] = read_json(memory)["done"] if memory.exists() else {}
-    left = [step for step in steps if step.line not in done or not step.makes.exists()]
+    left: list[Step] = []
+    for step in steps:
+        if step.line not in done or not step.makes.exists() or any(step.uses(earlier) for earlier in left):
+            left.append(step)
     if len(left) < len(steps):
         say(f"{len(steps) - len(left)} of {len(steps)} steps are already done in {memory.parent}")
     pace = Pace(left)
