@@ -188,6 +188,15 @@ def test_inspect_every_kind(run, dataset, tmp_path, capsys):
     assert "checkpoints" in said[run.name]
 
 
+def test_inspect_a_study(run, tmp_path, capsys):
+    (tmp_path / "study.json").write_text('{"done": {"rrdyn train x": 1.5}}')
+    (tmp_path / "pretrain").symlink_to(run)
+    assert main(["inspect", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "runs        pretrain" in said
+    assert "1.5 s  rrdyn train x" in said
+
+
 def test_inspect_refuses_what_it_does_not_know(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "empty").mkdir()

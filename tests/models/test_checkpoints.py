@@ -140,6 +140,17 @@ def test_well_known_dataset_names_give_the_length(tmp_path):
     assert load(tmp_path).config.seq_len == 81
 
 
+def test_a_folder_of_runs_and_a_training_state_say_what_to_give(tmp_path):
+    for name in ("a", "b"):
+        save(drawn(FAMILIES["trm_mlp"]), tmp_path / name / "checkpoints" / "step_1")
+    with pytest.raises(InputError, match="several checkpoints") as caught:
+        load(tmp_path)
+    assert caught.value.found == "a, b"
+    torch.save({"trainer": {}, "sampler": {}, "model": {}}, tmp_path / "state.pt")
+    with pytest.raises(InputError, match="is a training state"):
+        load(tmp_path / "state.pt")
+
+
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])
 def test_a_bare_file_beside_its_config(suffix, tmp_path):
     model = drawn(FAMILIES["trm_mlp"])

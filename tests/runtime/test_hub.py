@@ -131,4 +131,5 @@ def test_a_bad_place_is_refused(text):
 def test_places_are_read():
     assert client.parse("hub://o/r@v1.2/a/b") == client.Ref(owner="o", repo="r", revision="v1.2", inside="a/b")
     assert str(client.parse("o/r")) == "hub://o/r"
+    assert client.parse(str(Path("hub://o/r/x"))) == client.parse("hub://o/r/x")
     assert str(client.parse("hub://o/r@abc/x/")) == "hub://o/r@abc/x"

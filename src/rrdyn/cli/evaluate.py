@@ -13,7 +13,7 @@ from rrdyn.cli.command import Arguments, Outcome, Positional
 class Args(Arguments):
     """Accuracy after each segment at the fixed budget, and with real halting: steps used, accuracy kept.
 
-    1. rrdyn evaluate runs/demo
+    1. rrdyn evaluate runs/demo/pretrain
     2. rrdyn evaluate ckpt.pt --data data/sudoku --n 4096 --out eval.json
     3. rrdyn evaluate hub://blackhao0426/recursive-reasoning-chaos/trm_sudoku --halt
     """

@@ -11,8 +11,8 @@ from rrdyn.cli.command import Arguments, Outcome, Positional
 class Args(Arguments):
     """A checkpoint for others: one .pt, upstream's layout, the Hub's, or ours. Reading it back is bit-identical.
 
-    1. rrdyn export runs/demo ckpt.pt
-    2. rrdyn export runs/demo for_trm --layout upstream
+    1. rrdyn export runs/demo/pretrain ckpt.pt
+    2. rrdyn export runs/demo/pretrain for_trm --layout upstream
     3. rrdyn export hub://sapientinc/HRM-checkpoint-sudoku-extreme hrm.pt --data data/sudoku
     """
 

@@ -14,8 +14,8 @@ class Args(Arguments):
     """One puzzle, the model's answer segment by segment, the halt logit, and whether it is right.
 
     1. rrdyn solve ckpt.pt --puzzle "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
-    2. rrdyn solve runs/demo --puzzle maze.txt
-    3. rrdyn solve runs/demo --idx 17 --segments 64
+    2. rrdyn solve maze.pt --puzzle maze.txt
+    3. rrdyn solve runs/demo/pretrain --idx 17 --segments 64
     """
 
     ckpt: Positional[str]

@@ -22,7 +22,7 @@ from rrdyn.artifacts.files import existing, read_json
 WEIGHTS, META = "model.safetensors", "meta.json"
 UPSTREAM_CONFIG = "all_config.yaml"
 STEP = re.compile(r"step_(\d+)(_ema)?$")
-HUB = "hub://"
+HUB = "hub:/"
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
 
@@ -66,7 +66,7 @@ def locate(path: Path | str) -> Found:
 
     Raises InputError where there is none, saying what there is.
     """
-    if str(path).startswith(HUB):
+    if str(path).startswith(HUB):  # with one slash too: a Path has lost the other
         from rrdyn.runtime.hub import pull
 
         return locate(pull(str(path)))
@@ -110,7 +110,7 @@ def _folder(path: Path) -> Found | None:
         return locate(max(steps)[1])
     if weights := _weights_in(path):
         return _file(weights)
-    inside = [child for child in sorted(path.iterdir()) if child.is_dir() and (child / UPSTREAM_CONFIG).is_file()]
+    inside = [child for child in sorted(path.iterdir()) if child.is_dir() and _is_home(child)]
     if len(inside) == 1:
         return _folder(inside[0])
     if inside:
@@ -121,6 +121,11 @@ def _folder(path: Path) -> Found | None:
             run=f"give {inside[0]}",
         )
     return None
+
+
+def _is_home(folder: Path) -> bool:
+    """Whether a folder is a run of ours, or one with an upstream config."""
+    return (folder / "checkpoints").is_dir() or (folder / UPSTREAM_CONFIG).is_file()
 
 
 def _pointed(path: Path) -> Path:

@@ -17,7 +17,7 @@ from rrdyn.artifacts.files import read_json
 from rrdyn.models.config import ModelConfig, model_config
 
 SIZES = ("seq_len", "vocab_size", "num_puzzle_identifiers")
-KNOWN_LENGTHS = {("sudoku", 11): 81, ("maze", 6): 900, ("arc", 12): 900}
+KNOWN_LENGTHS = {("sudoku", 11): 81, ("maze-30x30", 6): 900, ("arc", 12): 900}
 """(word in the dataset's name, vocabulary) -> length, of the datasets upstream's builders make."""
 
 

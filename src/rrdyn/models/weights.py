@@ -165,6 +165,12 @@ def _named(value: Any, path: Path) -> Contents:
             f"{path} is not a checkpoint", found=type(value).__name__, expected="a dict of tensors by name"
         )
     about: dict[str, Any] = {}
+    if {"trainer", "sampler"} <= value.keys():
+        raise InputError(
+            f"{path} is a training state, to resume from",
+            expected="the checkpoint beside it",
+            run=f"give {path.parent}",
+        )
     while not any(isinstance(item, Tensor) for item in value.values()):
         inside = next((key for key in NESTED if isinstance(value.get(key), dict) and value[key] is not value), None)
         if inside is None:

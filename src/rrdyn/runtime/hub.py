@@ -44,7 +44,7 @@ class Ref:
 
 def parse(text: str) -> Ref:
     """Read `hub://owner/repo[@revision][/folder]`, the scheme being optional; raises UsageError."""
-    match = PATTERN.fullmatch(text.removeprefix(SCHEME).strip("/"))
+    match = PATTERN.fullmatch(re.sub(r"^hub:/+", "", text).strip("/"))  # a Path has lost the second slash
     inside = PurePosixPath((match and match["inside"]) or "")
     if match is None or ".." in inside.parts:
         raise UsageError(

@@ -20,7 +20,7 @@ LISTED = 24
 
 def inspect(path: Path | str) -> Described:
     """A record and a text on any artifact, table, checkpoint, run or dataset. Raises InputError for anything else."""
-    if str(path).startswith("hub://"):
+    if str(path).startswith("hub:/"):
         from rrdyn.runtime.hub import pull
 
         path = pull(str(path))
@@ -52,7 +52,21 @@ def _folder(path: Path) -> Described:
         return {"kind": "dataset", **data}, text
     if (path / "checkpoints").is_dir():
         return run_folder(path)
+    if (path / "study.json").is_file():
+        return study_folder(path)
     return _checkpoint(path)
+
+
+def study_folder(path: Path) -> Described:
+    """A study as `rrdyn demo` makes it: its runs, its files, the command lines that made them."""
+    runs = sorted(child.name for child in path.iterdir() if (child / "checkpoints").is_dir())
+    content = read_json(path / "study.json")
+    done = content.get("done") if isinstance(content, dict) else None
+    done = done if isinstance(done, dict) else {}
+    results = sorted(str(p.relative_to(path)) for p in path.rglob("*.npz") if not p.name.startswith("."))
+    lines = [f"a study: {path}", f"runs        {', '.join(runs)}", f"results     {', '.join(results[:LISTED])}", ""]
+    lines += [f"{float(seconds):>8.1f} s  {command}" for command, seconds in done.items()]
+    return {"kind": "study", "runs": runs, "results": results, "done": done}, "\n".join(lines)
 
 
 def run_folder(path: Path) -> Described:
