@@ -154,7 +154,7 @@ def sampler() -> None:
 
 def independent() -> None:
     """One solution by a SAT solver, a shortest path by csgraph, no puzzle twice."""
-    from pysat.solvers import Cadical153
+    from pysat.solvers import Minisat22
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import shortest_path
 
@@ -163,15 +163,16 @@ def independent() -> None:
         recipe = SudokuRecipe(source="generate", size=side, clues=clues, n=n // 2, test_n=n // 2, val_groups=0)
         puzzle, made = Sudoku(side), generated(recipe).splits
         rules = clauses(puzzle)
-        unique = 0
-        for one in (made.train, made.test):
-            for question, answer in zip(to_digits(one.inputs), to_digits(one.labels)):
-                with Cadical153(bootstrap_with=rules) as solver:
+        unique, number = 0, 0
+        with Minisat22(bootstrap_with=rules) as solver:
+            for one in (made.train, made.test):
+                for question, answer in zip(to_digits(one.inputs), to_digits(one.labels)):
+                    number += 1
+                    other = side**3 + number  # where this literal holds, the answer may not be the known one
                     given = [literal(side, cell, int(digit)) for cell, digit in enumerate(question) if digit]
                     right = [literal(side, cell, int(digit)) for cell, digit in enumerate(answer)]
-                    solvable = solver.solve(assumptions=right)
-                    solver.add_clause([-one_literal for one_literal in right])
-                    unique += solvable and not solver.solve(assumptions=given)
+                    solver.add_clause([-other, *(-held for held in right)])
+                    unique += solver.solve(assumptions=right) and not solver.solve(assumptions=[other, *given])
         keys = [set(puzzle.keys(one.inputs, one.labels)) for one in (made.train, made.test)]
         say(f"sudoku {side}x{side} by SAT", puzzles=n, exactly_one=unique, shared_up_to_symmetry=len(keys[0] & keys[1]))
     for settings in ({}, {"unique": True}, {"method": "density"}):
