@@ -150,8 +150,11 @@ def rms_norm(x: Tensor, eps: float) -> Tensor:
 
 
 def add_and_norm(x: Tensor, update: Tensor, eps: float) -> Tensor:
-    """rms_norm(x + update). Without a gradient the memory of `update` is reused: the caller must own it."""
-    return rms_norm(x + update, eps)
+    """rms_norm(x + update); without a gradient the sum is overwritten."""
+    total = x + update
+    if wants_gradient(total) or total.dtype != at_least_float32(total.dtype):
+        return rms_norm(total, eps)
+    return total.mul_(torch.rsqrt(total.square().mean(-1, keepdim=True) + eps))
 
 
 class Attention(nn.Module):
