@@ -12,7 +12,6 @@ from typing import Any
 from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.studies.page.inventory import Inventory
 
-
 Draw = Callable[..., list[Path]]
 Call = Callable[[Path], list[Path]]
 
