@@ -206,6 +206,15 @@ def test_missing_unexpected_and_misshapen_tensors_are_named(tmp_path):
     assert down.shape == (16, 256)
 
 
+def test_sizes_of_a_config_take_no_memory_before_they_are_checked(tmp_path):
+    folder = save(drawn(FAMILIES["trm_att"]), tmp_path)
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["config"] |= {"hidden_size": 1 << 20, "seq_len": 1 << 16, "num_heads": 1, "L_layers": 9}
+    (folder / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(InputError, match="does not hold this model's weights"):
+        load(folder)
+
+
 def test_weights_that_are_not_finite_are_refused(tmp_path):
     model = drawn(FAMILIES["hrm"])
     model.inner.lm_head.weight.data[0, 0] = float("nan")

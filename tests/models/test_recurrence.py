@@ -117,6 +117,9 @@ def test_writes_through_data_are_seen_in_a_narrower_dtype():
 def test_puzzles_of_another_length_are_refused(small):
     with pytest.raises(UsageError, match="do not fit the model"):
         small.embed(torch.ones(2, 7, dtype=torch.long), torch.zeros(2, dtype=torch.long))
+    if small.prefix:
+        with pytest.raises(UsageError, match="no vector for"):
+            small.embed(torch.ones(2, 16, dtype=torch.long), torch.tensor([0, 3]))
 
 
 def test_memory_of_a_rollout_does_not_grow_with_its_length():

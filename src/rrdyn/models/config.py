@@ -29,7 +29,7 @@ class ModelConfig(Config):
 
     name: Literal["trm", "hrm"]
     """trm: one net for both updates; hrm: an H stack and an L stack."""
-    seq_len: Size
+    seq_len: Annotated[int, Field(ge=1, le=1 << 16)]
     """Tokens of a puzzle."""
     vocab_size: Size
     """Token values."""

@@ -114,9 +114,8 @@ class RotaryTable(nn.Module):
 
     def __init__(self, head_dim: int, positions: int, theta: float) -> None:
         super().__init__()
-        # An explicit device: a model built on the meta device for its shapes still gets real tables.
-        halves = torch.arange(0, head_dim, 2, dtype=torch.float32, device="cpu") / head_dim
-        angles = torch.outer(torch.arange(positions, dtype=torch.float32, device="cpu"), 1.0 / theta**halves)
+        halves = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
+        angles = torch.outer(torch.arange(positions, dtype=torch.float32), 1.0 / theta**halves)
         angles = torch.cat((angles, angles), dim=-1)
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)

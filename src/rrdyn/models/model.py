@@ -151,6 +151,13 @@ class Model(nn.Module):
         size = self.config.hidden_size
         e = self.inner.embed_tokens(inputs.to(torch.int32), self.dtype)
         if self.config.puzzle_emb_ndim:
+            if puzzle_ids.device.type == "cpu" and int(puzzle_ids.max()) >= self.config.num_puzzle_identifiers:
+                raise UsageError(
+                    "these puzzles have an identifier that the model has no vector for",
+                    found=int(puzzle_ids.max()),
+                    expected=f"less than {self.config.num_puzzle_identifiers}",
+                    run="give the dataset that the model was trained on (--data)",
+                )
             vectors = self.puzzle_vectors(puzzle_ids) if puzzle_vectors is None else puzzle_vectors
             assert vectors is not None
             vectors = F.pad(vectors.to(self.dtype), (0, self.prefix * size - vectors.shape[-1]))
