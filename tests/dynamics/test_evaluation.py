@@ -11,9 +11,9 @@ import torch
 
 from rrdyn.data.maze import Maze
 from rrdyn.data.writer import write_split
-from rrdyn.dynamics.evaluation import EvaluationConfig, evaluate, mean, rate, summary, table
+from rrdyn.dynamics.evaluation import EvaluationConfig, evaluate, halts, mean, rate, summary, table
 from rrdyn.dynamics.subject import open_subject
-from rrdyn.models import load, save
+from rrdyn.models import Readout, build, load, save
 
 DATA = Path(__file__).parents[1] / "data" / "models"
 CPU = torch.device("cpu")
@@ -123,3 +123,13 @@ def test_a_subset_is_drawn_by_the_seed(subject):
     a, b, c = (evaluate(subject, EvaluationConfig(n=9, segments=1, seed=seed)).idx for seed in (0, 0, 1))
     assert a.tolist() == b.tolist() != c.tolist()
     assert len(set(a.tolist())) == 9
+
+
+def test_each_family_halts_by_its_own_rule():
+    sizes = {"seq_len": 4, "vocab_size": 6, "hidden_size": 8, "num_heads": 2}
+    readout = Readout(torch.empty(0), torch.tensor([1.0, 1.0, -1.0]), torch.tensor([0.0, 2.0, -2.0]))
+    halt_only = build({"name": "trm", **sizes})
+    both = build({"name": "trm", "no_ACT_continue": False, **sizes})
+    hrm = build({"name": "hrm", "H_layers": 1, "L_layers": 1, **sizes})
+    assert halts(halt_only, readout).tolist() == [True, True, False]
+    assert halts(both, readout).tolist() == halts(hrm, readout).tolist() == [True, False, True]
