@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--cycles", type=int, help="H cycles of the segment; fewer make a shorter measurement")
+    parser.add_argument("--cycles", type=int, nargs=2, metavar=("H", "L"), help="fewer cycles: a shorter measurement")
     parser.add_argument("--upstream", help="folder of a checkout of the original TRM")
     parser.add_argument("--no-bfloat16", action="store_true")
     args = parser.parse_args()
@@ -160,7 +160,7 @@ def main() -> None:
     torch.manual_seed(0)
     preset = {**read_preset("model", args.model), **SIZES, "forward_dtype": "float32"}
     if args.cycles:
-        preset["H_cycles"] = args.cycles
+        preset["H_cycles"], preset["L_cycles"] = args.cycles
     model = build(preset).eval()
     inputs, ids = torch.randint(1, 11, (args.batch, 81)), torch.zeros(args.batch, dtype=torch.long)
     print(f"{args.model}, batch {args.batch}, {args.threads} threads, torch {torch.__version__}, {args.pairs} pairs")
