@@ -65,6 +65,13 @@ def test_file_that_vanished_between_listing_and_fetching(hub):
         client.pull(PLACE)
 
 
+def test_names_that_lead_out_of_the_repository_are_left_out(hub, tmp_path):
+    hub.commit(REPO, {"trm_sudoku/../../../../evil.txt": b"x", "/etc/evil": b"x"})
+    path = client.pull(PLACE)
+    assert (path / "weights.pt").exists()
+    assert not list(tmp_path.rglob("evil*"))
+
+
 def test_missing_revision(hub):
     with pytest.raises(InputError, match="has no revision v9"):
         client.pull(f"hub://{REPO}@v9/trm_sudoku")
@@ -122,7 +129,9 @@ def test_push_without_a_token_is_one_message(hub, tmp_path):
     assert caught.value.run == "hf auth login"
 
 
-@pytest.mark.parametrize("text", ["", "owner", "hub://owner", "hub://a/b@/c", "hub://a/b/../../etc", "a b/c"])
+@pytest.mark.parametrize(
+    "text", ["", "owner", "hub://owner", "hub://a/b@/c", "hub://a/b/../../etc", "hub://a/b@../c", "a b/c"]
+)
 def test_a_bad_place_is_refused(text):
     with pytest.raises(UsageError, match="not a place on the Hub"):
         client.parse(text)

@@ -46,7 +46,7 @@ def parse(text: str) -> Ref:
     """Read `hub://owner/repo[@revision][/folder]`, the scheme being optional; raises UsageError."""
     match = PATTERN.fullmatch(re.sub(r"^hub:/+", "", text).strip("/"))  # a Path has lost the second slash
     inside = PurePosixPath((match and match["inside"]) or "")
-    if match is None or ".." in inside.parts:
+    if match is None or ".." in (*inside.parts, match["revision"]):
         raise UsageError(
             f"{text} is not a place on the Hub",
             expected="hub://owner/repo/folder or hub://owner/repo@revision/folder",
@@ -143,7 +143,7 @@ def _listing(ref: Ref, endpoint: str | None) -> tuple[str, dict[str, int]]:
 
 
 def _wanted(ref: Ref, sizes: dict[str, int]) -> list[str]:
-    names = [name for name in sizes if not name.endswith(CODE) and not name.startswith(".git")]
+    names = [name for name in sizes if _is_plain(name) and not name.endswith(CODE) and not name.startswith(".git")]
     inside = ref.inside
     wanted = [name for name in names if not inside or name == inside or name.startswith(inside + "/")]
     if not wanted:
@@ -158,6 +158,11 @@ def _wanted(ref: Ref, sizes: dict[str, int]) -> list[str]:
     if task and "/" not in inside:
         wanted += [name for name in names if name.startswith(f"data/{task}_")]
     return wanted
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a file's name stays inside the repository."""
+    return not name.startswith("/") and ".." not in PurePosixPath(name).parts
 
 
 def _fetch(ref: Ref, commit: str, sizes: dict[str, int], cache: Path, endpoint: str | None) -> None:
