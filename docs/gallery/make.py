@@ -1,13 +1,15 @@
 """Draw the gallery from the study beside this file, by public commands only.
 
-    cd docs/gallery && python make.py          # every figure, README.md and, where a Chromium is found, report.png
-    cd docs/gallery && bash study.sh           # make the study again first: minutes on a laptop
+    python docs/gallery/make.py        # every figure, README.md and, where a Chromium is found, report.png
+
+`study.sh` tells the commands that made the study.
 
 Only the pngs and their captions are kept here; `rrdyn plot` writes pdf and csv beside them as well.
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -16,23 +18,24 @@ from pathlib import Path
 
 from rrdyn.cli.app import main
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+STUDY = HERE / "study"
 LINES = """
-plot dynamics study/logs --size page
-plot 2x2 study/analysis/results_trm.json
-plot spectrum study/analysis/results_trm.json
-plot trajectories study/diag_trm.npz --points study/analysis/points_trm.csv
-plot puzzle study/diag_trm.npz
-plot latent study/states.npz
-plot evolution study/evolution/evolution_trm.csv
-plot rollout study/survival
-plot perturbation study/cells
-plot perturbation study/cells --spaghetti --color-by-pmass --out {out}/perturbation_mass.png
-plot perturbation study/cells --kl-only --quantile-lines --mark-t 16
-plot basin study/select/basin_trm.csv
-plot selectors study/select/select_trm.csv
-plot toy study/toy.npz
-plot 2x2 study/analysis/results_trm.json --dark --size slide --out {out}/dark
+plot dynamics logs --size page
+plot 2x2 analysis/results_trm.json
+plot spectrum analysis/results_trm.json
+plot trajectories diag_trm.npz --points analysis/points_trm.csv
+plot puzzle diag_trm.npz
+plot latent states.npz
+plot evolution evolution/evolution_trm.csv
+plot rollout survival
+plot perturbation cells
+plot perturbation cells --spaghetti --color-by-pmass --out {out}/perturbation_mass.png
+plot perturbation cells --kl-only --quantile-lines --mark-t 16
+plot basin select/basin_perturb_trm.csv
+plot selectors select/select_perturb_trm.csv
+plot toy toy.npz
+plot 2x2 analysis/results_trm.json --dark --size slide --out {out}/dark
 """
 
 
@@ -52,7 +55,7 @@ def page(made: list[tuple[str, list[Path]]], out: Path) -> str:
     lines = [
         "# Gallery",
         "",
-        "Every figure of `rrdyn`, drawn by `python make.py` from the study in this folder. `study.sh` tells how it came about:",
+        "Every figure of `rrdyn`, drawn by `python make.py` from the study in this folder. `study.sh` tells its commands:",
         "a small TRM on 6x6 Sudoku, trained for minutes on two cores. It shows what the figures look like; n is small.",
         "",
     ]
@@ -76,11 +79,14 @@ def screenshot() -> bool:
     if browser.find() is None:
         return (HERE / "report.png").exists()
     with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(shutil.copytree(HERE / "study", Path(scratch) / "gallery"))
-        if main(["report", str(copy), "--quiet"]) != 0:
+        written = Path(scratch) / "report.html"
+        shutil.copytree(STUDY, Path(scratch) / "gallery")  # the figures that the report draws stay out of the study
+        os.chdir(Path(scratch) / "gallery")
+        if main(["report", ".", "--out", str(written), "--quiet"]) != 0:
             sys.exit("failed: rrdyn report")
+        os.chdir(STUDY)
         with browser.chromium(Path(scratch) / "profile") as tab:
-            tab.open(copy / "report.html")
+            tab.open(written)
             tab.wait("document.body && document.body.dataset.ready === 'true'")
             tab.value("document.getElementById('explorer').scrollIntoView()")
             tab.screenshot(HERE / "report.png")
@@ -88,7 +94,9 @@ def screenshot() -> bool:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        scratch_folder = Path(folder)
-        text = page(draw(scratch_folder), scratch_folder)
+    os.chdir(STUDY)
+    # relative, so that the command kept inside every picture is the same on every machine
+    figures = Path("../figures")
+    text = page(draw(figures), figures)
+    shutil.rmtree(figures)
     (HERE / "README.md").write_text(text)

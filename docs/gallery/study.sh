@@ -1,32 +1,31 @@
 #!/usr/bin/env bash
-# How the study in this folder came about: a small TRM on 6x6 Sudoku, from nothing, by public commands; 15 minutes on two
-# idle cores. Run it in an empty folder. `study/` is then what make.py draws from: the data (its test split), the logs, the
-# artifacts and the tables; checkpoints are left behind.
+# How the study in this folder came about: a small TRM on 6x6 Sudoku, from nothing, by public commands, 15 minutes on two
+# idle cores. Run it in an empty folder. Kept in `study/`: the test split of the data, the logs, the artifacts and tables
+# that make.py draws from.
 set -euo pipefail
 export OMP_NUM_THREADS=1
-rrdyn data sudoku --source generate --size 6 --clues 14 --n 1000 --test-n 512 --seed 0 --out study/data
-rrdyn train study/data --preset demo --log-every 50 --steps 700 --eval-every 175 --eval-n 128 --set stagger=true \
+rrdyn data sudoku --source generate --size 6 --clues 14 --n 1000 --test-n 512 --seed 0 --out data
+rrdyn train data --preset demo --log-every 50 --steps 700 --eval-every 175 --eval-n 128 --set stagger=true \
   eval.lyapunov_n=0 eval.perturbed_n=0 optim.lr_min_ratio=0.3 optim.lr=2e-3 --out run
-steps=run/checkpoints/step
 
-rrdyn toy --T 4 8 16 32 64 --n 1000 --seeds 0 1 --out study/toy.npz
-rrdyn diagnose "${steps}_525" --data study/data --n 128 --k 4 --save-states 3 --out study/diag_trm.npz
-rrdyn analyze-2x2 study/diag_trm.npz --out study/analysis --no-figures
+rrdyn toy --T 4 8 16 32 64 --n 1000 --seeds 0 1 --out toy.npz
+rrdyn diagnose run/checkpoints/step_525 --data data --n 64 --k 4 --save-states 3 --out diag_trm.npz
+rrdyn analyze-2x2 diag_trm.npz --out analysis --no-figures --replicates 500
 for step in 175 350 525; do
-  rrdyn diagnose "${steps}_$step" --data study/data --n 48 --k 2 --out "series/diag_step_$step.npz"
+  rrdyn diagnose "run/checkpoints/step_$step" --data data --n 24 --k 1 --out "series/diag_step_$step.npz"
 done
-rrdyn evolution series/diag_step_*.npz --tag trm --out study/evolution --no-figures
-rrdyn rollout "${steps}_525" --data study/data --n 96 --segments 64 --out rollout_trm.npz
-rrdyn survival rollout_trm.npz --out study/survival --no-figures
-rrdyn perturb "${steps}_525" --data study/data --n 32 --copies 4 --segments 24 --sigmas 0 0.1 0.3 1.0 --out perturb_trm.npz
-rrdyn select perturb_trm.npz --out study/select --no-figures
-rrdyn perturb "${steps}_525" --data study/data --n 16 --copies 2 --segments 24 --calibrate-kl 1.0 --calibrate-n 8 \
-  --alphas 0.25 0.5 1.0 2.0 --cells study/cells --out perturb_cal.npz
+rrdyn evolution series/diag_step_*.npz --tag trm --out evolution --no-figures --replicates 500
+rrdyn rollout run/checkpoints/step_525 --data data --n 48 --segments 48 --out rollout_trm.npz
+rrdyn survival rollout_trm.npz --out survival --no-figures
+rrdyn perturb run/checkpoints/step_525 --data data --n 16 --copies 3 --segments 20 --sigmas 0 0.3 1.0 --out perturb_trm.npz
+rrdyn select perturb_trm.npz --out select --no-figures --replicates 500
+rrdyn perturb run/checkpoints/step_525 --data data --n 8 --copies 2 --segments 20 --sigmas 0 --calibrate-kl 1.0 \
+  --calibrate-n 4 --alphas 0.5 1.0 2.0 --cells cells --out perturb_cal.npz
 
-# three arms, three seeds, a few steps each, for the figure of training curves
-for aug in none-fixed single multi4; do
-  for seed in 0 1 2; do
-    rrdyn train study/data --preset demo-tiny --aug "$aug" --seed "$seed" --steps 40 --log-every 1 --eval-every 5 --out "arms/$aug-s$seed"
-    mkdir -p study/logs && cp "arms/$aug-s$seed/train.log" "study/logs/$aug-s$seed.log"
-  done
+# three arms, thirty steps of a very small model: for the figure of training curves
+for run in none-fixed:0 single:0 multi4:0 none-fixed:1 single:1; do
+  aug="${run%:*}" seed="${run#*:}"
+  rrdyn train data --preset demo-tiny --aug "$aug" --seed "$seed" --steps 30 --log-every 1 --eval-every 3 \
+    --out "arms/$aug-s$seed"
+  mkdir -p logs && cp "arms/$aug-s$seed/train.log" "logs/$aug-s$seed.log"
 done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -199,3 +200,14 @@ def test_a_schema_is_checked():
         LogSchema(**{**known, "arms": [{"name": "a", "when": {"nothing": "1"}}]})
     with pytest.raises(UsageError, match="no plot preset"):
         read_schema("rrdynn")
+
+
+def test_logs_that_rrdyn_train_wrote_are_read():
+    logs = Path(__file__).parents[2] / "docs" / "gallery" / "study" / "logs"
+    runs, notes = read_runs(gather([logs]), OURS)
+    assert notes == []
+    assert {(OURS.arm_of(run.facts), run.seed) for run in runs} >= {("none-fixed", "0"), ("single", "1"), ("multi4", "0")}
+    for run in runs:
+        assert run.steps.tolist() == list(range(1, 31))
+        assert np.isfinite(run.columns["acc"]).sum() == 10
+        assert np.isfinite(run.columns["lam1"]).any()

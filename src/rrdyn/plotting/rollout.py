@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import existing, read_json
@@ -68,8 +69,9 @@ def rollout(folder: Path, models: dict[str, dict[str, Any]], style: Style) -> Pl
     compute.set_title("accuracy against compute\n" + _counts(models, "n"))
     if lower:
         survival.set_yscale("log")
+        survival.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         survival.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
-        survival.yaxis.set_minor_formatter(lambda value, _: "")
+        survival.yaxis.set_minor_formatter(NullFormatter())
     else:
         marks.empty(survival, style, "no failure at the budget:\nnothing to survive")
     survival.set_xlabel("segments after the budget")
