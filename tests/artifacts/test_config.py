@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rrdyn.artifacts.config import Config, presets, presets_folder, read_preset, read_yaml
 from rrdyn.artifacts.errors import InputError, UsageError
@@ -36,6 +36,23 @@ def test_refusals_read_plainly(given, message):
     with pytest.raises(UsageError) as caught:
         Example(**given)
     assert str(caught.value) == message
+
+
+class Pair(Config):
+    low: int = 0
+    high: int = 1
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Pair:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is larger than high {self.high}")
+        return self
+
+
+@pytest.mark.parametrize("make", [Pair, lambda **given: Pair.model_validate(given)], ids=["call", "validate"])
+def test_a_config_that_contradicts_itself_is_refused_in_the_same_words(make):
+    with pytest.raises(UsageError, match=r"^low 3 is larger than high 1$"):
+        make(low=3)
 
 
 def test_frozen():

@@ -41,7 +41,7 @@ class Bomb:
         self.path = path
 
     def __reduce__(self):
-        return (os.mkdir, (str(self.path),))
+        return (os.mkdir, (self.path.name,))  # the tests run in its folder
 
 
 def missing(tmp):

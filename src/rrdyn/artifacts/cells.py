@@ -87,11 +87,12 @@ def read_cells(root: Path | str, window: int | None = None, model_contains: str 
     """The cells under `root` (or `root` itself, if it is one) in name order.
 
     Folders that start with "_" and folders without the three files are passed over; a cell of an older layout
-    (no KL per trajectory) is passed over with a message. Raises InputError where `root` is no folder, or a file is broken.
+    (no KL per trajectory) is passed over with a notice. Raises InputError where `root` is no folder or a file is broken.
     """
     root = existing(root, run="rrdyn perturb CKPT --calibrate-kl 1.0 --cells FOLDER")
     if not root.is_dir():
-        raise InputError(f"{root} is not a folder of cells", found="a file", expected=f"folders with {', '.join(FILES)}")
+        expected = f"folders with {', '.join(FILES)}"
+        raise InputError(f"{root} is not a folder of cells", found="a file", expected=expected)
     folders: Iterable[Path] = [root] if _is_cell(root) else sorted(root.iterdir())
     cells = []
     for folder in folders:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import existing
@@ -18,13 +18,11 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _say_plainly(cls, data: Any, handler: Any) -> Self:
+    def __init__(self, **data: Any) -> None:
         try:
-            return handler(data)
+            super().__init__(**data)
         except ValidationError as error:
-            raise cls.refusal(error) from None
+            raise self.refusal(error) from None
 
     @classmethod
     def refusal(cls, error: ValidationError) -> UsageError:
