@@ -4,9 +4,9 @@
     python benchmarks/lyapunov.py --model attention    TRM-attention at 97 positions
     python benchmarks/lyapunov.py --device cuda --batch 256
 
-Per round and interleaved: a plain segment of the whole batch (the unit), ours, and one `torch.func.jvp` per tangent with
-`torch.linalg.qr` after every sub-update (`--jvp-batch` puzzles of it, scaled up). Reports medians of the ratios per round,
-against the ideal of k + 1. Also checked: the same bits for batches of 1, 3 and 8.
+Per round and interleaved: a plain segment of the whole batch (the unit), ours, and one `torch.func.jvp` per tangent
+with `torch.linalg.qr` after every sub-update (`--jvp-batch` puzzles of it, scaled up). Reports medians of the ratios
+per round, against the ideal of k + 1. Also checked: the same bits for batches of 1, 3 and 8.
 """
 
 from __future__ import annotations
@@ -63,7 +63,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cadence", default="substep")
     parser.add_argument("--skip-jvp", action="store_true")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument(
+        "--clock", choices=["wall", "cpu"], default="wall", help="cpu: where others use the machine too"
+    )
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     device = devices.resolve(args.device)
     model = full_size(args.model, device)
     B = args.batch
@@ -85,28 +90,29 @@ def main() -> None:
         if not args.skip_jvp:
             ways["one jvp per tangent"] = (lambda: jvp_loop(few, model.initial(args.jvp_batch), 0), scale)
         print(
-            f"TRM-{args.model}, 97 positions, hidden 512, batch {B}, {devices.describe(device)}, torch {torch.__version__}"
+            f"TRM-{args.model}, 97 positions, hidden 512, batch {B}, {devices.describe(device)}, "
+            f"torch {torch.__version__}, {args.clock} time"
         )
-        seconds = measure(ways, args.rounds, device)
+        seconds = measure(ways, args.rounds, device, time.process_time if args.clock == "cpu" else time.perf_counter)
         report(seconds, B)
         if device.type == "cpu":
             same_bits(model, e)
 
 
 def measure(
-    ways: dict[str, tuple[Callable[[], Any], float]], rounds: int, device: torch.device
+    ways: dict[str, tuple[Callable[[], Any], float]], rounds: int, device: torch.device, clock: Callable[[], float]
 ) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for round_ in range(rounds + 1):
         for name, (way, scale) in ways.items():
             if device.type == "cuda":
                 torch.cuda.synchronize()
-            began = time.perf_counter()
+            began = clock()
             way()
             if device.type == "cuda":
                 torch.cuda.synchronize()
             if round_:  # the first warms up
-                seconds[name].append((time.perf_counter() - began) * scale)
+                seconds[name].append((clock() - began) * scale)
     return seconds
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics import protocol
 from rrdyn.dynamics.protocol import Recurrence
-from rrdyn.dynamics.qr import Factor, orthonormalise
+from rrdyn.dynamics.qr import Factor, log_of_diagonal, orthonormalise
 from rrdyn.dynamics.workers import each
 from rrdyn.runtime.streams import generator
 
@@ -158,12 +158,12 @@ def follow(
                 factors.append(orthonormalise(protocol.frame_rows(protocol.tangents_of(bundle))))
                 gap = _gap(factors[-1], since, bundle[0].dtype, gap) if qr_every == "auto" else gap
                 since = 0
-        log_r = torch.stack([factor.log_r for factor in factors])
+        log_r = log_of_diagonal(torch.stack([factor.r for factor in factors]))
         yield Segment(
             number=number,
             state=narrow if narrow is not None else protocol.value_of(bundle),
             log_r=log_r.sum(0, keepdim=True) if qr_every == "auto" else log_r,
-            loss=torch.stack([factor.loss for factor in factors]).amax(0),
+            loss=factors[0].loss if len(factors) == 1 else torch.stack([factor.loss for factor in factors]).amax(0),
             factors=factors,
             frame=protocol.tangents_of(bundle),
         )

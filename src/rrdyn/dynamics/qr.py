@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -41,14 +42,19 @@ class Factor:
 
     @property
     def log_r(self) -> Tensor:
-        """(B,K) log R_ii, its argument clipped at 1e-30 as in the source study."""
-        return self.r.diagonal(dim1=-2, dim2=-1).clamp_min(1e-30).log()  # clamp keeps NaN
+        """(B,K) log R_ii."""
+        return log_of_diagonal(self.r)
 
     @property
     def condition(self) -> Tensor:
         """(B,) condition number of the tangents, Frobenius, each tangent scaled to length 1."""
         unit = self.r / self.r.norm(dim=-2, keepdim=True)
         return torch.linalg.cond(unit, "fro") / unit.shape[-1] ** 0.5
+
+
+def log_of_diagonal(r: Tensor) -> Tensor:
+    """(...,K) log R_ii of factors (...,K,K), the argument clipped at 1e-30 as in the source study."""
+    return r.diagonal(dim1=-2, dim2=-1).clamp_min(1e-30).log()  # clamp keeps NaN
 
 
 def orthonormalise(rows: Sequence[Tensor], *, careful: bool = False) -> Factor:
@@ -88,14 +94,19 @@ def _small(rows: Sequence[Tensor]) -> Factor:
     """All examples by Householder in their own dtype."""
     tall = (torch.cat(tuple(rows), dim=-1) if len(rows) > 1 else rows[0]).mT
     q, r = torch.linalg.qr(tall)
-    sign = r.diagonal(dim1=-2, dim2=-1).sign()
-    sign = torch.where(sign == 0, 1.0, sign)
+    sign = torch.copysign(torch.ones((), dtype=r.dtype), r.diagonal(dim1=-2, dim2=-1))
     flat = (q * sign[:, None, :]).mT
     for part, columns in zip(rows, flat.split([part.shape[-1] for part in rows], dim=-1)):
         part.copy_(columns)
-    none = torch.zeros(len(tall), dtype=torch.int32, device=tall.device)
-    loss = torch.full((len(tall),), torch.finfo(tall.dtype).eps * tall.shape[-1], dtype=torch.float64)
+    loss, none = _known(len(tall), tall.shape[-1], tall.dtype)
     return Factor(r=(r * sign[:, :, None]).double(), loss=loss, passes=none)
+
+
+@lru_cache(maxsize=16)
+def _known(batch: int, k: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Loss and passes of Householder: made once, as on a small map making them costs as much as the factorisation."""
+    loss = torch.full((batch,), torch.finfo(dtype).eps * k, dtype=torch.float64)
+    return loss, torch.zeros(batch, dtype=torch.int32)
 
 
 def _gram(rows: Sequence[Tensor]) -> Tensor:
