@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -143,17 +142,23 @@ def continue_and_compare(dataset: Path, folder: Path, steps: int, aug: str = "no
 @pytest.mark.parametrize("aug", ["none", "multi4"])
 def test_killed_at_twenty_random_moments(dataset, tmp_path, aug):
     rng = random.Random(7)
-    steps = 60 if aug == "none" else 20
+    steps, log = 400 if aug == "none" else 60, tmp_path / "run" / "train.log"
+    killed = 0
     for _ in range(20):
         process = subprocess.Popen(
             command(*arguments(dataset, tmp_path / "run", steps, aug)), stderr=subprocess.DEVNULL
         )
-        time.sleep(1.5 + rng.random() * 2.5)
-        os.kill(process.pid, signal.SIGKILL)
+        before = log.stat().st_size if log.exists() else 0
+        while process.poll() is None and (not log.exists() or log.stat().st_size == before):
+            time.sleep(0.01)  # importing: nothing of the run is at stake yet
+        time.sleep(rng.random() * 1.5)
+        killed += process.poll() is None
+        process.kill()
         process.wait()
         for folder in (tmp_path / "run" / "checkpoints").glob("step_*"):
             assert {"model.safetensors", "meta.json", "state.pt"} <= {path.name for path in folder.iterdir()}
             torch.load(folder / "state.pt", weights_only=True)
+    assert killed >= 10, "the run ended too early to be killed often"
     continue_and_compare(dataset, tmp_path, steps, aug)
 
 
