@@ -25,18 +25,18 @@ def folder(tmp_path_factory):
     write.diag(root / "diag_tiny.npz", data)
     write.states(root / "states.npz")
     write.toy(root / "toy.npz")
-    assert main(["analyze-2x2", str(root / "diag_tiny.npz"), "--out", str(root), "--quiet", "--replicates", "100"]) == 0
+    few = ["--no-figures", "--replicates", "100", "--quiet"]
+    assert main(["analyze-2x2", str(root / "diag_tiny.npz"), "--out", str(root), *few]) == 0
     for step in (1000, 2000):
         write.diag(root / f"diag_step_{step}.npz", data, 40, meta={"step": step})
     names = [str(root / f"diag_step_{step}.npz") for step in (1000, 2000)]
-    assert main(["evolution", *names, "--tag", "tiny", "--out", str(root), "--quiet", "--replicates", "100"]) == 0
+    assert main(["evolution", *names, "--tag", "tiny", "--out", str(root), *few]) == 0
     write.rollout(root / "rollout.npz")
-    assert main(["survival", str(root / "rollout.npz"), "--out", str(root / "survival"), "--quiet"]) == 0
-    write.perturb(root / "perturb.npz")
     assert (
-        main(["select", str(root / "perturb.npz"), "--out", str(root / "select"), "--quiet", "--replicates", "100"])
-        == 0
+        main(["survival", str(root / "rollout.npz"), "--out", str(root / "survival"), "--no-figures", "--quiet"]) == 0
     )
+    write.perturb(root / "perturb.npz")
+    assert main(["select", str(root / "perturb.npz"), "--out", str(root / "select"), *few]) == 0
     return root
 
 

@@ -32,8 +32,10 @@ def test_rendering_is_the_committed_one(root, tmp_path, name):
     assert np.sqrt(np.mean((drawn - kept) ** 2)) < 4.0  # of 255; a shifted label or a changed colour is beyond it
 
 
-@pytest.mark.parametrize("size", ["column", "slide"])
-@pytest.mark.parametrize("name", RENDERINGS)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [*((name, "column") for name in RENDERINGS), ("dynamics", "slide"), ("perturbation_mass", "slide")],
+)
 def test_no_words_are_cut_at_any_size(root, name, size):
     style, make = Style(size), RENDERINGS[name][1]
     with style.active():

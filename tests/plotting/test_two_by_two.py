@@ -14,7 +14,7 @@ from rrdyn.analysis.two_by_two import analyze, write
 from rrdyn.artifacts.errors import InputError
 from rrdyn.cli.app import main
 from rrdyn.plotting import two_by_two
-from rrdyn.plotting.plate import read_origin
+from rrdyn.plotting.plate import read_alt, read_origin
 from rrdyn.plotting.study import read_study
 from rrdyn.plotting.style import Style
 
@@ -26,6 +26,11 @@ def folder(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("analysis")
     write(analyze(read_puzzles(DATA / "diag_ties_n300.npz"), "ties", compat=True), out)
     return out
+
+
+@pytest.fixture(scope="module")
+def written(folder) -> list[Path]:
+    return two_by_two.draw(folder, "ties", out=folder / "figures")
 
 
 @pytest.fixture(scope="module")
@@ -64,28 +69,27 @@ def test_scatter_draws_every_puzzle_once(folder, golden):
     assert (settled < golden["otsu_tau_log10"] + 1e-9).all()
 
 
-def test_draw_writes_four_files_a_figure_and_again_the_same_bytes(folder, tmp_path):
-    first = two_by_two.draw(folder, "ties", out=tmp_path)
-    assert [path.name for path in first[:4]] == [
+def test_draw_writes_four_files_a_figure_and_again_the_same_bytes(folder, written):
+    assert [path.name for path in written[:4]] == [
         f"fig_ties_drift_hist{suffix}" for suffix in (".png", ".pdf", ".data.csv", ".caption.txt")
     ]
-    assert len(first) == 16
-    before = {path: path.read_bytes() for path in first}
-    two_by_two.draw(folder, "ties", out=tmp_path)
-    assert {path: path.read_bytes() for path in first} == before
+    assert len(written) == 16
+    before = {path: path.read_bytes() for path in written}
+    two_by_two.draw(folder, "ties", out=folder / "figures")
+    assert {path: path.read_bytes() for path in written} == before
 
 
-def test_metadata_tells_where_a_figure_came_from(folder, tmp_path):
-    first = two_by_two.draw(folder, "ties", out=tmp_path)
-    origin = read_origin(first[0])
+def test_metadata_tells_where_a_figure_came_from(written):
+    origin = read_origin(written[0])
+    assert "Correct: " in read_alt(written[0])
     assert {Path(name).name for name in origin["inputs"]} == {"results_ties.json", "points_ties.csv"}
     assert origin["rrdyn_version"]
-    assert b"/Keywords" in first[1].read_bytes()
-    assert b"CreationDate" not in first[1].read_bytes()
+    assert b"/Keywords" in written[1].read_bytes()
+    assert b"CreationDate" not in written[1].read_bytes()
 
 
-def test_pdf_text_stays_text(folder, tmp_path):
-    pdf = two_by_two.draw(folder, "ties", out=tmp_path)[1].read_bytes()
+def test_pdf_text_stays_text(written):
+    pdf = written[1].read_bytes()
     assert b"/FontType 42" in pdf or b"/TrueType" in pdf or b"/CIDFontType2" in pdf
     assert b"/Type3" not in pdf
 

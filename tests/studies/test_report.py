@@ -43,11 +43,10 @@ def study(tmp_path_factory):
         own_jsonl(root / f"multi4-s{seed}", "multi4", seed)
     write.rollout(root / "rollout.npz")
     write.perturb(root / "perturb.npz")
-    assert main(["survival", str(root / "rollout.npz"), "--out", str(root / "survival"), "--quiet"]) == 0
     assert (
-        main(["select", str(root / "perturb.npz"), "--out", str(root / "select"), "--quiet", "--replicates", "100"])
-        == 0
+        main(["survival", str(root / "rollout.npz"), "--out", str(root / "survival"), "--no-figures", "--quiet"]) == 0
     )
+    assert main(["select", str(root / "perturb.npz"), "--out", str(root / "select"), "--no-figures", "--quiet"]) == 0
     write.toy(root / "toy.npz")
     write.states(root / "states.npz")
     return write_report(root)
