@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 State = tuple[Tensor]
@@ -176,7 +177,7 @@ def tanh_rnn(weights: Tensor, *, rule: bool = True) -> Map:
     """h <- tanh(W h), W (n,n); with `rule` the derivative is written out, without it goes the generic path."""
 
     def function(h: Tensor) -> Tensor:
-        return torch.tanh(h @ weights.mT)
+        return torch.tanh(F.linear(h, weights))
 
     def advance(bundle: Tensor) -> Tensor:
         moved = bundle @ weights.mT
