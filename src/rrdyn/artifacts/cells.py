@@ -87,7 +87,7 @@ def read_cells(root: Path | str, window: int | None = None, model_contains: str 
     """The cells under `root` (or `root` itself, if it is one) in name order.
 
     Folders that start with "_" and folders without the three files are passed over; a cell of an older layout
-    (no KL per trajectory) is passed over with a notice. Raises InputError for a broken file, or a root that is no folder.
+    (no KL per trajectory) is passed over with a notice. Raises InputError for a broken file or a root without folders.
     """
     root = existing(root, run="rrdyn perturb CKPT --calibrate-kl 1.0 --cells FOLDER")
     if not root.is_dir():
