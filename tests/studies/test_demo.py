@@ -117,14 +117,16 @@ def test_deleted_figures_are_drawn_again(whole):
     out, _ = whole
 
     def drawn() -> dict[str, object]:
-        found = {path.name: path.read_bytes() for path in (out / "analysis").glob("fig_*.csv")}
-        return found | {path.name: imread(path).tobytes() for path in (out / "analysis").glob("fig_*.png")}
+        found = {path.name: path.read_bytes() for path in (out / "figures").glob("fig_*.csv")}
+        return found | {path.name: imread(path).tobytes() for path in (out / "figures").glob("fig_*.png")}
 
     first = drawn()
-    assert len(first) == 2 * 4 * 3
-    for path in (out / "analysis").glob("fig_*"):
+    assert len(first) == 2 * 4
+    for path in (out / "figures").glob("fig_*"):
         path.unlink()
-    again = subprocess.run([sys.executable, "-m", "rrdyn", "plot", "2x2", str(out / "analysis")], capture_output=True)
+    results = out / "analysis" / "results_pretrain.json"
+    plot = [sys.executable, "-m", "rrdyn", "plot", "2x2", str(results), "--out", str(out / "figures")]
+    again = subprocess.run(plot, capture_output=True)
     assert again.returncode == 0, again.stderr
     assert drawn() == first
 

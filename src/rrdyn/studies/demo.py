@@ -35,13 +35,13 @@ FULL = Size(
     preset="demo",
     puzzles=128,
     diagnose=("--devices", "2"),  # two processes: on tensors this small, threads of one wait for its interpreter
-    seconds={"data": 3, "pretrain": 160, "finetune": 30, "diagnose": 25, "analyze": 10, "plot": 3},
+    seconds={"data": 3, "pretrain": 160, "finetune": 30, "diagnose": 25, "analyze": 3, "plot": 3},
 )
 TINY = Size(
     data=("--size", "4", "--clues", "6", "--n", "128", "--test-n", "64", "--val-groups", "16"),
     preset="demo-tiny",
-    puzzles=32,
-    seconds={"data": 1, "pretrain": 3, "finetune": 1, "diagnose": 1, "analyze": 1, "plot": 1},
+    puzzles=16,
+    seconds={"data": 1, "pretrain": 3, "finetune": 1, "diagnose": 1, "analyze": 3, "plot": 2},
 )
 
 
@@ -111,9 +111,15 @@ def plan(out: Path, size: Size, seed: int) -> list[Step]:
         ),
         Step(
             title="analyse settled x correct for all three models",
-            argv=("analyze-2x2", *map(str, diags), "--shared-tau", "--out", str(out / "analysis")),
+            argv=("analyze-2x2", *map(str, diags), "--shared-tau", "--no-figures", "--out", str(out / "analysis")),
             makes=out / "analysis" / "results.md",
             seconds=usual["analyze"],
+        ),
+        Step(
+            title="draw the 2x2 of the pretrained model",
+            argv=("plot", "2x2", str(out / "analysis" / "results_pretrain.json"), "--out", str(out / "figures")),
+            makes=out / "figures" / "fig_pretrain_spectrum.png",
+            seconds=usual["plot"],
         ),
         Step(
             title="draw the training curves",
@@ -150,7 +156,7 @@ def summary(out: Path) -> Study:
     """The result of a finished demo, read from its files."""
     results = {name: read_json(out / "analysis" / f"results_{name}.json") for name in MODELS}
     noise = noise_seen(out / "multi4" / "train.jsonl")
-    figures = sorted([*out.glob("analysis/*.png"), *out.glob("figures/*.png")])
+    figures = sorted(out.glob("figures/*.png"))
     text = "\n\n".join(
         [
             two_by_two(results["pretrain"]),
