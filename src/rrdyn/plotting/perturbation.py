@@ -179,7 +179,7 @@ def _spaghetti(
     table: Table,
 ) -> None:
     smooth = rolling(kl, view.roll)
-    opacity = view.line_alpha if view.line_alpha is not None else float(np.clip(12 / max(len(kl), 1), 0.15, 0.6))
+    opacity = view.line_alpha if view.line_alpha is not None else float(np.clip(20 / max(len(kl), 1), 0.15, 0.9))
     width = view.line_lw * style.scale
     crossed = (np.nan_to_num(kl, nan=-np.inf) > view.budget).any(axis=1)
     if view.color_by_pmass and np.isfinite(alive).any():
@@ -243,7 +243,7 @@ def _mass_panel(ax: Axes, style: Style, here: Pool, view: PerturbationView, tabl
 def _alive(style: Style) -> LinearSegmentedColormap:
     """From dead to alive: red to pale green by way of amber, its lightness rising all the way, for grey and for
     eyes that do not part red from green; on a dark ground the dead are the bright ones."""
-    colours = ["#FF8C42", "#B89A2E", "#2F6F5E"] if style.dark else ["#A83200", "#E69F00", "#A9DCCB"]
+    colours = ["#FF8C42", "#B89A2E", "#2F6F5E"] if style.dark else ["#A83200", "#E69F00", "#7CC4AE"]
     return LinearSegmentedColormap.from_list("alive", colours)
 
 

@@ -69,7 +69,8 @@ def rollout(folder: Path, models: dict[str, dict[str, Any]], style: Style) -> Pl
     compute.set_title("accuracy against compute\n" + _counts(models, "n"))
     if lower:
         survival.set_yscale("log")
-        survival.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        narrow = survival.get_ylim()[0] > 0.2  # less than a decade: 1, 2, 5 would leave the axis without a number
+        survival.yaxis.set_major_locator(LogLocator(subs=tuple(range(1, 10)) if narrow else (1, 2, 5), numticks=12))
         survival.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
         survival.yaxis.set_minor_formatter(NullFormatter())
     else:

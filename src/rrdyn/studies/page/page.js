@@ -91,7 +91,7 @@
     ], {
       font: FONT, margin: { l: 74, r: 10, t: 28, b: 46 }, plot_bgcolor: "#ffffff", paper_bgcolor: "#ffffff",
       xaxis: { ...AXIS, zeroline: false, title: { text: "segment" }, anchor: "y2", dtick: S > 20 ? null : 1, range: [0.5, S + 0.5] },
-      yaxis: { ...AXIS, type: "log", domain: [0.55, 1], title: { text: "drift of z_H" } },
+      yaxis: { ...AXIS, type: "log", exponentformat: "power", domain: [0.55, 1], title: { text: "drift of z_H" } },
       yaxis2: { ...AXIS, domain: [0, 0.45], title: { text: "q_halt (logit)" } },
       shapes: [{ type: "line", x0: state.segment, x1: state.segment, yref: "paper", y0: 0, y1: 1, line: { width: 2, color: "#15181c" } }],
     }, CONFIG);
