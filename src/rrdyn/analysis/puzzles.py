@@ -114,6 +114,9 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
             expected="at least one puzzle, one segment and one exponent",
             run="rrdyn diagnose CKPT",
         )
+    for key in ("drift_zH", "drift_zL"):
+        if np.nanmin(artifact[key]) < 0:
+            raise InputError(f"{path}: {key} is negative", found=np.nanmin(artifact[key]), expected="norms, at least 0")
     usable = _usable_rows(artifact)
     bad = int((~usable).sum())
     if bad == len(usable):

@@ -32,7 +32,7 @@ class Args(Arguments):
     compat: bool = False
     """The source study's numbers by its own rules, nothing else (NaN is written as null)."""
     figures: bool = True
-    """Draw the four figures of each file, and the series where there are several."""
+    """Leave out the figures: the four figures of each file, and the series where there are several."""
     replicates: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
     """Bootstrap replicates; above 100,000 puzzles closed forms take their place for AUCs."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -72,5 +72,5 @@ def run(args: Args) -> Outcome:
         data={"results": {item.tag: item.results for item in batch.found}},
         text="\n\n".join(headline(item.tag, item.results) for item in batch.found),
         wrote=wrote,
-        next=[f"read {out / 'results.md'}", *([] if args.figures else [f"rrdyn plot 2x2 {out}"])],
+        next=[] if args.figures else [f"rrdyn plot 2x2 {out}"],
     )

@@ -29,6 +29,20 @@ POSITIONAL = get_args(Positional[Any])[1]  # type: ignore[misc]
 WITHIN_STUDY = "RRDYN_WITHIN_STUDY"
 MARKERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
 
+RETOLD = (
+    (
+        r"Error parsing (\S+): invalid literal for int\(\) \S+ \S+ \S+ ('.*?')",
+        r"\1 cannot be read: \2 is not a whole number",
+    ),
+    (r"Error parsing (\S+): could not convert string to float: ('.*?')", r"\1 cannot be read: \2 is not a number"),
+    (
+        r"Error parsing (\S+): no type matching \S*INT\S* .*?\[('.*?')\].*",
+        r"\1 cannot be read: \2 is not a whole number",
+    ),
+    (r"Error parsing (\S+): no type matching \S*FLOAT\S* .*?\[('.*?')\].*", r"\1 cannot be read: \2 is not a number"),
+)
+"""What the parser says of a value it cannot read, and how it is said here."""
+
 
 class Arguments(Config):
     """Base of every command's arguments: bad values are refused by the flag's name."""
@@ -143,13 +157,9 @@ def _retold(boxed: str) -> str:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
     lines = [re.sub(r"^[│╭╰─|+\s]+|[│╮╯─|+\s]+$", "", line) for line in plain.splitlines()[1:]]
     kept = itertools.takewhile(lambda line: line != "Argument helptext:", filter(lambda line: line.strip("-"), lines))
-    told = "\n  ".join(line for line in kept if not line.startswith("For full helptext"))
-    told = re.sub(
-        r"Error parsing (\S+): invalid literal for int\(\) .*: (.*)",
-        r"\1 cannot be read: \2 is not a whole number",
-        told,
+    told = "\n  ".join(
+        line for line in kept if not line.startswith("For full helptext") and not line.endswith(" --help")
     )
-    told = re.sub(
-        r"Error parsing (\S+): could not convert string to float: (.*)", r"\1 cannot be read: \2 is not a number", told
-    )
+    for pattern, words in RETOLD:
+        told = re.sub(pattern, words, told, flags=re.DOTALL)
     return told or "the arguments cannot be read"

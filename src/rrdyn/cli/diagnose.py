@@ -75,7 +75,7 @@ def run(args: Args) -> Outcome:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
     diverged = sum(len(result.diverged) for result in done)
     exit_code = 4 if args.strict and diverged else 0
-    wrote = [path for result in done for path in (result.path, *result.states)]
+    wrote = [path for result in done if result.fresh for path in (result.path, *result.states)]
     files = " ".join(str(result.path) for result in done)
     further = [f"rrdyn analyze-2x2 {files}", f"rrdyn plot trajectories {done[0].path}"]
     if len(done) > 1:

@@ -30,7 +30,7 @@ class Args(Arguments):
     compat: bool = False
     """The source study's columns and rules: files in the order given, Otsu for each."""
     figures: bool = True
-    """Draw the series."""
+    """Leave out the figures: the series."""
     replicates: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
     """Bootstrap replicates."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -9,7 +9,7 @@ class Args(Arguments):
     """What a file or folder is: an artifact, a table, a checkpoint, a run, a dataset.
 
     1. rrdyn inspect diag.npz
-    2. rrdyn inspect runs/demo
+    2. rrdyn inspect runs/demo/pretrain
     3. rrdyn inspect hub://sapientinc/HRM-checkpoint-sudoku-extreme --json
     """
 

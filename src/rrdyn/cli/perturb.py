@@ -89,7 +89,7 @@ def run(args: Args) -> Outcome:
         data=data,
         text=text,
         wrote=wrote,
-        next=[f"rrdyn select {path}", f"rrdyn plot perturbation {path}", f"rrdyn plot basin {path}"],
+        next=[f"rrdyn select {path}", *([f"rrdyn plot perturbation {done.cell.parent}"] if done.cell else [])],
     )
 
 

@@ -81,5 +81,5 @@ def run(args: Args) -> Outcome:
         text += f"\nof {failed.sum()} failures at {budget}: {ever:.1%} right at some later segment, {later:.1%} at {T}"
     wrote = [result.path] + ([result.state] if result.state else [])
     return Outcome(
-        data=data, text=text, wrote=wrote, next=[f"rrdyn survival {result.path}", f"rrdyn plot rollout {result.path}"]
+        data=data, text=text, wrote=wrote, next=[f"rrdyn survival {result.path}"]
     )

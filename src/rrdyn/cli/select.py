@@ -24,7 +24,7 @@ class Args(Arguments):
     readout: Annotated[int | None, Field(ge=1)] = None
     """Segment at which every selector looks; default: the file's own, else 16."""
     figures: bool = True
-    """Draw selectors and basins."""
+    """Leave out the figures: selectors and basins."""
     replicates: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
     """Bootstrap replicates."""
     seed: Annotated[int, Field(ge=0)] = 0

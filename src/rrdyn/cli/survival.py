@@ -30,7 +30,7 @@ class Args(Arguments):
     tau: tuple[str, ...] = ("otsu",)
     """Threshold on log10 late drift at the horizon, below which a wrong answer counts as settled."""
     figures: bool = True
-    """Draw accuracy against compute, and survival."""
+    """Leave out the figures: accuracy against compute, and survival."""
 
 
 def run(args: Args) -> Outcome:

@@ -102,6 +102,13 @@ def generated(recipe: SudokuRecipe | MazeRecipe) -> Gathered:
     else:
         from rrdyn.data.mazes import Generator as MazeGenerator
 
+        longest = longest_path(recipe.size)
+        if recipe.least_steps > longest:
+            raise UsageError(
+                f"no {recipe.size}x{recipe.size} maze has so long a shortest path",
+                found=f"--min-length {recipe.least_steps}",
+                expected=f"at most {longest}, and far less to be found often",
+            )
         maze = Maze(recipe.size)
         make = MazeGenerator(maze, recipe).make
         puzzle = maze
@@ -114,6 +121,11 @@ def generated(recipe: SudokuRecipe | MazeRecipe) -> Gathered:
     )
     splits = Splits(train=train, val=val if len(val) else None, test=test)
     return Gathered(puzzle=puzzle, splits=splits, name=name, source="generate", origin={})
+
+
+def longest_path(size: int) -> int:
+    """No shortest path of a square maze has more steps: it may fill every other row, and one cell between two rows."""
+    return size * size // 2 + size
 
 
 def distinct(puzzle: Puzzle, make: Callable[[int], Puzzles | None], wanted: int, workers: int | None = None) -> Puzzles:

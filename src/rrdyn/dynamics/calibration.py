@@ -124,9 +124,11 @@ def write_cells(
     """One cell in the three-file layout: KL and mass on the right answer, a row per puzzle and copy."""
     source = subject.model.source
     step = None if source is None else source.step
-    name = f"{subject.model.config.name}_{subject.weights.parent.name}_{config.where}_s{config.seed}"
+    weights = subject.weights.resolve()
+    label = weights.stem if weights.suffix == ".pt" else weights.parent.name
+    name = f"{subject.model.config.name}_{label}_{config.where}_s{config.seed}"
     calib: dict[str, Any] = {
-        "model": f"{subject.model.config.name}/{subject.weights.parent.name}",
+        "model": f"{subject.model.config.name}/{label}",
         "method": f"z0-noise-{config.where}",
         "window": config.segments,
         "c_star": calibration.sigma_star,

@@ -115,8 +115,7 @@ def diagnose(
         return None
     arrays = {**arrays, **_from_split(subject, idx, arrays["preds"])}
     meta = meta_of(subject, config, parts, arrays)
-    write_npz(out, DIAG, arrays, meta)
-    part_files.discard(parts)
+    part_files.publish(parts, DIAG, arrays, meta)
     return Diagnosis(path=out, arrays=arrays, meta=meta, fresh=True)
 
 

@@ -13,12 +13,13 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError
+from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, notice
 from rrdyn.artifacts.files import make_folder, read_json, write_json
 from rrdyn.artifacts.npz import read_npz, write_npz
 from rrdyn.artifacts.provenance import digest
@@ -151,8 +152,19 @@ def join(pieces: list[Arrays]) -> Arrays:
     return {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}
 
 
+def publish(parts: Parts, schema: Schema, arrays: Arrays, meta: dict[str, Any]) -> None:
+    """Write the whole and remove the parts. A result of other settings under the same name is set aside first."""
+    out = parts.out
+    if out.exists() and not up_to_date(out, parts.key):
+        kept = next(path for i in count(1) if not (path := out.with_name(f"{out.stem}.{i}{out.suffix}")).exists())
+        os.link(out, kept)
+        notice(f"{out} held a result of other settings: it is now {kept}")
+    write_npz(out, schema, arrays, meta)
+    discard(parts)
+
+
 def discard(parts: Parts) -> None:
-    """Remove the parts, and those of other settings for the same output, after it is written."""
+    """Remove the parts, and those of other settings for the same output."""
     shutil.rmtree(parts.folder.parent, ignore_errors=True)
 
 

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.artifacts.npz import write_npz
 from rrdyn.artifacts.schemas import PERTURB
 from rrdyn.dynamics import parts as part_files
 from rrdyn.dynamics.growth import follow_growth
@@ -124,8 +123,7 @@ def perturb(
         batch=1 if subject.device.type == "cpu" else parts.block,
         **(about or {}),
     )
-    write_npz(out, PERTURB, arrays, meta)
-    part_files.discard(parts)
+    part_files.publish(parts, PERTURB, arrays, meta)
     return Perturbation(path=out, arrays=arrays, meta=meta)
 
 

@@ -105,8 +105,7 @@ def rollout(
     if keep_state:
         state = state_file(out)
         write_npz(state, STATES, {"z_H": z_H[:, None], "z_L": z_L[:, None], "idx": idx}, {**meta, "of": out.name})
-    write_npz(out, ROLLOUT, arrays, meta)
-    part_files.discard(parts)
+    part_files.publish(parts, ROLLOUT, arrays, meta)
     return Rollout(path=out, arrays=arrays, meta=meta, state=state)
 
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from rrdyn.artifacts.config import Config
+from rrdyn.artifacts.errors import UsageError
 
 if TYPE_CHECKING:
     from rrdyn.plotting.style import Style
 
 Size = Literal["column", "page", "slide"]
+PICTURES = {".png", ".pdf", ".jpg", ".jpeg", ".svg", ".eps", ".gif", ".tif", ".tiff", ".webp"}
+"""Endings of --out that mean a picture rather than a folder."""
 
 
 class FigureOptions(Config):
@@ -35,6 +38,8 @@ class FigureOptions(Config):
         """Where a figure goes, without suffix: `name` in `folder`, unless --out says otherwise."""
         if self.out is None:
             return Path(folder) / name
+        if self.out.suffix in PICTURES - {".png", ".pdf"}:
+            raise UsageError(f"figures are not written as {self.out.suffix}", expected="NAME.png, NAME.pdf or a folder")
         return self.out.with_suffix("") if self.out.suffix in (".png", ".pdf") else self.out / name
 
 
