@@ -84,7 +84,7 @@ def _together() -> Iterator[None]:
     except RuntimeError as error:
         raise RrdynError(
             "another process of the group is gone", found=str(error).splitlines()[0],
-            run="start again with --resume: training goes on from the last saved state",
+            run="start it again (training: with --resume last): it goes on from what was saved",
         ) from None  # fmt: skip
 
 
@@ -183,5 +183,5 @@ def _dead(error: Any) -> RrdynError:
         if len(error.failures) > 1
         else f"process {rank} died, so the group was stopped",
         found=how,
-        run="start again with --resume: training goes on from the last saved state",
+        run="start it again (training: with --resume last): it goes on from what was saved",
     )
