@@ -107,10 +107,7 @@ def diagnose(
     fingerprint = subject.fingerprint(idx, config.model_dump())
     parts = part_files.plan(out, fingerprint, len(idx), lambda: batch or block_size(subject, config))
     compute = partial(_compute_part, subject, config, idx)
-    part_files.work(parts, compute, shard=shard, label=label, parallel=True)
-    if shard.together and shard.rank > 0:
-        return None
-    arrays = part_files.gather(parts, wait=shard.together)
+    arrays = part_files.complete(parts, compute, shard=shard, label=label)
     if arrays is None:
         return None
     arrays = {**arrays, **_from_split(subject, idx, arrays["preds"])}

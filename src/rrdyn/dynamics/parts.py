@@ -152,6 +152,14 @@ def join(pieces: list[Arrays]) -> Arrays:
     return {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}
 
 
+def complete(parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, label: str) -> Arrays | None:
+    """Do this shard's missing parts and join all; None where others still work or will join them."""
+    work(parts, compute, shard=shard, label=label, parallel=True)
+    if shard.together and shard.rank > 0:
+        return None
+    return gather(parts, wait=shard.together)
+
+
 def publish(parts: Parts, schema: Schema, arrays: Arrays, meta: dict[str, Any]) -> None:
     """Write the whole and remove the parts. A result of other settings under the same name is set aside first."""
     out = parts.out

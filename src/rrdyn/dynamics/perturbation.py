@@ -106,10 +106,7 @@ def perturb(
     fingerprint = subject.fingerprint(idx, config.model_dump())
     parts = part_files.plan(out, fingerprint, len(idx), lambda: batch or _block_size(subject, config))
     compute = partial(_compute_part, subject, config, idx)
-    part_files.work(parts, compute, shard=shard, label=label, parallel=True)
-    if shard.together and shard.rank > 0:
-        return None
-    arrays = part_files.gather(parts, wait=shard.together)
+    arrays = part_files.complete(parts, compute, shard=shard, label=label)
     if arrays is None:
         return None
     arrays["sigmas"] = np.array(config.sigmas)

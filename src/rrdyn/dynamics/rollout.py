@@ -86,10 +86,7 @@ def rollout(
     fingerprint = subject.fingerprint(idx, settings)
     parts = part_files.plan(out, fingerprint, len(idx), lambda: batch or _block_size(subject))
     compute = partial(_compute_part, subject, config, idx, before)
-    part_files.work(parts, compute, shard=shard, label=label, parallel=True)
-    if shard.together and shard.rank > 0:
-        return None
-    arrays = part_files.gather(parts, wait=shard.together)
+    arrays = part_files.complete(parts, compute, shard=shard, label=label)
     if arrays is None:
         return None
     z_H, z_L = arrays.pop("z_H"), arrays.pop("z_L")
