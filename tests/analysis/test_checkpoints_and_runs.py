@@ -94,7 +94,28 @@ def test_runs_over_seeds(tmp_path):
     assert alone["accuracy_best_std"] is None
     names = {path.name for path in aggregate.write(found, tmp_path / "out")}
     assert names >= {"aggregate.csv", "aggregate.md", "aggregate.json", "runs.csv"}
-    assert "0.6000 ± 0.1000 (n=3)" in (tmp_path / "out" / "aggregate.md").read_text()
+    # Student's t with two degrees of freedom: 4.3027 standard errors
+    half = 4.302653 * 0.1 / 3**0.5
+    assert (row["accuracy_best_low"], row["accuracy_best_high"]) == pytest.approx((0.6 - half, 0.6 + half))
+    assert alone["accuracy_best_low"] is None
+    assert "0.6000 [0.3516, 0.8484] (n=3)" in (tmp_path / "out" / "aggregate.md").read_text()
+
+
+def test_an_arm_beside_its_baseline_on_the_same_seeds(tmp_path):
+    for seed, (base, arm) in enumerate([(0.5, 0.55), (0.6, 0.67), (0.2, 0.26)]):
+        start = f"runs/pretrain/s{seed}/checkpoints/last"
+        for name, accuracy in (("none-fixed", base), ("multi4", arm)):
+            make_run(tmp_path, f"sudoku-trm-{name}", seed, [accuracy], aug={"name": name}, init=start)
+    make_run(tmp_path, "sudoku-trm-multi4", 9, [0.99])  # no baseline of this seed
+    found = aggregate.aggregate(tmp_path)
+    assert found.table["setting"].str.starts_with("small init=runs/pretrain").sum() == 1  # s9 starts from no checkpoint
+    gaps = np.array([0.05, 0.07, 0.06])
+    row = found.contrasts.filter(pl.col("metric") == "accuracy_best").row(0, named=True)
+    half = 4.302653 * gaps.std(ddof=1) / 3**0.5
+    assert (row["aug"], row["baseline"], row["n"]) == ("multi4", "none-fixed", 3)
+    assert (row["difference"], row["low"], row["high"]) == pytest.approx((0.06, 0.06 - half, 0.06 + half))
+    assert "contrasts.csv" in {path.name for path in aggregate.write(found, tmp_path / "out")}
+    assert "multi4 - none-fixed" in (tmp_path / "out" / "aggregate.md").read_text()
 
 
 def test_labels_from_folder_names(tmp_path):

@@ -1,4 +1,5 @@
-"""`rrdyn aggregate`: runs over seeds, one row per task, model, arm and setting; and the table of calibrated cells."""
+"""`rrdyn aggregate`: runs over seeds, one row a task, model, arm and setting; each arm beside its baseline on the same
+seeds; the table of calibrated cells."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 import polars as pl
 from tabulate import tabulate
 
+from rrdyn.analysis.intervals import mean_over_seeds
 from rrdyn.analysis.runs import LABELS, METRICS, read_runs
 from rrdyn.artifacts.cells import FILES
 from rrdyn.artifacts.errors import InputError
@@ -16,15 +18,19 @@ from rrdyn.artifacts.files import existing, make_folder, read_json, replacing, w
 from rrdyn.artifacts.provenance import provenance
 
 SCHEMA = {"schema": "aggregate", "schema_version": 1}
+BASELINE = "none-fixed"
+"""The arm that every arm of whole rollouts is held against: as long, unperturbed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregate:
-    """`runs`: one row a run folder; `table`: one row a group; `cells`: the table of three-file cells, maybe empty."""
+    """`runs`: one row a run folder; `table`: one row a group; `contrasts`: one row an arm and metric, against the
+    baseline; `cells`: the table of three-file cells. All but `runs` and `table` may be empty."""
 
     root: Path
     runs: pl.DataFrame
     table: pl.DataFrame
+    contrasts: pl.DataFrame
     cells: pl.DataFrame
 
 
@@ -40,22 +46,59 @@ def aggregate(root: Path | str) -> Aggregate:
         )
     kinds: dict[str, Any] = {"run": pl.String, **dict.fromkeys(LABELS, pl.String), "seed": pl.Int64}
     frame = pl.DataFrame(runs, schema=kinds | dict.fromkeys(METRICS, pl.Float64))
-    return Aggregate(root=root, runs=frame, table=over_seeds(frame), cells=cell_table(cells))
+    return Aggregate(
+        root=root, runs=frame, table=over_seeds(frame), contrasts=contrasts(frame), cells=cell_table(cells)
+    )
 
 
 def over_seeds(runs: pl.DataFrame) -> pl.DataFrame:
-    """Mean, sample standard deviation, coefficient of variation and n of each metric, by task, model, aug, setting."""
-    measures = []
-    for metric in METRICS:
-        value = pl.col(metric)
-        measures += [
-            value.mean().alias(f"{metric}_mean"),
-            value.std().alias(f"{metric}_std"),
-            (value.std() / value.mean().abs()).alias(f"{metric}_cv"),
-            value.count().alias(f"{metric}_n"),
-        ]
-    grouped = runs.group_by(LABELS).agg(pl.col("seed").n_unique().alias("n_seeds"), *measures)
-    return grouped.sort(LABELS, nulls_last=True)
+    """Mean with its 95% interval, sample deviation, coefficient of variation and n of each metric, a row a group.
+
+    Groups are equal task, model, aug and setting. The interval is Student's t over runs; null below two.
+    """
+    rows = []
+    for labels, group in runs.group_by(LABELS):
+        row: dict[str, Any] = {**dict(zip(LABELS, labels)), "n_seeds": group["seed"].n_unique()}
+        for metric in METRICS:
+            values = group[metric].drop_nulls()
+            over = mean_over_seeds(values.to_numpy())
+            spread = values.std()
+            row |= {
+                f"{metric}_mean": over.value,
+                f"{metric}_low": over.low,
+                f"{metric}_high": over.high,
+                f"{metric}_std": spread,
+                f"{metric}_cv": spread / abs(over.value) if isinstance(spread, float) and over.value else None,
+                f"{metric}_n": over.n,
+            }
+        rows.append(row)
+    parts = {"mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "std": pl.Float64, "cv": pl.Float64}
+    measured = {f"{metric}_{part}": kind for metric in METRICS for part, kind in {**parts, "n": pl.UInt32}.items()}
+    kinds = {**dict.fromkeys(LABELS, pl.String), "n_seeds": pl.UInt32, **measured}
+    return pl.DataFrame(rows, schema=kinds).sort(LABELS, nulls_last=True)
+
+
+def contrasts(runs: pl.DataFrame) -> pl.DataFrame:
+    """Each arm minus the baseline (`none-fixed`) on the same seeds: mean difference, its 95% t interval, n of seeds.
+
+    Arms are compared within one task and model; a seed that one of the two lacks is left out. Rows with n = 0 are not
+    listed.
+    """
+    keys = ["task", "model", "seed"]
+    averaged = runs.group_by([*keys, "aug"]).agg(pl.col(METRICS).mean())
+    base = averaged.filter(pl.col("aug") == BASELINE).drop("aug")
+    paired = averaged.filter(pl.col("aug") != BASELINE).join(base, on=keys, suffix="_base", nulls_equal=True)
+    rows = []
+    for (task, model, aug), group in paired.group_by(["task", "model", "aug"]):
+        for metric in METRICS:
+            found = mean_over_seeds((group[metric] - group[f"{metric}_base"]).drop_nulls().to_numpy())
+            if found.n:
+                labels = {"task": task, "model": model, "aug": aug, "baseline": BASELINE, "metric": metric}
+                rows.append({**labels, "difference": found.value, "low": found.low, "high": found.high, "n": found.n})
+    kinds: dict[str, Any] = dict.fromkeys(("task", "model", "aug", "baseline", "metric"), pl.String)
+    kinds |= {"difference": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.UInt32}
+    order = pl.col("metric").replace_strict({metric: place for place, metric in enumerate(METRICS)})
+    return pl.DataFrame(rows, schema=kinds).sort("task", "model", "aug", order, nulls_last=True)
 
 
 def calibrations(root: Path | str) -> list[dict[str, Any]]:
@@ -88,21 +131,30 @@ def cell_table(cells: list[dict[str, Any]]) -> pl.DataFrame:
     )
 
 
-def markdown(table: pl.DataFrame) -> str:
-    """aggregate.md: mean +- std of what was measured anywhere, for a person."""
-    shown = [metric for metric in METRICS if table[f"{metric}_n"].sum() > 0]
+def markdown(found: Aggregate) -> str:
+    """aggregate.md: means with their intervals of what was measured anywhere, and the arms against the baseline."""
+    shown = [metric for metric in METRICS if found.table[f"{metric}_n"].sum() > 0]
     rows = []
-    for row in table.iter_rows(named=True):
+    for row in found.table.iter_rows(named=True):
         labels = ["-" if row[label] is None else row[label] for label in LABELS]
-        rows.append([*labels, row["n_seeds"], *(_spread(row, metric) for metric in shown)])
-    return tabulate(rows, [*LABELS, "seeds", *shown], tablefmt="pipe", disable_numparse=True)
+        cells = [_bounded(*(row[f"{metric}_{part}"] for part in ("mean", "low", "high", "n"))) for metric in shown]
+        rows.append([*labels, row["n_seeds"], *cells])
+    text = tabulate(rows, [*LABELS, "seeds", *shown], tablefmt="pipe", disable_numparse=True)
+    if len(found.contrasts):
+        lines = [
+            [row["task"], row["model"], f"{row['aug']} - {row['baseline']}", row["metric"],
+             _bounded(row["difference"], row["low"], row["high"], row["n"])]
+            for row in found.contrasts.iter_rows(named=True)
+        ]  # fmt: skip
+        headers = ["task", "model", "arms", "metric", "difference over seeds"]
+        text += "\n\n" + tabulate(lines, headers, tablefmt="pipe", disable_numparse=True)
+    return text + "\n\n95% intervals of Student's t over runs; a run is one value, however many puzzles are behind it."
 
 
-def _spread(row: dict[str, Any], metric: str) -> str:
-    mean, std, n = (row[f"{metric}_{part}"] for part in ("mean", "std", "n"))
-    if n == 0:
+def _bounded(value: float | None, low: float | None, high: float | None, n: int) -> str:
+    if value is None:
         return "-"
-    return f"{mean:.4f} (n=1)" if std is None else f"{mean:.4f} ± {std:.4f} (n={n})"
+    return f"{value:.4f} (n={n})" if low is None else f"{value:.4f} [{low:.4f}, {high:.4f}] (n={n})"
 
 
 def cells_markdown(cells: pl.DataFrame) -> str:
@@ -111,12 +163,15 @@ def cells_markdown(cells: pl.DataFrame) -> str:
 
 
 def write(found: Aggregate, out: Path) -> list[Path]:
-    """aggregate.{csv,md,json} and runs.csv where there are runs, table.{csv,md} where there are cells."""
+    """aggregate.{csv,md,json} and runs.csv where there are runs, contrasts.csv where there is a baseline,
+    table.{csv,md} where there are cells."""
     out = make_folder(out)
     wrote = []
     if len(found.runs):
         wrote += [_csv(found.table, out / "aggregate.csv"), _csv(found.runs, out / "runs.csv")]
-        wrote.append(write_text(out / "aggregate.md", markdown(found.table) + "\n"))
+        wrote.append(write_text(out / "aggregate.md", markdown(found) + "\n"))
+    if len(found.contrasts):
+        wrote.append(_csv(found.contrasts, out / "contrasts.csv"))
     if len(found.cells):
         wrote.append(_csv(found.cells, out / "table.csv"))
         wrote.append(write_text(out / "table.md", cells_markdown(found.cells)))
@@ -125,7 +180,8 @@ def write(found: Aggregate, out: Path) -> list[Path]:
 
 
 def as_record(found: Aggregate) -> dict[str, Any]:
-    return {"rows": found.table.to_dicts(), "runs": found.runs.to_dicts(), "cells": found.cells.to_dicts()}
+    parts = {"rows": found.table, "runs": found.runs, "contrasts": found.contrasts, "cells": found.cells}
+    return {name: part.to_dicts() for name, part in parts.items()}
 
 
 def _csv(table: pl.DataFrame, path: Path) -> Path:

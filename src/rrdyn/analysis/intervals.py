@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from rrdyn.analysis.ranks import auc_of, delong, placements
 
@@ -302,6 +302,19 @@ def mean(values: np.ndarray, rng: np.random.Generator, replicates: int = REPLICA
     if np.isin(values, (0.0, 1.0)).all():
         return rate(int(values.sum()), n, level)
     return mean_difference(values, np.zeros(n), rng, replicates, level)
+
+
+def mean_over_seeds(values: np.ndarray, level: float = LEVEL) -> Interval:
+    """A mean of a few independent runs (n,): Student's t; no bounds below two runs or without spread."""
+    values = np.asarray(values, dtype=float)
+    n = len(values)
+    if n == 0:
+        return Interval(value=None, low=None, high=None, n=0, method="no rows", level=level)
+    if n < 2 or np.ptp(values) == 0:
+        return no_interval(float(values.mean()), n, "fewer than 2 runs" if n < 2 else "no spread over runs")
+    half = float(stdtrit(n - 1, 0.5 + level / 2)) * float(values.std(ddof=1)) / math.sqrt(n)
+    centre = float(values.mean())
+    return Interval(value=centre, low=centre - half, high=centre + half, n=n, method="t", level=level)
 
 
 def mean_difference(

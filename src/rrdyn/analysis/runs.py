@@ -24,6 +24,7 @@ METRICS = (
     "accuracy_best",
     "accuracy_last",
     "perturbed_accuracy",
+    "test_accuracy",
     "lambda_1_correct",
     "lambda_1_wrong",
     "auc",
@@ -71,7 +72,7 @@ def _labels(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(rows: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str | None]:
     """The preset, with the values of what differs between runs that share all labels."""
-    flat = [{key: value for key, value in _flatten(config) if key not in INCIDENTAL} for config in configs]
+    flat = [_compared(config) for config in configs]
     groups: dict[tuple[Any, ...], list[int]] = {}
     for place, row in enumerate(rows):
         groups.setdefault(tuple(row[label] for label in LABELS), []).append(place)
@@ -83,6 +84,14 @@ def _settings(rows: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list
             extra = [f"{key}={flat[place].get(key)}" for key in differing]
             settings[place] = " ".join([*filter(None, [settings[place]]), *extra]) or None
     return settings
+
+
+def _compared(config: dict[str, Any]) -> dict[str, Any]:
+    """What tells settings apart; starting checkpoints whose paths differ by the seed alone are the same setting."""
+    flat = {key: value for key, value in _flatten(config) if key not in INCIDENTAL}
+    if isinstance(flat.get("init"), str):
+        flat["init"] = re.sub(rf"\bs{config.get('seed')}\b", "s*", flat["init"])
+    return flat
 
 
 def _flatten(value: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -124,17 +133,24 @@ def _from_log(folder: Path) -> dict[str, float | None]:
 
 
 def _from_analysis(folder: Path) -> dict[str, float | None]:
-    """Medians of lambda_1 and its AUC: from diag*.npz where there are any, of the largest step."""
+    """Accuracy on the test split, medians of lambda_1 and its AUC: from diag*.npz where there are any, of the largest
+    step."""
     files = [read_puzzles(path) for path in sorted(folder.rglob("diag*.npz"))]
     if not files:
         return _from_results(folder)
     puzzles = max(files, key=lambda item: item.step or 0)
     first, correct = puzzles.lambda_1, puzzles.correct
     return {
+        "test_accuracy": float(correct.mean()) if _split(puzzles.meta) == "test" else None,
         "lambda_1_correct": float(np.median(first[correct])) if correct.any() else None,
         "lambda_1_wrong": float(np.median(first[~correct])) if not correct.all() else None,
         "auc": _known(auc(-first, correct)),
     }
+
+
+def _split(meta: dict[str, Any]) -> str | None:
+    dataset = meta.get("dataset")
+    return dataset.get("split") if isinstance(dataset, dict) else None
 
 
 def _from_results(folder: Path) -> dict[str, float | None]:

@@ -8,7 +8,7 @@ from rrdyn.cli.command import Arguments, Outcome, Positional
 
 
 class Args(Arguments):
-    """Runs over seeds: mean, spread and n of accuracy, exponents, AUC, escape rate and sigma*, one row an arm.
+    """Runs over seeds: accuracy, exponents, AUC, escape rate and sigma* of each arm, and each arm minus its baseline.
 
     1. rrdyn aggregate runs/
     2. rrdyn aggregate cells/ --out tables
@@ -25,7 +25,7 @@ def run(args: Args) -> Outcome:
 
     found = aggregate.aggregate(args.root)
     wrote = aggregate.write(found, args.out or args.root / "aggregate")
-    parts = [aggregate.markdown(found.table)] if len(found.runs) else []
+    parts = [aggregate.markdown(found)] if len(found.runs) else []
     if len(found.cells):
         parts.append(aggregate.cells_markdown(found.cells))
     return Outcome(data=aggregate.as_record(found), text="\n\n".join(parts), wrote=wrote)
