@@ -158,7 +158,8 @@ def follow(
                 factors.append(orthonormalise(protocol.frame_rows(protocol.tangents_of(bundle))))
                 gap = _gap(factors[-1], since, bundle[0].dtype, gap) if qr_every == "auto" else gap
                 since = 0
-        log_r = log_of_diagonal(torch.stack([factor.r for factor in factors]))
+        r = factors[0].r[None] if len(factors) == 1 else torch.stack([factor.r for factor in factors])
+        log_r = log_of_diagonal(r)
         yield Segment(
             number=number,
             state=narrow if narrow is not None else protocol.value_of(bundle),

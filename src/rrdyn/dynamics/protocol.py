@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from rrdyn.dynamics.one_product import OneProduct
+
 S = TypeVar("S", bound=tuple[Tensor, ...])
 
 
@@ -132,7 +134,8 @@ def _tiled(value: Callable[[S], S], bundle: S) -> S:
     primal = [part[:, 0].repeat_interleave(copies, dim=0) for part in bundle]
     with forward_ad.dual_level():
         moved = [part[:, 1:].flatten(0, 1) for part in bundle]
-        duals = value(rebuild(bundle, (forward_ad.make_dual(x, t) for x, t in zip(primal, moved))))
+        with OneProduct(copies):
+            duals = value(rebuild(bundle, (forward_ad.make_dual(x, t) for x, t in zip(primal, moved))))
         pairs = [forward_ad.unpack_dual(dual) for dual in duals]
     parts = []
     for out, tangent in pairs:
