@@ -56,6 +56,28 @@ def test_every_command_explains_itself(name, capsys):
     assert "--json" in text
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_names_types_and_defaults_plainly(name, capsys):
+    with pytest.raises(SystemExit):
+        main([*name.split(), "--help"])
+    seen = capsys.readouterr()
+    assert not re.search(r"None|STR|default: (True|False|\)|'')", seen.out), "a default that says nothing"
+    assert seen.err == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [("diagnose", "CKPTS"), ("solve", "CKPT"), ("hub push", "PATH"), ("export", "CKPT"), ("analyze-2x2", "FILES"),
+     ("plot dynamics", "LOGS"), ("select", "FILES"), ("plot latent", "STATES"), ("sweep", "FILE")],
+)  # fmt: skip
+def test_a_missing_argument_is_named_with_what_it_is_and_an_example(command, argument, capsys):
+    assert main(command.split()) == 2
+    problem, expected, example = capsys.readouterr().err.splitlines()
+    assert problem == f"rrdyn: {argument} is missing"
+    assert re.fullmatch(r"  expected: \S.*", expected)
+    assert example.startswith(f"  try:      rrdyn {command} ")
+
+
 def test_unknown_flags_are_refused_without_a_frame(capsys):
     assert main(["cite", "--bad"]) == 2
     assert capsys.readouterr().err == "rrdyn: Unrecognized options: --bad\n  try:      rrdyn cite --help\n"

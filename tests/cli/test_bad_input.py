@@ -95,7 +95,7 @@ def missing_checkpoint(tmp):
 
 def unknown_config_key(tmp):
     (tmp / "mine.yaml").write_text("dataset: sudoku-4x4-tiny\nmodel: {name: trm, hiden_size: 64}\nsteps: 3\n")
-    return ["train", "sudoku", "--preset", str(tmp / "mine.yaml")], 2
+    return ["train", "sudoku", "--preset", str(tmp / "mine.yaml"), "--quiet"], 2
 
 
 def unknown_setting(tmp):
@@ -113,6 +113,26 @@ def out_of_range_rate(tmp):
 
 def not_a_number(tmp):
     return ["diagnose", "ckpt.pt", "--k", "eight"], 2
+
+
+def not_a_number_in_a_list(tmp):
+    return ["toy", "--T", "4", "x"], 2
+
+
+def out_of_range_in_a_list(tmp):
+    return ["toy", "--T", "4", "0"], 2
+
+
+def not_finite(tmp):
+    return ["toy", "--eps", "nan"], 2
+
+
+def missing_argument(tmp):
+    return ["hub", "push", "diag.npz"], 2
+
+
+def missing_list(tmp):
+    return ["diagnose", "--n", "4"], 2
 
 
 def unknown_choice(tmp):
@@ -145,7 +165,8 @@ def all_nan(tmp):
 CASES = [
     missing, truncated, missing_key, wrong_shape, rows_disagree, pickled_npz, text_named_npz, pickled_checkpoint,
     torch_checkpoint_with_code, missing_checkpoint, unknown_config_key, unknown_setting, out_of_range,
-    out_of_range_rate, not_a_number, unknown_choice, unknown_command, unknown_flag, unknown_preset, unwritable_folder,
+    out_of_range_rate, not_a_number, not_a_number_in_a_list, out_of_range_in_a_list, not_finite, missing_argument,
+    missing_list, unknown_choice, unknown_command, unknown_flag, unknown_preset, unwritable_folder,
     all_nan,
 ]  # fmt: skip
 

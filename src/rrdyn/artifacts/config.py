@@ -16,7 +16,7 @@ from rrdyn.artifacts.files import existing
 class Config(BaseModel):
     """Base of every config: frozen, keyword-only, unknown keys refused, bounds that name the value got."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True)
 
     def __init__(self, **data: Any) -> None:
         try:

@@ -13,10 +13,13 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
 import tyro
+from pydantic import ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from tyro.conf import Positional
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import Notice, UsageError
@@ -27,38 +30,88 @@ __all__ = ["Arguments", "Outcome", "Positional", "parse", "run_command", "within
 
 POSITIONAL = get_args(Positional[Any])[1]  # type: ignore[misc]
 WITHIN_STUDY = "RRDYN_WITHIN_STUDY"
-MARKERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
-
-RETOLD = (
-    (
-        r"Error parsing (\S+): invalid literal for int\(\) \S+ \S+ \S+ ('.*?')",
-        r"\1 cannot be read: \2 is not a whole number",
-    ),
-    (r"Error parsing (\S+): could not convert string to float: ('.*?')", r"\1 cannot be read: \2 is not a number"),
-    (
-        r"Error parsing (\S+): no type matching \S*INT\S* .*?\[('.*?')\].*",
-        r"\1 cannot be read: \2 is not a whole number",
-    ),
-    (r"Error parsing (\S+): no type matching \S*FLOAT\S* .*?\[('.*?')\].*", r"\1 cannot be read: \2 is not a number"),
-)
-"""What the parser says of a value it cannot read, and how it is said here."""
+MARKERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone)
+REGISTRY = ConstructorRegistry()
+SELF_EVIDENT = ("None", "False", "True", "", "''")
+"""Defaults that the help does not repeat: what stands in for them is in the text, and a flag not given is off."""
 
 
 class Arguments(Config):
-    """Base of every command's arguments: bad values are refused by the flag's name."""
+    """Base of every command's arguments: bad and missing values are refused by the flag's name."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
     """Print one JSON object on stdout instead of text."""
     quiet: bool = False
     """No messages and no progress on stderr; errors only."""
 
+    def __init__(self, **given: Any) -> None:
+        """None is what the parser leaves for an argument that was not given."""
+        super().__init__(**{name: value for name, value in given.items() if value is not None})
+
     @classmethod
     def spelled(cls, key: str) -> str:
-        hints = get_type_hints(cls, include_extras=True)
-        first = key.split(".")[0]
-        if POSITIONAL in getattr(hints.get(first), "__metadata__", ()):
-            return first.upper().replace("_", "-")
-        return "--" + key.replace("as_json", "json").replace("_", "-")
+        name = key.split(".")[0]  # of a list of values the flag is named, not the place in it
+        if name in cls.model_fields and POSITIONAL in cls.model_fields[name].metadata:
+            return name.upper().replace("_", "-")
+        return "--" + name.replace("as_json", "json").replace("_", "-")
+
+    @classmethod
+    def refusal(cls, error: ValidationError) -> UsageError:
+        first = error.errors()[0]
+        if first["type"] not in ("missing", "too_short"):
+            return super().refusal(error)
+        name = str(first["loc"][0])
+        return UsageError(f"{cls.spelled(name)} is missing", expected=cls.explained(name), run=cls.example())
+
+    @classmethod
+    def explained(cls, name: str) -> str:
+        """The text under a field, in one line."""
+        return " ".join((cls.model_fields[name].description or "").split())
+
+    @classmethod
+    def example(cls) -> str | None:
+        """The first numbered example of the command."""
+        found = re.search(r"1\. (rrdyn .*)", cls.__doc__ or "")
+        return found and found[1]
+
+
+@REGISTRY.struct_rule
+def _flags(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """How the parser sees a command's arguments: what is missing is left to `Arguments`, which says it in our words."""
+    kind = info.type
+    if not (isinstance(kind, type) and issubclass(kind, Arguments)):
+        return None
+    common_last = sorted(kind.model_fields.items(), key=lambda item: item[0] in Arguments.model_fields)
+    fields = [
+        StructFieldSpec(
+            name=name,
+            type=_annotated(kind.spelled(name), field),
+            default=None if field.is_required() else field.get_default(call_default_factory=True),
+            helptext=kind.explained(name),
+        )
+        for name, field in common_last
+    ]
+    return StructConstructorSpec(instantiate=kind, fields=tuple(fields))
+
+
+def _annotated(spelled: str, field: FieldInfo) -> Any:
+    kind: Any = field.annotation | None if field.is_required() else field.annotation  # type: ignore[operator]
+    ours = tyro.conf.arg(metavar=_metavar(spelled, field), help_behavior_hint=_hint)
+    return Annotated[(kind, ours, *field.metadata)]
+
+
+def _metavar(spelled: str, field: FieldInfo) -> str | None:
+    """A positional argument goes by its name; of an option the parser shows the type."""
+    if spelled.startswith("--"):
+        return {str(str): "TEXT", str(str | None): "TEXT", str(tuple[str, ...]): "TEXT ..."}.get(str(field.annotation))
+    shown = f"{spelled} ..." if get_origin(field.annotation) is tuple else spelled
+    return shown if field.is_required() else f"[{shown}]"
+
+
+def _hint(default: str) -> str:
+    return "" if default in SELF_EVIDENT else f"(default: {default})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,19 +193,19 @@ def _notices_on_stderr() -> Any:
 def parse(kind: type[Arguments], argv: list[str], program: str) -> Any:
     """The arguments of one command; raises UsageError with one plain message."""
     if {"-h", "--help"} & set(argv):
-        return tyro.cli(kind, args=argv, prog=program, config=MARKERS)
+        return tyro.cli(kind, args=argv, prog=program, config=MARKERS, registry=REGISTRY)
     heard = io.StringIO()
     try:
         # wide, so that messages are not broken over lines before they are re-told
         with redirect_stderr(heard), _environment("COLUMNS", "4000"):
-            return tyro.cli(kind, args=argv, prog=program, config=MARKERS)
+            return tyro.cli(kind, args=argv, prog=program, config=MARKERS, registry=REGISTRY)
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise UsageError(_retold(heard.getvalue()), run=f"{program} --help") from None
+        raise UsageError(_retold(kind, heard.getvalue()), run=f"{program} --help") from None
 
 
-def _retold(boxed: str) -> str:
+def _retold(kind: type[Arguments], boxed: str) -> str:
     """The sentences of tyro's framed message, without the frame, its colours and its pointer to --help."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
     lines = [re.sub(r"^[│╭╰─|+\s]+|[│╮╯─|+\s]+$", "", line) for line in plain.splitlines()[1:]]
@@ -160,6 +213,9 @@ def _retold(boxed: str) -> str:
     told = "\n  ".join(
         line for line in kept if not line.startswith("For full helptext") and not line.endswith(" --help")
     )
-    for pattern, words in RETOLD:
-        told = re.sub(pattern, words, told, flags=re.DOTALL)
+    if unread := re.match(r"Error parsing (\S+): .*?(?:\[('.*?')\]|('[^']*'))", told, re.DOTALL):
+        flag, words = unread[1], unread[2] or unread[3]
+        whole = {kind.spelled(name) for name, field in kind.model_fields.items() if "int" in str(field.annotation)}
+        number = "whole number" if flag in whole else "number"
+        return f"{flag} cannot be read: {words} " + (f"are not {number}s" if "," in words else f"is not a {number}")
     return told or "the arguments cannot be read"

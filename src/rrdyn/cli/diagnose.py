@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.command import Outcome, Positional
+from rrdyn.cli.options import MeasurementOptions
 
 if TYPE_CHECKING:
     from rrdyn.dynamics.diagnosis import Diagnosis
 
 
-class Args(Arguments):
+class Args(MeasurementOptions):
     """Drift, Lyapunov exponents, halting and correctness of each puzzle, for one checkpoint or many.
 
     Stopped anywhere, the same command continues. Files that are there already for the same settings are kept.
@@ -32,32 +33,18 @@ class Args(Arguments):
     """Leading exponents."""
     segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
     """Segments followed; default the model's own budget."""
-    data: Path | None = None
-    """Dataset folder; default the one the checkpoint names."""
-    split: Literal["test", "val", "train"] = "test"
-    """Which split of it."""
     out: Path | None = None
     """File to write; with several checkpoints a folder. Default RUN/diag/ for a checkpoint of a run, else beside it."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Names the choice of puzzles and the first tangents."""
-    batch: Annotated[int, Field(ge=1)] | None = None
-    """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Chosen once, kept on resume."""
     qr_every: Literal["substep", "cycle", "segment", "auto"] = "substep"
     """When tangents are orthonormalised; auto: as rarely as their growth allows."""
     align: Annotated[int, Field(ge=0)] = 0
     """First segments left out of the averages while the tangents align."""
     estimator: Literal["tangents", "growth"] = "tangents"
     """tangents: exact derivatives; growth: one nearby trajectory, cheap, the leading exponent only."""
-    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
-    """What the model computes in."""
     tangent_dtype: Literal["auto", "float32", "float64"] = "auto"
     """What the tangents are carried in; auto: as the model, float32 for a bfloat16 one."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    devices: Annotated[int, Field(ge=1)] = 1
-    """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
-    shard: str | None = None
-    """R/W: do share R of W (from 0) of one output in a shared folder; the process that finds all parts joins them."""
     save_states: tuple[int, ...] = ()
     """Indices of puzzles whose full states go into states.npz beside the output."""
     strict: bool = False

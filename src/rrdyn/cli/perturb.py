@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.command import Outcome, Positional
+from rrdyn.cli.options import MeasurementOptions
 
 
-class Args(Arguments):
+class Args(MeasurementOptions):
     """Restarts from perturbed initial states, and how far the answers are from those of the clean trajectory.
 
     Stopped anywhere, the same command continues.
@@ -23,7 +24,8 @@ class Args(Arguments):
     ckpt: Positional[Path]
     """A checkpoint: a file or folder of any public layout."""
     sigmas: tuple[Annotated[float, Field(ge=0)], ...] = (0.0, 0.1, 0.3, 1.0)
-    """Noise scales, in units of the deviation of the initial z_H; 0 is the baseline to subtract."""
+    """Noise scales, in units of the deviation of the initial z_H; 0 is the baseline to subtract. Noise is added in
+    float32 at least, then rounded to what the model computes in."""
     absolute: bool = False
     """Sigmas are absolute instead."""
     where: Literal["both", "z_H", "z_L"] = "both"
@@ -46,24 +48,10 @@ class Args(Arguments):
     """Folder for the three-file cell (calib.json, trajectory.json, pmass.json); needs --calibrate-kl."""
     exponent: bool = False
     """Also the leading exponent of every restart; doubles the cost."""
-    data: Path | None = None
-    """Dataset folder; default the one the checkpoint names."""
-    split: Literal["test", "val", "train"] = "test"
-    """Which split of it."""
     out: Path | None = None
     """File to write; default RUN/eval/ for a checkpoint of a run, else perturb.npz beside it."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Names the choice of puzzles and the noise."""
-    batch: Annotated[int, Field(ge=1)] | None = None
-    """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Chosen once, kept on resume."""
-    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
-    """What the model computes in; noise is added in float32 at least, then rounded to this."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    devices: Annotated[int, Field(ge=1)] = 1
-    """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
-    shard: str | None = None
-    """R/W: do share R of W (from 0) of one output in a shared folder."""
 
 
 def run(args: Args) -> Outcome:

@@ -19,7 +19,7 @@ class Args(FigureOptions, Arguments):
     4. rrdyn plot dynamics logs/ --schema my_logs.yaml --size slide --dark
     """
 
-    logs: Positional[tuple[str, ...]] = ()
+    logs: Positional[tuple[str, ...]]
     """Log files, globs, folders of logs, run folders."""
     log_schema: Annotated[str, tyro.conf.arg(name="schema")] = "rrdyn"
     """The family of logs: a preset of configs/plot (rrdyn, reward_hacking) or a YAML file."""
@@ -28,12 +28,9 @@ class Args(FigureOptions, Arguments):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.artifacts.errors import UsageError
     from rrdyn.plotting.dynamics import draw
     from rrdyn.plotting.log_schema import read_schema
     from rrdyn.plotting.runs import place
 
-    if not args.logs:
-        raise UsageError("LOGS is missing", expected="log files or folders", run="rrdyn plot dynamics runs/")
     wrote = draw(args.logs, read_schema(args.log_schema), args.stem(place(args.logs), "dynamics"), args.style)
     return Outcome(data={"schema": args.log_schema}, text=f"drew {wrote[0]}", wrote=wrote)

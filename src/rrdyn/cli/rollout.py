@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.command import Outcome, Positional
+from rrdyn.cli.options import MeasurementOptions
 
 
-class Args(Arguments):
+class Args(MeasurementOptions):
     """The recurrence far past its budget: exactness and drift after every segment.
 
     Stopped anywhere, the same command continues.
@@ -26,10 +27,6 @@ class Args(Arguments):
     """Segments rolled out, those of --extend included."""
     n: Annotated[int, Field(ge=1)] = 256
     """Puzzles, drawn from the split without replacement."""
-    data: Path | None = None
-    """Dataset folder; default the one the checkpoint names."""
-    split: Literal["test", "val", "train"] = "test"
-    """Which split of it."""
     out: Path | None = None
     """File to write; default RUN/eval/ for a checkpoint of a run, else rollout.npz beside it."""
     stop_after: Annotated[int, Field(ge=0)] = 0
@@ -40,16 +37,6 @@ class Args(Arguments):
     """A rollout.npz that kept its state: go on from there."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Names the choice of puzzles."""
-    batch: Annotated[int, Field(ge=1)] | None = None
-    """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Chosen once, kept on resume."""
-    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
-    """What the model computes in."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    devices: Annotated[int, Field(ge=1)] = 1
-    """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
-    shard: str | None = None
-    """R/W: do share R of W (from 0) of one output in a shared folder."""
 
 
 def run(args: Args) -> Outcome:
@@ -80,6 +67,4 @@ def run(args: Args) -> Outcome:
     if failed.any():
         text += f"\nof {failed.sum()} failures at {budget}: {ever:.1%} right at some later segment, {later:.1%} at {T}"
     wrote = [result.path] + ([result.state] if result.state else [])
-    return Outcome(
-        data=data, text=text, wrote=wrote, next=[f"rrdyn survival {result.path}"]
-    )
+    return Outcome(data=data, text=text, wrote=wrote, next=[f"rrdyn survival {result.path}"])

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.command import Outcome, Positional
+from rrdyn.cli.options import ThresholdOptions
 
 
-class Args(Arguments):
+class Args(ThresholdOptions):
     """How long puzzles that are wrong at the budget stay wrong: Kaplan-Meier, escape rates, log-rank between models.
 
     1. rrdyn survival rollout.npz
@@ -19,8 +20,6 @@ class Args(Arguments):
 
     files: Positional[tuple[Path, ...]]
     """rollout.npz files, one a model."""
-    out: Path | None = None
-    """Folder to write to; default: beside the first file, in survival."""
     readout: Annotated[int | None, Field(ge=1)] = None
     """Segment at which failure is judged; default: the file's budget, 16 where it names none."""
     sub_updates: tuple[Annotated[int, Field(ge=1)], ...] = ()
@@ -28,21 +27,16 @@ class Args(Arguments):
     label: Literal["exact", "path_valid"] = "exact"
     """What counts as right; path_valid for mazes."""
     tau: tuple[str, ...] = ("otsu",)
-    """Threshold on log10 late drift at the horizon, below which a wrong answer counts as settled."""
-    figures: bool = True
-    """Leave out the figures: accuracy against compute, and survival."""
+    """Threshold on log10 late drift at the horizon, below which a wrong answer counts as settled: otsu, mixture, band,
+    or fixed VALUE."""
 
 
 def run(args: Args) -> Outcome:
     from rrdyn.analysis import survival
     from rrdyn.analysis.puzzles import tags
-    from rrdyn.analysis.thresholds import from_words
     from rrdyn.artifacts.errors import UsageError
 
-    tau, more = from_words(args.tau)
-    files = [*args.files, *map(Path, more)]
-    if not files:
-        raise UsageError("FILES is missing", expected="one rollout.npz or several", run="rrdyn rollout CKPT")
+    files, tau = args.files, args.threshold
     if args.sub_updates and len(args.sub_updates) != len(files):
         raise UsageError(
             "--sub-updates does not match the files", found=len(args.sub_updates), expected=f"{len(files)} numbers"
@@ -51,7 +45,7 @@ def run(args: Args) -> Outcome:
     rollouts = [survival.read_rollout(path, args.readout, clock, args.label) for path, clock in zip(files, clocks)]
     found = [(tag, r, survival.survive(r, tag, tau)) for tag, r in zip(tags(files), rollouts)]
     models = [model for _, _, model in found if model is not None]
-    out = args.out or files[0].parent / "survival"
+    out = args.folder("survival")
     wrote = survival.write(models, [(tag, r) for tag, r, model in found if model is None], out, tau)
     if args.figures and models:
         from rrdyn.plotting import rollout as figures

@@ -1,0 +1,79 @@
+"""Arguments that several commands have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from rrdyn.cli.command import Arguments, Positional
+
+if TYPE_CHECKING:
+    from rrdyn.analysis.thresholds import Tau
+
+
+class MeasurementOptions(Arguments):
+    """Measuring a checkpoint on puzzles: which puzzles, on what, by how many."""
+
+    data: Path | None = None
+    """Dataset folder; default the one the checkpoint names."""
+    split: Literal["test", "val", "train"] = "test"
+    """Which split of it."""
+    batch: Annotated[int, Field(ge=1)] | None = None
+    """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Chosen once, kept on resume."""
+    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
+    """What the model computes in."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    devices: Annotated[int, Field(ge=1)] = 1
+    """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
+    shard: str | None = None
+    """R/W: do share R of W (from 0) of one output in a shared folder; the process that finds all parts joins them."""
+
+
+class AnalysisOptions(Arguments):
+    """Analysing files into a folder of tables and figures."""
+
+    files: Positional[tuple[Path, ...]]
+    """The files."""
+    out: Path | None = None
+    """Folder to write to; default: beside the first file, in one named after the analysis."""
+    figures: bool = True
+    """Write the tables only, no figures."""
+
+    def folder(self, name: str) -> Path:
+        return self.out or self.files[0].parent / name
+
+
+class BootstrapOptions(AnalysisOptions):
+    """An analysis with resampled intervals."""
+
+    replicates: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    """Bootstrap replicates; above 100,000 puzzles closed forms take their place for AUCs."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the bootstrap, and of the folds of a cross-validation."""
+
+
+class ThresholdOptions(AnalysisOptions):
+    """An analysis that asks which trajectories have settled."""
+
+    tau: tuple[str, ...] = ("otsu",)
+    """Threshold on log10 late drift: otsu, mixture, band, or fixed VALUE."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_after_tau(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """`--tau otsu a.npz b.npz`: what follows the threshold are files."""
+        from rrdyn.analysis.thresholds import from_words
+
+        words = given.get("tau", ("otsu",))
+        rest = from_words(words)[1]
+        files = (*given.get("files", ()), *map(Path, rest))
+        return {**given, "tau": words[: len(words) - len(rest)], **({"files": files} if files else {})}
+
+    @property
+    def threshold(self) -> Tau:
+        from rrdyn.analysis.thresholds import from_words
+
+        return from_words(self.tau)[0]
