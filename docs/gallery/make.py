@@ -55,7 +55,8 @@ def page(made: list[tuple[str, list[Path]]], out: Path) -> str:
     lines = [
         "# Gallery",
         "",
-        "Every figure of `rrdyn`, drawn by `python make.py` from the study in this folder. `study.sh` tells its commands:",
+        "Every figure of `rrdyn`, drawn by `python make.py` from the study in this folder. "
+        "`study.sh` tells its commands:",
         "a small TRM on 6x6 Sudoku, trained for minutes on two cores. It shows what the figures look like; n is small.",
         "",
     ]

@@ -180,6 +180,7 @@ def write(found: Aggregate, out: Path) -> list[Path]:
 
 
 def as_record(found: Aggregate) -> dict[str, Any]:
+    """Every table as a list of rows, by name."""
     parts = {"rows": found.table, "runs": found.runs, "contrasts": found.contrasts, "cells": found.cells}
     return {name: part.to_dicts() for name, part in parts.items()}
 

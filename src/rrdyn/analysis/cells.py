@@ -25,10 +25,12 @@ def letters(settled: np.ndarray, correct: np.ndarray) -> np.ndarray:
 
 
 def median(values: np.ndarray) -> float:
+    """The median of values (n,); NaN of none."""
     return float(np.median(values)) if len(values) else float("nan")
 
 
 def share(part: np.ndarray, whole: np.ndarray) -> float:
+    """How many of `whole` (N,) bool are in `part`, from 0 to 1; 0 where `whole` is empty."""
     return float(part.sum() / max(whole.sum(), 1))
 
 

@@ -40,6 +40,7 @@ class Interval:
 
 
 def no_interval(value: float, n: int, why: str) -> Interval:
+    """An estimate without bounds; `why` stands in the place of the method."""
     return Interval(value=_finite(value), low=None, high=None, n=n, method=why)
 
 

@@ -28,6 +28,7 @@ def make_folder(path: Path | str) -> Path:
 
 
 def cannot_write(path: Path, error: OSError) -> RrdynError:
+    """The error (exit code 1) for a place that refuses what is written."""
     return RrdynError(
         f"cannot write {path}",
         found=os.strerror(error.errno) if error.errno else str(error),
@@ -66,6 +67,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path | str, text: str) -> Path:
+    """Write text whole or not at all; returns the path."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
     return Path(path)
@@ -77,6 +79,7 @@ def write_json(path: Path | str, value: Any) -> Path:
 
 
 def dump_json(value: Any, *, indent: int | None = 2) -> str:
+    """Strict JSON: null for what is not finite; pydantic models, paths and numpy values as JSON's own types."""
     return json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
 
 
@@ -98,6 +101,7 @@ def plain(value: Any) -> Any:
 
 
 def read_json(path: Path | str) -> Any:
+    """The content of a JSON file. Raises InputError where it is missing or unreadable."""
     path = existing(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))

@@ -47,10 +47,12 @@ def digest(value: Any) -> str:
 
 
 def command_line() -> str:
+    """The command under way, as typed."""
     return " ".join(["rrdyn", *sys.argv[1:]])
 
 
 def library_versions() -> dict[str, str]:
+    """Name -> version of Python and of the libraries that decide numbers."""
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:

@@ -170,6 +170,7 @@ def to_digits(tokens: np.ndarray) -> np.ndarray:
 
 
 def to_tokens(digits: np.ndarray) -> np.ndarray:
+    """Digits (0 blank) as tokens (1 blank, d + 1 for digit d), uint8."""
     return (digits + 1).astype(np.uint8)
 
 

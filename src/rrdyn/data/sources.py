@@ -60,6 +60,7 @@ def gather(recipe: SudokuRecipe | MazeRecipe) -> Gathered:
 
 
 def kind_of(recipe: Recipe) -> type[Puzzle]:
+    """The kind of puzzle that a recipe makes."""
     return Sudoku if isinstance(recipe, SudokuRecipe) else Maze
 
 

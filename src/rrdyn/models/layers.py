@@ -127,6 +127,7 @@ class RotaryTable(nn.Module):
 
 
 def at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    """float64 for float64, else float32: what norms and rotary positions work in."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 

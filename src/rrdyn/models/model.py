@@ -87,6 +87,7 @@ class Inner(nn.Module):
 
 
 def stack(config: ModelConfig, layers: int) -> Stack:
+    """That many blocks of the config's sizes."""
     return Stack(
         [
             Block(

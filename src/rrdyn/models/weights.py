@@ -72,6 +72,7 @@ def read_weights(path: Path) -> Contents:
 
 
 def damaged(path: Path, why: object) -> InputError:
+    """The error for a weight file that cannot be believed."""
     return InputError(f"{path} is damaged", found=" ".join(str(why).split())[:300], run="fetch or export it again")
 
 

@@ -30,6 +30,7 @@ def draw(folder: Path | str, tag: str, style: Style | None = None, out: Path | s
 
 
 def basin(source: Path, tag: str, style: Style) -> Plate:
+    """Share of failures freed over the noise scale, from a basin_<tag>.csv."""
     values = {name: numbers(words, source) for name, words in read_columns(source).items()}
     figure = style.figure(2.7)
     ax = figure.subplots()

@@ -28,6 +28,7 @@ def draw(
 
 
 def plane(artifact: Artifact, style: Style, idx: int | None = None, latent: str = "z_H") -> Plate:
+    """One trajectory of a states.npz in its principal plane, and how much variance that plane holds."""
     known = artifact["idx"].astype(int).tolist()
     chosen = known[0] if idx is None else idx
     if chosen not in known:

@@ -106,6 +106,7 @@ def as_numbers(values: list[str]) -> np.ndarray:
 
 
 def as_number(token: str) -> float:
+    """A cell of a log table as a number: 7/28, 12%, T or F; NaN where it is none."""
     try:
         if "/" in token:
             above, below = (float(part) for part in token.split("/"))

@@ -57,6 +57,7 @@ def chosen_cells(root: Path | str, view: PerturbationView) -> list[Cell]:
 
 
 def perturbation(cells: Sequence[Cell], view: PerturbationView, style: Style) -> Plate:
+    """KL and mass on the right answer over time, a column per alpha."""
     alphas = _alphas(cells, view)
     pools = [pool(cells, alpha) for alpha in alphas]
     rows = 1 if view.kl_only else 2

@@ -36,6 +36,7 @@ def draw(folder: Path | str, style: Style | None = None, out: Path | str | None 
 
 
 def rollout(folder: Path, models: dict[str, dict[str, Any]], style: Style) -> Plate:
+    """Accuracy against compute, and survival of failures with the best fit, of every model of a survival.json."""
     stacked = style.size == "column"
     figure = style.figure(4.4 if stacked else 2.6)
     compute, survival = figure.subplots(2, 1) if stacked else figure.subplots(1, 2)

@@ -96,6 +96,7 @@ def drawn(schema: LogSchema, run: Run) -> list[str]:
 
 
 def read_any(path: Path, schema: LogSchema) -> Run:
+    """A run from its train.jsonl, with the facts of the log beside it, or from a log table."""
     if path.suffix != ".jsonl":
         return read_log(path, schema)
     table = path.with_name("train.log")

@@ -31,6 +31,7 @@ def draw(
 
 
 def selectors(files: list[Path], tag: str, style: Style, sigma: float | None = None) -> Plate:
+    """Accuracy of each selector, risk against coverage, calibration of q_halt, from the tables of `rrdyn select`."""
     chosen, risks, bins = (read_columns(path) for path in files)
     accuracy = {name: numbers(words, files[0]) for name, words in chosen.items()}
     names = list(dict.fromkeys(chosen["selector"]))

@@ -25,6 +25,7 @@ def draw(path: Path | str, out: Path | str, style: Style | None = None, *, reado
 
 
 def toy(artifact: Artifact, style: Style, readout: int = 16) -> Plate:
+    """Exponents of captured and searching trajectories at one readout; AUC and success over readout times."""
     times = artifact["T"].astype(int)
     if readout not in times:
         raise UsageError(f"the file holds no readout time {readout}", expected=", ".join(map(str, times)))

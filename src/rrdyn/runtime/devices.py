@@ -31,6 +31,7 @@ def resolve(name: str = "auto") -> torch.device:
 
 
 def resolve_dtype(name: str) -> torch.dtype:
+    """float32, bfloat16 or float64 by name. Raises UsageError for another."""
     import torch
 
     if name not in DTYPES:
@@ -39,6 +40,7 @@ def resolve_dtype(name: str) -> torch.dtype:
 
 
 def visible_gpus() -> int:
+    """How many CUDA devices this process sees; 0 without CUDA."""
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -12,6 +12,7 @@ QUIET = "RRDYN_QUIET"
 
 
 def quiet() -> bool:
+    """Whether messages and progress are switched off (--quiet)."""
     return bool(os.environ.get(QUIET))
 
 

@@ -142,6 +142,7 @@ def last(run: Path) -> Path:
 
 
 def diag(out: Path, name: str) -> Path:
+    """Where the demo keeps the diagnosis of one model."""
     return out / "diag" / f"diag_{name}.npz"
 
 
@@ -226,6 +227,7 @@ def noise_seen(log: Path) -> dict[str, float | None]:
 
 
 def noise_told(noise: dict[str, float | None]) -> str:
+    """What the augmentation did, in one sentence."""
     shown = {key: "-" if value is None else f"{value:.3g}" for key, value in noise.items()}
     return (
         f"multi4 acted: realised noise norm {shown['noise']} of the norm of z0; "

@@ -78,6 +78,7 @@ def flags(settings: dict[str, Any]) -> list[str]:
 
 
 def text(value: Value) -> str:
+    """A value as `rrdyn train` reads it on its command line."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

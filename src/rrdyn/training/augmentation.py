@@ -64,4 +64,5 @@ def read_aug(name: str, **changes: Any) -> AugConfig:
 
 
 def aug_presets() -> list[str]:
+    """Names of the arms in configs/aug."""
     return presets("aug")

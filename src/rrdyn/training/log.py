@@ -83,6 +83,7 @@ class TrainLog:
 
 
 def header() -> str:
+    """The header line of the log table."""
     return " ".join(f"{name:>{width}}" for name, (width, _) in COLUMNS.items())
 
 

@@ -28,6 +28,7 @@ class Grid:
 
 
 def claims(stock: Inventory) -> list[Claims]:
+    """What the study says in words, with intervals and n: the 2x2, survival and selection of each tag."""
     found = [_two_by_two(tag, stock.read(path)) for tag, path in stock.results]
     for path in stock.survivals:
         models = stock.read(path).get("models") or {}
@@ -36,6 +37,7 @@ def claims(stock: Inventory) -> list[Claims]:
 
 
 def grids(stock: Inventory) -> list[Grid]:
+    """The tables of the page."""
     tables: list[Grid] = []
     for tag, path in stock.results:
         record = stock.read(path)
