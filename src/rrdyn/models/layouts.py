@@ -23,6 +23,7 @@ WEIGHTS, META = "model.safetensors", "meta.json"
 UPSTREAM_CONFIG = "all_config.yaml"
 STEP = re.compile(r"step_(\d+)(_ema)?$")
 HUB = "hub:/"
+LISTED = 12
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
 
@@ -77,7 +78,7 @@ def locate(path: Path | str) -> Found:
     if found is None:
         raise InputError(
             f"{path} holds no checkpoint",
-            found=", ".join(sorted(child.name for child in path.iterdir())[:12]) or "an empty folder",
+            found=", ".join(sorted(child.name for child in path.iterdir())[:LISTED]) or "an empty folder",
             expected=f"{WEIGHTS} + {META}, step_N + {UPSTREAM_CONFIG}, weights.pt + {UPSTREAM_CONFIG}, or a run folder",
         )
     return found
@@ -108,24 +109,29 @@ def _folder(path: Path) -> Found | None:
     steps = [(int(match[1]), child) for child in path.iterdir() if child.is_dir() and (match := STEP.match(child.name))]
     if steps:
         return locate(max(steps)[1])
-    if weights := _weights_in(path):
-        return _file(weights)
-    inside = [child for child in sorted(path.iterdir()) if child.is_dir() and _is_home(child)]
-    if len(inside) == 1:
-        return _folder(inside[0])
-    if inside:
+    candidates = _candidates(path)
+    if len(candidates) > 1:
+        names = [str(child.relative_to(path)) for child in candidates]
         raise InputError(
-            f"{path} holds several checkpoints",
-            found=", ".join(child.name for child in inside),
+            f"{path} holds several checkpoints or runs",
+            found=", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else ""),
             expected="one of them",
-            run=f"give {inside[0]}",
+            run=f"the same line with {candidates[0]}",
         )
-    return None
+    return (_file(candidates[0]) if candidates[0].is_file() else _folder(candidates[0])) if candidates else None
 
 
-def _is_home(folder: Path) -> bool:
-    """Whether a folder is a run of ours, or one with an upstream config."""
-    return (folder / "checkpoints").is_dir() or (folder / UPSTREAM_CONFIG).is_file()
+def _candidates(folder: Path) -> list[Path]:
+    """What in a folder could be meant: the latest of upstream's steps (its EMA copy where there are both); else every
+    weights file, and every run or folder with an upstream config, two levels deep."""
+    files = sorted(child for child in folder.iterdir() if child.is_file())
+    steps = [(int(match[1]), bool(match[2]), child) for child in files if (match := STEP.match(child.name))]
+    if steps:
+        return [max(steps)[2]]
+    weights = [child for child in files if child.suffix in SUFFIXES or child.name == "checkpoint"]
+    homes = [*folder.glob("*/checkpoints"), *folder.glob("*/*/checkpoints")]
+    homes += [*folder.glob(f"*/{UPSTREAM_CONFIG}"), *folder.glob(f"*/*/{UPSTREAM_CONFIG}")]
+    return [*weights, *sorted({home.parent for home in homes})]
 
 
 def _pointed(path: Path) -> Path:
@@ -133,22 +139,6 @@ def _pointed(path: Path) -> Path:
     if path.is_file() and path.stat().st_size < 256:
         return path.parent / path.read_text(encoding="utf-8", errors="replace").strip()
     return path
-
-
-def _weights_in(folder: Path) -> Path | None:
-    """The weights file of an upstream folder: the latest step (its EMA copy where there are both), or the only file."""
-    steps = [
-        (int(match[1]), bool(match[2]), child)
-        for child in folder.iterdir()
-        if child.is_file() and (match := STEP.match(child.name))
-    ]
-    if steps:
-        return max(steps)[2]
-    for name in ("weights.pt", "checkpoint", WEIGHTS, "model.pt", "pytorch_model.bin"):
-        if (folder / name).is_file():
-            return folder / name
-    others = [child for child in folder.iterdir() if child.is_file() and child.suffix in SUFFIXES]
-    return others[0] if len(others) == 1 else None
 
 
 def _ours(folder: Path) -> Found:
