@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -25,8 +25,10 @@ class Args(MeasurementOptions):
     """A checkpoint: a file or folder of any public layout."""
     segments: Annotated[int, Field(ge=1, le=1 << 24)] = 128
     """Segments rolled out, those of --extend included."""
-    n: Annotated[int, Field(ge=1)] = 256
-    """Puzzles, drawn from the split without replacement."""
+    n: Annotated[int, Field(ge=1)] | None = None
+    """Puzzles, drawn from the split without replacement; default 256, with --extend those of its file."""
+    split: Literal["test", "val", "train"] | None = None  # type: ignore[assignment]
+    """Which split of the dataset; default test, with --extend that of its file."""
     out: Path | None = None
     """File to write; default RUN/eval/ for a checkpoint of a run, else rollout.npz beside it."""
     stop_after: Annotated[int, Field(ge=0)] = 0
@@ -35,14 +37,14 @@ class Args(MeasurementOptions):
     """Write the last states too, so that the rollout can be extended."""
     extend: Path | None = None
     """A rollout.npz that kept its state: go on from there."""
-    seed: Annotated[int, Field(ge=0)] = 0
-    """Names the choice of puzzles."""
+    seed: Annotated[int, Field(ge=0)] | None = None
+    """Names the choice of puzzles; default 0, with --extend that of its file."""
 
 
 def run(args: Args) -> Outcome:
     from rrdyn.dynamics.campaign import run_rollout
 
-    result = run_rollout(args.model_dump())
+    result = run_rollout({**args.model_dump(), **puzzles(args)})
     if result is None:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
     exact = result.arrays["exact"].astype(bool)
@@ -68,3 +70,26 @@ def run(args: Args) -> Outcome:
         text += f"\nof {failed.sum()} failures at {budget}: {ever:.1%} right at some later segment, {later:.1%} at {T}"
     wrote = [result.path] + ([result.state] if result.state else [])
     return Outcome(data=data, text=text, wrote=wrote, next=[f"rrdyn survival {result.path}"])
+
+
+def puzzles(args: Args) -> dict[str, Any]:
+    """Which puzzles: as given, else as usual; those of the rollout that is extended, and no others."""
+    given = {key: getattr(args, key) for key in ("n", "split", "seed") if getattr(args, key) is not None}
+    if args.extend is None:
+        return {"n": 256, "split": "test", "seed": 0, **given}
+    from rrdyn.artifacts.errors import UsageError
+    from rrdyn.artifacts.npz import read_npz
+    from rrdyn.artifacts.schemas import ROLLOUT
+
+    before = read_npz(args.extend, ROLLOUT)
+    known = {
+        "n": len(before["idx"]), "split": before.meta.get("dataset", {}).get("split", "test"),
+        "seed": before.meta.get("seed", 0),
+    }  # fmt: skip
+    for key, value in given.items():
+        if value != known[key]:
+            raise UsageError(
+                f"--{key} is not that of the rollout to extend", found=value,
+                expected=f"{known[key]}, as in {args.extend}", run=f"leave --{key} away, or start a new rollout",
+            )  # fmt: skip
+    return known

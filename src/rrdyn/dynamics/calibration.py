@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from rrdyn.artifacts.cells import write_cell
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import UsageError, notice
 from rrdyn.dynamics.parts import join
 from rrdyn.dynamics.perturbation import Perturbation, PerturbationConfig, measure
 from rrdyn.dynamics.subject import Subject
@@ -75,6 +75,9 @@ def calibrate(
             found=f"{len(subject.split)} puzzles in the split, {config.n} of them reported",
             expected="a smaller --n",
         )
+
+    if len(idx) < puzzles:
+        notice(f"--calibrate-n {puzzles}: only {len(idx)} of {len(subject.split)} puzzles are left to calibrate on")
 
     def kl_at(sigma: float) -> float:
         only = config.model_copy(update={"sigmas": (sigma,), "segments": config.readout, "exponent": False})
