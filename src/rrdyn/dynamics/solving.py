@@ -6,6 +6,7 @@ puzzle without a known answer can be judged, and a puzzle without any answer is 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
@@ -146,6 +147,8 @@ def read_puzzle(text: str) -> str:
             return Path(text).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{text} is not a text file", found=error) from None
+    if re.search(r"/|\.[A-Za-z]+$", text):
+        raise InputError(f"{text} does not exist", expected="a text file with a puzzle, or the puzzle itself")
     return text
 
 

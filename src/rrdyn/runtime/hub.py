@@ -50,7 +50,6 @@ def parse(text: str) -> Ref:
         raise UsageError(
             f"{text} is not a place on the Hub",
             expected="hub://owner/repo/folder or hub://owner/repo@revision/folder",
-            run="rrdyn hub pull hub://blackhao0426/recursive-reasoning-chaos/trm_sudoku",
         )
     inside_text = "" if str(inside) == "." else str(inside)
     return Ref(owner=match["owner"], repo=match["repo"], revision=match["revision"] or "main", inside=inside_text)

@@ -16,6 +16,12 @@ from rrdyn.artifacts.schemas import SCHEMAS
 
 Described = tuple[dict[str, Any], str]
 LISTED = 24
+KINDS = (
+    "an artifact (.npz of " + ", ".join(SCHEMAS) + "; .json), a table (.csv, .tsv), a checkpoint (.pt, .safetensors, "
+    "upstream's step_N, or a folder of them), a run, a study or a dataset folder"
+)
+NAMES = ("", ".yaml", ".json", ".pt", ".pth", ".bin", ".safetensors")
+"""How the names of checkpoints, and of the files beside them, end."""
 
 
 def inspect(path: Path | str) -> Described:
@@ -33,7 +39,12 @@ def inspect(path: Path | str) -> Described:
         return table(path)
     if path.suffix == ".json" and path.name != "meta.json":
         return record(path)
-    return _checkpoint(path)
+    try:
+        return _checkpoint(path)
+    except InputError as error:
+        if path.suffix in NAMES:
+            raise
+        raise InputError(f"{path} is of no kind that rrdyn knows", found=error.found, expected=KINDS) from None
 
 
 def _checkpoint(path: Path) -> Described:
@@ -101,9 +112,7 @@ def npz(artifact: Artifact) -> Described:
             f"{row['name']:<{wide}} {shape:<14} {row['dtype']:<8} {_in_words(row):<44} {row['meaning'] or ''}".rstrip()
         )
     meta = {key: value for key, value in artifact.meta.items() if value is not None}
-    lines += (
-        ["", *(f"{key:<15} {_short(value)}" for key, value in meta.items())] if meta else ["", "no provenance inside"]
-    )
+    lines += ["", *_aligned(meta)] if meta else ["", "no provenance inside"]
     data = {"kind": schema.name if schema else "npz", "arrays": rows, "meta": artifact.meta}
     return data, "\n".join(lines)
 
@@ -140,6 +149,11 @@ def _in_words(row: dict[str, Any]) -> str:
     return words + (f", {row['not_finite']} not finite" if row.get("not_finite") else "")
 
 
+def _aligned(rows: dict[str, Any]) -> list[str]:
+    wide = max(map(len, rows), default=0)
+    return [f"{key:<{wide}}  {_short(value)}" for key, value in rows.items()]
+
+
 def _short(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={_short(item)}" for key, item in value.items())[:400]
@@ -156,12 +170,14 @@ def record(path: Path) -> Described:
         }, f"{path}\na JSON {type(content).__name__} of {len(content)}"
     name = content.get("schema")
     lines = [f"{path}", f"{name} file" if name else "a JSON object of no named schema", ""]
-    for key, value in content.items():
-        size = f"{type(value).__name__} of {len(value)}" if isinstance(value, dict | list) else _short(value)
-        lines.append(f"{key:<24} {size}")
+    sizes = {
+        key: f"{type(value).__name__} of {len(value)}" if isinstance(value, dict | list) else value
+        for key, value in content.items()
+    }
+    lines += _aligned(sizes)
     meta = content.get("meta")
     if isinstance(meta, dict):
-        lines += ["", *(f"{key:<15} {_short(value)}" for key, value in meta.items() if value is not None)]
+        lines += ["", *_aligned({key: value for key, value in meta.items() if value is not None})]
     return {"kind": name or "json", "keys": list(content), "meta": meta if isinstance(meta, dict) else None}, "\n".join(
         lines
     )
