@@ -254,9 +254,14 @@ def accuracy_table(rollout: Rollout) -> pl.DataFrame:
     return pl.DataFrame(table)
 
 
-def write(models: Sequence[Model], others: Sequence[tuple[str, Rollout]], out: Path, tau: Tau) -> list[Path]:
-    """All files; `others` are rollouts without a failure, of which only the accuracy is written."""
-    out = make_folder(out)
+def write(
+    models: Sequence[Model], others: Sequence[tuple[str, Rollout]], out: Path, tau: Tau | None = None
+) -> list[Path]:
+    """All files; `others` are rollouts without a failure, of which only the accuracy is written.
+
+    `tau` is what `survive` was given.
+    """
+    out, tau = make_folder(out), tau or Tau()
     wrote = []
     for model in models:
         wrote.append(_csv(survival_table(model), out / f"survival_{model.tag}.csv"))
@@ -319,4 +324,12 @@ def _pair(pair: dict[str, Any]) -> str:
 
 
 def _parameters(fit: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {bounded(value, 4).rsplit(' (', 1)[0]}" for name, value in fit["parameters"].items())
+    """Each with its interval. A law that hardly bends has a scale far past the horizon, whose digits mean nothing."""
+    words = []
+    for name, value in fit["parameters"].items():
+        if value["value"] is not None and value["value"] >= 1e6:
+            low = "?" if value["low"] is None else f"{value['low']:.2g}"
+            words.append(f"{name} {value['value']:.2g} (at least {low})")
+        else:
+            words.append(f"{name} {bounded(value, 4).rsplit(' (', 1)[0]}")
+    return ", ".join(words)

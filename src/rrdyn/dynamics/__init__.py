@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from rrdyn.dynamics.lyapunov import Spectrum, lyapunov_spectrum
+from rrdyn.dynamics.subject import Questions, Subject, open_subject
 
-__all__ = ["Spectrum", "lyapunov_spectrum"]
+__all__ = ["Questions", "Spectrum", "Subject", "lyapunov_spectrum", "open_subject"]

@@ -119,12 +119,18 @@ class Subject:
 
 
 def open_subject(
-    checkpoint: Path | str, *, data: Path | str | None, split: str, dtype: torch.dtype, device: torch.device
+    checkpoint: Path | str,
+    *,
+    data: Path | str | None = None,
+    split: str = "test",
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
 ) -> Subject:
     """Load a checkpoint and open the dataset it names, or `data`.
 
     Raises InputError where either is missing, damaged, or they do not fit each other.
     """
+    device = torch.device(device)
     model = load(checkpoint, dataset=data, dtype=dtype, device=device)
     source = model.source
     assert source is not None
