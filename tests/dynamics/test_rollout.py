@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
-from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.errors import InputError, Notice, UsageError
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import ROLLOUT
 from rrdyn.cli.app import main
@@ -75,3 +77,21 @@ def test_command(trm_checkpoint, tmp_path, capsys):
     assert main(["rollout", str(trm_checkpoint), "--segments", "6", "--n", "5", "--out", str(out)]) == 0
     assert read_npz(out, ROLLOUT)["exact"].shape == (5, 6)
     assert "right at segment 4" in capsys.readouterr().out
+
+
+def test_a_state_is_set_aside_with_its_rollout(subject, tmp_path):
+    out, three, four = tmp_path / "r.npz", RolloutConfig(n=2, segments=3), RolloutConfig(n=2, segments=4)
+    first = rollout(subject, out, three, keep_state=True)
+    ended = read_npz(first.state)["z_H"]
+    with pytest.warns(Notice, match=r"r\.1\.npz"):
+        rollout(subject, out, four, keep_state=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"r.npz", "r_state.npz", "r.1.npz", "r.1_state.npz"}
+    np.testing.assert_array_equal(read_npz(tmp_path / "r.1_state.npz")["z_H"], ended)
+    longer = rollout(subject, tmp_path / "a.npz", four, extend=tmp_path / "r.1.npz").arrays
+    np.testing.assert_array_equal(longer["drift"], read_npz(out)["drift"])
+    with pytest.warns(Notice):  # one without a state: the old state goes with the old rollout
+        rollout(subject, out, three)
+    assert not (tmp_path / "r_state.npz").exists()
+    shutil.copy(tmp_path / "r.1_state.npz", tmp_path / "r_state.npz")
+    with pytest.raises(InputError, match="is not the state in which"):
+        rollout(subject, tmp_path / "b.npz", RolloutConfig(n=2, segments=9), extend=out)

@@ -30,6 +30,8 @@ class MeasurementOptions(Arguments):
     """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
     shard: str | None = None
     """R/W: do share R of W (from 0) of one output in a shared folder; the process that finds all parts joins them."""
+    piece: str | None = None
+    """R/W: only piece R of W (from 0) of the puzzles, as a file of its own; `rrdyn merge` joins the pieces."""
 
 
 class AnalysisOptions(Arguments):

@@ -158,14 +158,15 @@ def _diagnose_all(request: dict[str, Any]) -> list[Diagnosis | None]:
 def _diagnose_one(
     request: dict[str, Any], subject: Subject, out: Path, config: DiagnosisConfig, shard: Shard, label: str
 ) -> Diagnosis | None:
+    idx = shard.own(subject.choose(config.n, config.seed))
     if shard.rank == 0 and not request["quiet"]:
-        n = min(config.n, len(subject.split))
         say(
-            f"{subject.weights}: {n} of {len(subject.split)} puzzles of {subject.split.path} ({subject.split.split}), "
-            f"{config.segments} segments, {config.exponents} exponents, {devices.describe(subject.device)} -> {out}"
+            f"{subject.weights}: {len(idx)} of {len(subject.split)} puzzles of {subject.split.path} "
+            f"({subject.split.split}), {config.segments} segments, {config.exponents} exponents, "
+            f"{devices.describe(subject.device)} -> {out}"
         )
     check_indices(subject, np.array(request["save_states"], dtype=int))
-    key = part_files.key_of(subject.fingerprint(subject.choose(config.n, config.seed), config.model_dump()))
+    key = part_files.key_of(subject.fingerprint(idx, config.model_dump()))
     if not request["force"] and part_files.up_to_date(out, key):
         result: Diagnosis | None = _read(out)
     else:
@@ -181,26 +182,27 @@ def place(request: dict[str, Any]) -> tuple[Shard, torch.device]:
     """This process's share of the work, and its device."""
     group = launch.given_group()
     name = request["device"]
+    piece = _fraction(request["piece"], "--piece is not a piece of the puzzles")
     if group is not None and group.world > 1:
         device = devices.resolve(name)
         if device.type == "cuda" and device.index is None:
             device = torch.device("cuda", group.local_rank)
         if device.type == "cpu":
             torch.set_num_threads(max(1, torch.get_num_threads() // request["devices"]))
-        return Shard(rank=group.rank, world=group.world, together=True), device
-    return parse_shard(request["shard"]), devices.resolve(name)
+        return Shard(rank=group.rank, world=group.world, together=True, piece=piece), device
+    rank, world = _fraction(request["shard"], "--shard is not a share of the work")
+    return Shard(rank=rank, world=world, piece=piece), devices.resolve(name)
 
 
-def parse_shard(text: str | None) -> Shard:
-    if text is None:
-        return Shard()
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
+def _fraction(text: str | None, problem: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)/(\d+)", text or "0/1")
     if match is None or not int(match[1]) < int(match[2]):
-        raise UsageError("--shard is not a share of the work", found=text, expected="R/W with R from 0 to W-1: 0/4")
-    return Shard(rank=int(match[1]), world=int(match[2]))
+        raise UsageError(problem, found=text, expected="R/W with R from 0 to W-1: 0/4")
+    return int(match[1]), int(match[2])
 
 
 def check_devices(count: int, device: str) -> None:
+    """Raise UsageError where more processes are asked for than GPUs are visible; on a CPU any number goes."""
     if devices.resolve(device).type == "cuda" and count > devices.visible_gpus():
         raise UsageError("--devices is more than there are", found=count, expected=f"at most {devices.visible_gpus()}")
 

@@ -103,7 +103,7 @@ def diagnose(
     shard : this process's share of the work; None is returned where others still work or will join the parts.
     """
     shard = shard or Shard()
-    idx = subject.choose(config.n, config.seed)
+    idx = shard.own(subject.choose(config.n, config.seed))
     fingerprint = subject.fingerprint(idx, config.model_dump())
     parts = part_files.plan(out, fingerprint, len(idx), lambda: batch or block_size(subject, config))
     compute = partial(_compute_part, subject, config, idx)
@@ -212,6 +212,7 @@ def estimator(subject: Subject, config: DiagnosisConfig) -> dict[str, Any]:
 
 
 def meta_of(subject: Subject, config: DiagnosisConfig, parts: Parts, arrays: Arrays) -> dict[str, Any]:
+    """Provenance of a diagnosis: settings, estimator, key, batch, how many puzzles diverged."""
     return subject.meta(
         seed=config.seed,
         settings=config.model_dump(),

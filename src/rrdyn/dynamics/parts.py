@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, notice
+from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, read_json, write_json
 from rrdyn.artifacts.npz import read_npz, write_npz
 from rrdyn.artifacts.provenance import digest
@@ -43,6 +43,15 @@ class Shard:
     world: int = 1
     together: bool = False
     """Whether the others run now: rank 0 then waits for them and joins all parts; else whoever finds all joins."""
+    piece: tuple[int, int] = (0, 1)
+    """(r, w): the output holds piece r of w of the puzzles, a file of its own."""
+
+    def own(self, idx: np.ndarray) -> np.ndarray:
+        """The puzzles of this output. Raises UsageError where there are more pieces than puzzles."""
+        if self.piece[1] > len(idx):
+            raise UsageError("--piece leaves some without a puzzle", found=f"{self.piece[1]} pieces",
+                             expected=f"at most {len(idx)}, the number of puzzles")  # fmt: skip
+        return np.array_split(idx, self.piece[1])[self.piece[0]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,13 +171,19 @@ def complete(parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, 
 
 def publish(parts: Parts, schema: Schema, arrays: Arrays, meta: dict[str, Any]) -> None:
     """Write the whole and remove the parts. A result of other settings under the same name is set aside first."""
-    out = parts.out
-    if out.exists() and not up_to_date(out, parts.key):
-        kept = next(path for i in count(1) if not (path := out.with_name(f"{out.stem}.{i}{out.suffix}")).exists())
-        os.link(out, kept)
-        notice(f"{out} held a result of other settings: it is now {kept}")
-    write_npz(out, schema, arrays, meta)
+    set_aside(parts.out, parts.key)
+    write_npz(parts.out, schema, arrays, meta)
     discard(parts)
+
+
+def set_aside(out: Path, key: str) -> Path | None:
+    """Rename a file that is there and is not the result named `key`; returns its new place, if any."""
+    if not out.exists() or up_to_date(out, key):
+        return None
+    kept = next(path for i in count(1) if not (path := out.with_name(f"{out.stem}.{i}{out.suffix}")).exists())
+    os.rename(out, kept)
+    notice(f"{out} held a result of other settings: it is now {kept}")
+    return kept
 
 
 def discard(parts: Parts) -> None:

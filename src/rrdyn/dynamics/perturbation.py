@@ -98,7 +98,7 @@ def perturb(
 ) -> Perturbation | None:  # fmt: skip
     """Perturb one checkpoint's initial states into `out`; stopped anywhere, it continues. `about` is added to meta."""
     shard = shard or Shard()
-    idx = subject.choose(config.n, config.seed)
+    idx = shard.own(subject.choose(config.n, config.seed))
     bytes_ = expected_bytes(config, len(idx), subject.split.metadata.seq_len)
     if bytes_ > LARGE and shard.rank == 0:
         say(f"{out} will hold {bytes_ / 1e9:.1f} GB (N {len(idx)}, {len(config.sigmas)} sigmas, K {config.copies}, "

@@ -5,6 +5,7 @@ Memory does not grow with the number of segments. A rollout can be extended from
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -81,7 +82,9 @@ def rollout(
     """
     shard = shard or Shard()
     before = None if extend is None else read_before(extend, subject, config)
-    idx = subject.choose(config.n, config.seed) if before is None else before.arrays["idx"]
+    if before is not None and shard.piece[1] > 1:
+        raise UsageError("--piece cannot be cut from a rollout that is extended", run="extend a file that is a piece")
+    idx = shard.own(subject.choose(config.n, config.seed)) if before is None else before.arrays["idx"]
     settings = {**config.model_dump(), "from": 0 if before is None else before.segments, "keep_state": keep_state}
     fingerprint = subject.fingerprint(idx, settings)
     parts = part_files.plan(out, fingerprint, len(idx), lambda: batch or _block_size(subject))
@@ -99,8 +102,12 @@ def rollout(
     batched = 1 if subject.device.type == "cpu" else parts.block
     meta = subject.meta(seed=config.seed, settings=settings, dtype=config.dtype, key=parts.key, batch=batched)
     state = None
+    aside = part_files.set_aside(out, parts.key)
+    if aside is not None and state_file(out).exists():  # the states it ended in stay beside it
+        os.rename(state_file(out), state_file(aside))
     if keep_state:
         state = state_file(out)
+        part_files.set_aside(state, parts.key)
         write_npz(state, STATES, {"z_H": z_H[:, None], "z_L": z_L[:, None], "idx": idx}, {**meta, "of": out.name})
     part_files.publish(parts, ROLLOUT, arrays, meta)
     return Rollout(path=out, arrays=arrays, meta=meta, state=state)
@@ -116,6 +123,9 @@ def read_before(path: Path, subject: Subject, config: RolloutConfig) -> Before:
         )
     ends = read_npz(state, STATES)
     weights = subject.fingerprint(earlier["idx"], {})["weights"]
+    if ends.meta.get("key") != earlier.meta.get("key"):
+        raise InputError(f"{state} is not the state in which {path} ended", found="a state of other settings",
+                         run="rrdyn rollout CKPT --keep-state")  # fmt: skip
     if weights not in earlier.meta.get("inputs", {}).values() or not np.array_equal(ends["idx"], earlier["idx"]):
         raise InputError(f"{path} is a rollout of another checkpoint", found=earlier.meta.get("inputs"))
     segments = earlier["exact"].shape[1]

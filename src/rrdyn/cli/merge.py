@@ -1,0 +1,37 @@
+"""`rrdyn merge`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rrdyn.cli.command import Arguments, Outcome, Positional
+
+
+class Args(Arguments):
+    """Files of disjoint puzzles as one: pieces that several machines measured.
+
+    Checkpoint, dataset, estimator and settings must be equal; rows come out sorted by puzzle, as one run writes them.
+
+    1. rrdyn merge diag_0.npz diag_1.npz --out diag.npz
+       (made by `rrdyn diagnose ckpt.pt --piece 0/2 --out diag_0.npz` and the same with 1/2)
+    2. rrdyn merge pieces/rollout_*.npz --out rollout.npz
+    """
+
+    files: Positional[tuple[Path, ...]]
+    """diag.npz, rollout.npz or perturb.npz files, all of one kind."""
+    out: Path
+    """File to write."""
+
+
+def run(args: Args) -> Outcome:
+    from rrdyn.dynamics.merging import merge
+
+    merged = merge(args.files, args.out)
+    n, kind = len(merged["idx"]), merged.meta["schema"]
+    following = {"diag": "analyze-2x2", "rollout": "survival", "perturb": "select"}[kind]
+    return Outcome(
+        data={"kind": kind, "n": n, "files": len(args.files)},
+        text=f"{n} puzzles of {len(args.files)} files",
+        wrote=[args.out],
+        next=[f"rrdyn {following} {args.out}"],
+    )

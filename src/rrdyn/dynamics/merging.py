@@ -1,0 +1,113 @@
+"""One file from several of disjoint puzzles: what machines without a shared disk measured, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rrdyn.artifacts.errors import InputError, UsageError, notice
+from rrdyn.artifacts.files import sha256
+from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
+from rrdyn.artifacts.provenance import digest, provenance
+from rrdyn.artifacts.schemas import DIAG, PERTURB, ROLLOUT
+from rrdyn.dynamics.parts import Arrays, join, set_aside
+
+MERGEABLE = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB)}
+ALIKE_ENOUGH = ("device", "rrdyn_version", "libraries")
+"""What a difference in is told of, and harms nothing beyond rounding."""
+OWN = ("command", "git_commit", "inputs", "key", "n", "batch", "diverged", "merged", "model", "dataset", "settings",
+       "config_hash", "schema", "schema_version", *ALIKE_ENOUGH)  # fmt: skip
+"""What may differ in `meta` between pieces of one measurement, or is compared in another way."""
+
+
+def merge(files: Sequence[Path], out: Path) -> Artifact:
+    """Join diag, rollout or perturb files of one checkpoint, dataset and settings into `out`, rows sorted by idx.
+
+    A puzzle in two files is kept once where its rows are equal. Raises InputError, naming what differs, for files that
+    do not belong together or disagree on a puzzle, and UsageError for fewer than two files.
+    """
+    if len(set(files)) < 2:
+        raise UsageError("nothing to merge", found=f"{len(set(files))} files", expected="two or more")
+    pieces = [read_npz(path) for path in files]
+    name = str(pieces[0].meta.get("schema"))
+    for piece in pieces:
+        _check(piece, pieces[0])
+    arrays = _rows_of_all(pieces)
+    meta = {
+        **pieces[0].meta,
+        **{key: value for key, value in provenance().items() if key in ("command", "git_commit", "rrdyn_version")},
+        "n": len(arrays["idx"]),
+        "merged": {str(path): sha256(path) for path in files},
+    }
+    if "diverged" in meta:
+        meta["diverged"] = sum(piece.meta.get("diverged", 0) for piece in pieces)
+    meta["key"] = digest({"merged": sorted(meta["merged"].values())})
+    set_aside(out, meta["key"])
+    write_npz(out, MERGEABLE[name], arrays, meta)
+    return Artifact(path=out, schema=MERGEABLE[name], arrays=arrays, meta=meta)
+
+
+def identity(meta: dict[str, Any]) -> dict[str, Any]:
+    """What has to be equal: checkpoint, dataset, and every setting but the number of puzzles."""
+    dataset = meta.get("dataset") or {}
+    return {
+        "the kind of file": meta.get("schema"),
+        "the checkpoint": sorted(meta.get("inputs", {}).values()),
+        "the dataset": [dataset.get("digest"), dataset.get("split")],
+        **{key: value for key, value in (meta.get("settings") or {}).items() if key != "n"},
+        **{key: value for key, value in meta.items() if key not in OWN},
+    }
+
+
+def _check(piece: Artifact, first: Artifact) -> None:
+    if piece.meta.get("schema") not in MERGEABLE or not piece.meta.get("inputs") or "idx" not in piece:
+        raise InputError(
+            f"{piece.path} cannot be merged",
+            found=f"a {piece.meta['schema']} file" if piece.meta.get("schema") else "no word of where it came from",
+            expected="files that rrdyn diagnose, rollout or perturb wrote",
+        )
+    mine, other = identity(piece.meta), identity(first.meta)
+    for key in {**mine, **other}:
+        if mine.get(key) != other.get(key):
+            raise InputError(
+                f"{piece.path} and {first.path} do not belong together: {key.replace('_', ' ')} differs",
+                found=mine.get(key),
+                expected=other.get(key),
+            )
+    for key in ALIKE_ENOUGH:
+        here, there = piece.meta.get(key), first.meta.get(key)
+        if here != there:
+            notice(f"{piece.path} and {first.path} differ in {key.replace('_', ' ')}: {here}, {there}")
+
+
+def _rows_of_all(pieces: list[Artifact]) -> Arrays:
+    """Arrays of all puzzles, sorted by idx; those that not every file has are left out."""
+    common = set.intersection(*(set(piece) for piece in pieces))
+    if lost := sorted(set().union(*pieces) - common):
+        notice(f"not every file has {', '.join(lost)}: left out")
+    schema = pieces[0].schema
+    assert schema is not None
+    whole = [key for key in common if key in schema.arrays and not schema.arrays[key].dims.startswith("N")]
+    for piece in pieces:
+        for key in whole:
+            if not np.array_equal(piece[key], pieces[0][key]):
+                raise InputError(f"{piece.path} and {pieces[0].path} do not belong together: {key} differs",
+                                 found=piece[key], expected=pieces[0][key])  # fmt: skip
+    by_puzzle = [key for key in pieces[0] if key in common and key not in whole]
+    joined = join([{key: piece[key] for key in by_puzzle} for piece in pieces])
+    idx, file = joined["idx"], np.repeat(np.arange(len(pieces)), [len(piece["idx"]) for piece in pieces])
+    order = np.argsort(idx, kind="stable")
+    twice = np.flatnonzero(np.diff(idx[order]) == 0)
+    for at in twice:
+        a, b = order[at], order[at + 1]
+        for key in by_puzzle:
+            if joined[key][a].tobytes() != joined[key][b].tobytes():
+                raise InputError(
+                    f"puzzle {idx[a]} is in {pieces[file[a]].path} and in {pieces[file[b]].path}, and {key} differs",
+                    expected="disjoint puzzles, or equal rows",
+                )
+    kept = np.delete(order, twice + 1)
+    return {key: pieces[0][key] if key in whole else joined[key][kept] for key in pieces[0] if key in common}
