@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def test_solve_a_puzzle_of_the_dataset(run, capsys):
         ([SUDOKU, "--puzzle", "12"], 3, "wrong length"),
         ([SUDOKU, "--idx", "0"], 3, "names no dataset"),
         (["nothing.pt", "--puzzle", "1"], 3, "does not exist"),
+        ([SUDOKU, "--puzzle", "nofile.txt"], 3, "nofile.txt does not exist"),
+        ([SUDOKU, "--puzzle", "puzzles/17"], 3, "puzzles/17 does not exist"),
         ([SUDOKU, "--puzzle", "1" * 16, "--device", "tpu"], 2, "--device is not"),
     ],
 )
@@ -202,7 +205,42 @@ def test_inspect_refuses_what_it_does_not_know(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     for name in ("notes.txt", "empty", "nothing"):
         assert main(["inspect", str(tmp_path / name)]) == 3
-    assert "Traceback" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "notes.txt is of no kind that rrdyn knows" in said
+    assert "an artifact (.npz of diag, " in said
+    assert "a table (.csv, .tsv), a checkpoint" in said
+
+
+@pytest.mark.parametrize("command", ["diagnose", "inspect", "evaluate"])
+def test_a_folder_of_several_checkpoints_is_refused_with_their_list(command, run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(SUDOKU, "a.pt")
+    shutil.copy(MAZE, "weights.pt")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "base").symlink_to(run)
+    assert main([command, "."]) == 3
+    said = capsys.readouterr().err
+    assert "found:    a.pt, weights.pt, runs/base" in said
+    assert "try:      the same line with a.pt" in said
+
+
+def test_a_study_is_refused_with_its_runs_and_one_run_is_not(run, tmp_path, capsys):
+    for name in ("base", "multi4"):
+        (tmp_path / name).symlink_to(run)
+    assert main(["diagnose", str(tmp_path)]) == 3
+    said = capsys.readouterr().err
+    assert "found:    base, multi4" in said
+    assert f"try:      the same line with {tmp_path / 'base'}" in said
+    assert main(["evaluate", str(tmp_path / "base"), "--n", "1", "--quiet"]) == 0
+
+
+def test_the_columns_of_inspect_hold_their_names(run, capsys):
+    save(load(SUDOKU), run.parent / "dated", {"rrdyn_version": "1.2.3", "git_commit": "abc", "seed": 1})
+    assert main(["inspect", str(run.parent / "dated")]) == 0
+    said = capsys.readouterr().out
+    assert "\nversion     1.2.3\ngit commit  abc\nseed        1" in said
+    assert "beside them the initial state, 64 numbers that training leaves alone" in said
 
 
 def test_hub_pull_and_push(run, tmp_path, capsys, monkeypatch):
@@ -217,7 +255,9 @@ def test_hub_pull_and_push(run, tmp_path, capsys, monkeypatch):
     assert main(["hub", "push", str(run), "o/r/x", "--private"]) == 0
     assert asked == [(run, "hub://o/r/x", {"private": True, "message": None})]
     assert main(["hub", "pull", "nonsense"]) == 2
-    assert "not a place on the Hub" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "not a place on the Hub" in said
+    assert "try:" not in said, "no other repository is put in the mouth of who pushes"
 
 
 def test_a_published_layout_from_the_hub_and_then_offline(run, dataset, tmp_path, capsys, monkeypatch):

@@ -22,7 +22,9 @@ def test_a_checkpoint_described():
 def test_parameters_by_part(tmp_path):
     model = drawn(FAMILIES["hrm"])
     record, _ = describe(save(model, tmp_path, {"command": "rrdyn train", "seed": 4}))
-    assert record["parameters"]["all"] == sum(tensor.numel() for tensor in model.state_dict().values())
+    everything = sum(tensor.numel() for tensor in model.state_dict().values())
+    assert record["parameters"]["all"] == everything - record["initial_state"]
+    assert record["initial_state"] == 2 * model.config.hidden_size
     assert record["parameters"]["H_level"] == record["parameters"]["L_level"]
     assert record["provenance"] == {"command": "rrdyn train", "seed": 4}
 

@@ -36,6 +36,7 @@ def describe(path: Path | str) -> tuple[dict[str, Any], str]:
         "bytes": found.weights.stat().st_size,
         "sha256": sha256(found.weights),
         "parameters": parts(model),
+        "initial_state": model.inner.H_init.numel() + model.inner.L_init.numel(),
         "forward_dtype": config.forward_dtype,
         "sub_updates": {
             "per_segment": config.H_cycles * (config.L_cycles + 1),
@@ -57,11 +58,12 @@ def describe(path: Path | str) -> tuple[dict[str, Any], str]:
 
 
 def parts(model: Model) -> dict[str, int]:
-    """Number of parameters by part, and of all; puzzle vectors and initial states count."""
+    """Number of parameters by part, and of all: what training changes, puzzle vectors too, the initial state not."""
     counts: dict[str, int] = {}
     for name, tensor in model.state_dict().items():
-        part = name.split(".")[1]
-        part = {"H_init": "initial state", "L_init": "initial state", "puzzle_emb": "puzzle vectors"}.get(part, part)
+        part = name.split(".")[1].replace("puzzle_emb", "puzzle vectors")
+        if part in ("H_init", "L_init"):
+            continue
         counts[part] = counts.get(part, 0) + tensor.numel()
     return {**counts, "all": sum(counts.values())}
 
@@ -91,8 +93,10 @@ def text(record: dict[str, Any]) -> str:
         f"{expects['num_puzzle_identifiers']} identifiers; {expects['prefix']} prefix positions",
         f"dataset     {dataset}{where}",
         "parameters  "
-        + ", ".join(f"{part} {count:,}" for part, count in record["parameters"].items() if part != "all"),
+        + ", ".join(f"{part} {count:,}" for part, count in record["parameters"].items() if part != "all")
+        + f"; beside them the initial state, {record['initial_state']:,} numbers that training leaves alone",
         "config      " + " ".join(f"{key}={value}" for key, value in record["config"].items()),
     ]
-    lines += [f"{key:<12}{value}" for key, value in record["provenance"].items() if value is not None]
+    named = {key.removeprefix("rrdyn_").replace("_", " "): value for key, value in record["provenance"].items()}
+    lines += [f"{name:<12}{value}" for name, value in named.items() if value is not None]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rrdyn.models.description import parts
 from rrdyn.runtime.progress import duration
 from rrdyn.training.learner import Rows
 from rrdyn.training.memory import kept_bytes
@@ -36,11 +37,11 @@ class Plan:
     def lines(self) -> list[str]:
         """The plan for a person."""
         each = "1 segment" if self.segments_per_step == 1 else f"{self.segments_per_step} segments"
-        parts = -(self.trajectories // -self.micro_batch)
+        micro_batches = -(self.trajectories // -self.micro_batch)
         rows = [
             f"plan: {self.parameters:,} parameters on {self.processes} x {self.device}",
             f"plan: {self.steps:,} steps of {self.trajectories} trajectories x {each} per process"
-            + (f", in {parts} micro-batches of {self.micro_batch}" if parts > 1 else "")
+            + (f", in {micro_batches} micro-batches of {self.micro_batch}" if micro_batches > 1 else "")
             + f"; about {self.memory_gb:.2f} GB per process",
         ]
         if self.step_seconds is not None and self.seconds is not None:
@@ -61,9 +62,10 @@ def make_plan(trainer: Trainer, rows: Rows, device: str, step_seconds: float | N
     kept = micro * kept_bytes(trainer.learner, rows) + copies * weights.numel() * weights.element_size()
     trainer.discard_gradients()
     return Plan(
-        parameters=weights.numel(), steps=trainer.total_steps, processes=trainer.group.world, trajectories=trajectories,
-        micro_batch=micro, segments_per_step=1 if aug.rollout == "act" else trainer.learner.segments,
-        memory_gb=kept / 1e9, step_seconds=step_seconds, device=device,
+        parameters=parts(trainer.model)["all"], steps=trainer.total_steps, processes=trainer.group.world,
+        trajectories=trajectories, micro_batch=micro,
+        segments_per_step=1 if aug.rollout == "act" else trainer.learner.segments, memory_gb=kept / 1e9,
+        step_seconds=step_seconds, device=device,
     )  # fmt: skip
 
 
