@@ -28,6 +28,10 @@ def test_a_dataset_is_made_and_told_about(tmp_path, capsys):
     assert "sudoku-4x4-generated: sudoku 4x4, source generate" in heard.out
     assert f"wrote {out}" in heard.err
     assert f"next: rrdyn inspect {out}" in heard.err
+    assert main(["data", "sudoku", *TINY, "--out", str(out)]) == 0
+    again = capsys.readouterr().err
+    assert f"kept {out}" in again
+    assert "wrote" not in again
     assert (out / "train" / "all__inputs.npy").is_file()
 
 

@@ -139,7 +139,9 @@ def test_fine_tuning_starts_from_the_checkpoint(data, tmp_path):
 def test_a_plan_and_no_run(data, tmp_path, capsys):
     run = tmp_path / "run"
     assert main(["train", data, *QUICK, "--out", str(run), "--dry-run", "--json"]) == 0
-    plan = json.loads(capsys.readouterr().out)["plan"]
+    heard = capsys.readouterr()
+    assert "parameters" not in heard.err, "the plan is said once"
+    plan = json.loads(heard.out)["plan"]
     assert plan["steps"] == 4
     assert plan["step_seconds"] > 0
     assert plan["memory_gb"] > 0
@@ -153,7 +155,7 @@ def test_tasks_as_typed(tmp_path, monkeypatch, capsys):
     assert main([*line, "--set", "eval.perturbed_n=0", "eval.lyapunov_n=0"]) == 0
     heard = capsys.readouterr().err
     assert "the small preset of the task" in heard
-    assert "making it from the preset maze-9x9" in heard
+    assert "making it from the preset maze-7x7" in heard
     assert "plan: " in heard
     runs = list((tmp_path / "runs" / "maze-trm-att-multi4").iterdir())
     assert len(runs) == 1
@@ -195,6 +197,19 @@ def test_mistakes(arguments, code, text, data, tmp_path, monkeypatch, capsys):
     message = capsys.readouterr().err
     assert text in message
     assert "Traceback" not in message
+
+
+def test_a_finished_run_is_kept_and_counts_as_inspect_does(data, tmp_path, capsys):
+    line = ["train", data, *QUICK, "--out", str(tmp_path / "run")]
+    assert main(line) == 0
+    assert f"wrote {tmp_path / 'run'}" in capsys.readouterr().err
+    assert main(line) == 0
+    again = capsys.readouterr().err
+    assert f"kept {tmp_path / 'run'}" in again
+    assert "wrote" not in again
+    assert main(["inspect", str(tmp_path / "run"), "--json"]) == 0
+    count = json.loads(capsys.readouterr().out)["checkpoint"]["parameters"]["all"]
+    assert f"plan: {count:,} parameters" in again
 
 
 def test_a_changed_setting_is_refused_by_name(data, tmp_path, capsys):

@@ -69,8 +69,8 @@ def presets(kind: str) -> list[str]:
     return sorted(path.stem for path in (presets_folder() / kind).glob("*.yaml"))
 
 
-def read_preset(kind: str, name: str) -> dict[str, Any]:
-    """A preset by name, or any YAML file by path."""
+def read_preset(kind: str, name: str, *, flag: str | None = None) -> dict[str, Any]:
+    """A preset by name, or any YAML file by path; `flag` is how the user gives one, where it is not --KIND."""
     if name.endswith((".yaml", ".yml")):
         return read_yaml(Path(name))
     if name not in presets(kind):
@@ -78,12 +78,13 @@ def read_preset(kind: str, name: str) -> dict[str, Any]:
         raise UsageError(
             f"there is no {kind} preset {name!r}",
             expected="one of " + ", ".join(presets(kind)) + ", or a .yaml file",
-            run=f"--{kind} {near[0]}" if near else None,
+            run=f"{flag or f'--{kind}'} {near[0]}" if near else None,
         )
     return read_yaml(presets_folder() / kind / f"{name}.yaml")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
+    """The settings of a YAML file, {} for an empty one. Raises InputError where it is missing or no mapping."""
     path = existing(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

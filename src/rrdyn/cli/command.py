@@ -116,11 +116,12 @@ def _hint(default: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a command did: text for a person, data for --json, files written, what to run next."""
+    """What a command did: text for a person, data for --json, files written or kept, what to run next."""
 
     data: dict[str, Any] = field(default_factory=dict)
     text: str = ""
     wrote: Sequence[Path] = ()
+    kept: Sequence[Path] = ()
     next: Sequence[str] = ()
     exit_code: int = 0
 
@@ -131,7 +132,8 @@ def run_command(name: str, module: ModuleType, argv: list[str]) -> int:
     with _environment(progress.QUIET, "1" if args.quiet else None), _notices_on_stderr():
         outcome: Outcome = module.run(args)
         if args.as_json:
-            print(dump_json({"command": name, **outcome.data, "wrote": [str(path) for path in outcome.wrote]}))
+            files = {"wrote": [str(path) for path in outcome.wrote], "kept": [str(path) for path in outcome.kept]}
+            print(dump_json({"command": name, **outcome.data, **files}))
         elif outcome.text:
             print(outcome.text)
         sys.stdout.flush()
@@ -147,6 +149,8 @@ def _tell_files(outcome: Outcome) -> None:
         return
     for path in outcome.wrote:
         progress.say(f"wrote {path}")
+    for path in outcome.kept:
+        progress.say(f"kept {path}")
     for command in outcome.next:
         progress.say(f"next: {command}")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rrdyn.cli.command import Arguments, Outcome
+from rrdyn.cli.command import Outcome
+from rrdyn.cli.options import DatasetOptions, made
 from rrdyn.data.recipe import SudokuRecipe
 
 
-class Args(Arguments, SudokuRecipe):
+class Args(DatasetOptions, SudokuRecipe):
     """Make a Sudoku dataset: the published one, generated puzzles, or your own CSV.
 
     1. rrdyn data sudoku
@@ -17,18 +16,6 @@ class Args(Arguments, SudokuRecipe):
     4. rrdyn data sudoku --source generate --min-rating 5000
     """
 
-    out: Path | None = None
-    """The folder to write (default: data/NAME, with the source in its name)."""
-    force: bool = False
-    """Replace the folder if it is there."""
-
 
 def run(args: Args) -> Outcome:
-    """Build the dataset and say what is in it."""
-    from rrdyn.data.build import build
-    from rrdyn.data.inspection import summary
-
-    recipe = SudokuRecipe(**{name: getattr(args, name) for name in SudokuRecipe.model_fields})
-    path = build(recipe, args.out, force=args.force)
-    data, text = summary(path)
-    return Outcome(data=data, text=text, wrote=[path], next=[f"rrdyn inspect {path}", f"rrdyn train {path}"])
+    return made(args, SudokuRecipe)

@@ -71,6 +71,7 @@ def run(args: Args) -> Outcome:
         data={"results": [summary(result) for result in done]},
         text="\n\n".join(told(result) for result in done),
         wrote=wrote,
+        kept=[result.path for result in done if not result.fresh],
         next=further,
         exit_code=exit_code,
     )

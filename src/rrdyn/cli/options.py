@@ -7,10 +7,33 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from rrdyn.cli.command import Arguments, Positional
+from rrdyn.cli.command import Arguments, Outcome, Positional
 
 if TYPE_CHECKING:
     from rrdyn.analysis.thresholds import Tau
+    from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
+
+
+class DatasetOptions(Arguments):
+    """Making a dataset folder, beside the settings of its recipe."""
+
+    out: Path | None = None
+    """The folder to write (default: data/NAME, with the source in its name)."""
+    force: bool = False
+    """Replace the folder if it is there."""
+
+
+def made(args: DatasetOptions, kind: type[SudokuRecipe] | type[MazeRecipe]) -> Outcome:
+    """Build the dataset of the recipe among the arguments and say what is in it."""
+    from rrdyn.data.build import build, made_from
+    from rrdyn.data.inspection import summary
+
+    recipe = kind(**{name: getattr(args, name) for name in kind.model_fields})
+    there = args.out is not None and not args.force and made_from(args.out, recipe)
+    path = build(recipe, args.out, force=args.force)
+    data, text = summary(path)
+    next = [f"rrdyn inspect {path}", f"rrdyn train {path}"]
+    return Outcome(data=data, text=text, wrote=[] if there else [path], kept=[path] if there else [], next=next)
 
 
 class MeasurementOptions(Arguments):

@@ -121,6 +121,7 @@ def run(args: Args) -> Outcome:
         data={"run": str(finished.folder), "step": finished.step, "best": finished.best, "last": finished.last,
               "stopped_early": finished.stopped_early},
         text=finished.text(),
-        wrote=[finished.folder],
+        wrote=[finished.folder] if finished.step > finished.started else (),
+        kept=[finished.folder] if finished.step == finished.started else (),
         next=[f"rrdyn diagnose {best}", f"rrdyn plot dynamics {finished.folder}"],
     )  # fmt: skip

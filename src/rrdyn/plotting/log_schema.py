@@ -149,7 +149,7 @@ class LogSchema(Config):
 
 def read_schema(name: str) -> LogSchema:
     """A schema by preset name ("rrdyn", "reward_hacking") or from a YAML file."""
-    return LogSchema(**read_preset("plot", name))
+    return LogSchema(**read_preset("plot", name, flag="--schema"))
 
 
 def _holds(condition: str, value: str) -> bool:

@@ -13,7 +13,7 @@ from rrdyn.artifacts.errors import Interrupted, NumericalError, RrdynError
 from rrdyn.artifacts.provenance import command_line
 from rrdyn.data.sampler import Sampler
 from rrdyn.runtime import devices, launch
-from rrdyn.runtime.progress import duration, say
+from rrdyn.runtime.progress import duration
 from rrdyn.training import store
 from rrdyn.training.batches import on_device
 from rrdyn.training.config import TrainConfig
@@ -40,6 +40,8 @@ class Finished:
     best: dict[str, Any] | None
     last: dict[str, Any] | None
     stopped_early: bool = False
+    started: int = 0
+    """The step at which this call took over; `step`, where there was nothing left to do."""
     plan: Plan | None = None
 
     def text(self) -> str:
@@ -158,14 +160,12 @@ class Run:
         self._compile()
         seconds = time_step(self.trainer, rows)
         plan = make_plan(self.trainer, rows, devices.describe(self.device), seconds)
-        for line in plan.lines() if self.group.leads else ():
-            say(line)
         return Finished(folder=self.folder.path, step=self.trainer.step, best=self.best, last=self.last, plan=plan)
 
     def run(self) -> Finished:
         """Train to the end."""
         config, trainer = self.config, self.trainer
-        plan = make_plan(trainer, self._choose_micro_batch(), devices.describe(self.device))
+        plan, started = make_plan(trainer, self._choose_micro_batch(), devices.describe(self.device)), trainer.step
         self._compile()
         if self.group.leads:
             store.write_run(self.folder, config, self.about)
@@ -187,6 +187,7 @@ class Run:
             best=self.best,
             last=self.last,
             stopped_early=stopped_early,
+            started=started,
             plan=plan,
         )
 

@@ -44,11 +44,7 @@ def resolve(
         preset = (FULL if accelerated else SMALL).get(task, "large-att" if accelerated else "small-att")
         why = "" if accelerated else " (no CUDA device here: the small preset of the task)"
         say(f"preset: {preset}{why}")
-    try:
-        settings = read_preset("train", preset)
-    except UsageError as error:
-        error.run = error.run and error.run.replace("--train", "--preset")
-        raise
+    settings = read_preset("train", preset, flag="--preset")
     dataset = settings.get("dataset")
     if data in TASKS:
         if dataset is None:
