@@ -44,6 +44,8 @@ class Progress:
         self.animated = sys.stderr.isatty() and not os.environ.get("CI")
         self.every = 0.2 if self.animated else every
         self.started = self.shown = time.monotonic()
+        self.first: tuple[float, int] | None = None
+        """When the first work was reported, and how much: it may hold compilation, and says little of the rest."""
 
     def __enter__(self) -> Self:
         return self
@@ -57,13 +59,16 @@ class Progress:
     def advance(self, n: int = 1, note: str = "") -> None:
         self.done += n
         now = time.monotonic()
+        self.first = self.first or (now, self.done)
         if now - self.shown >= self.every or (self.animated and self.done >= self.total):
             self.shown = now
-            self._show(now - self.started, note)
+            self._show(now, note)
 
-    def _show(self, elapsed: float, note: str) -> None:
-        left = elapsed / max(self.done, 1) * (self.total - self.done)
-        times = f"{duration(elapsed)} gone, {duration(left)} left"
+    def _show(self, now: float, note: str) -> None:
+        times = f"{duration(now - self.started)} gone"
+        began, before = self.first or (now, self.done)
+        if self.done > before:
+            times += f", {duration((now - began) / (self.done - before) * (self.total - self.done))} left"
         line = f"{self.label}  {self.done}/{self.total}  {times}  {note}".rstrip()
         if quiet():
             return
