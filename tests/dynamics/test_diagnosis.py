@@ -163,11 +163,3 @@ def test_refusals(trm_checkpoint, tmp_path, capsys, extra, code, message):
     line = ["diagnose", str(trm_checkpoint), "--n", "1", "--segments", "4", "--out", str(tmp_path / "d.npz")]
     assert main([*line, *extra]) == code
     assert message in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_two_processes_at_once(trm_checkpoint, tmp_path):
-    line = ["diagnose", str(trm_checkpoint), "--n", "12", "--k", "3", "--batch", "2", "--device", "cpu"]
-    assert main([*line, "--devices", "2", "--out", str(tmp_path / "two.npz")]) == 0
-    assert main([*line, "--out", str(tmp_path / "one.npz")]) == 0
-    assert_equal(arrays_of(tmp_path / "two.npz"), arrays_of(tmp_path / "one.npz"))
