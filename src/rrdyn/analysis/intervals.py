@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from rrdyn.analysis.ranks import auc_of, delong, placements
+from rrdyn.artifacts.rates import wilson
 
 LEVEL = 0.95
 REPLICATES = 2000
@@ -60,10 +61,8 @@ def rate(count: int, n: int, level: float = LEVEL) -> Interval:
         bound = min(1.0, rule_of_three(n, level))
         low, high = (0.0, bound) if count == 0 else (1.0 - bound, 1.0)
         return Interval(value=count / n, low=low, high=high, n=n, method="rule of three", level=level)
-    z, p = _z(level), count / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Interval(value=p, low=centre - half, high=centre + half, n=n, method="wilson", level=level)
+    low, high = wilson(count / n, n, _z(level))
+    return Interval(value=count / n, low=low, high=high, n=n, method="wilson", level=level)
 
 
 def rule_of_three(n: int, level: float = LEVEL) -> float:

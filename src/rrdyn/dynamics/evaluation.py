@@ -21,12 +21,12 @@ from pydantic import Field
 from torch import Tensor
 
 from rrdyn.artifacts.config import Config
+from rrdyn.artifacts.rates import Z95, wilson
 from rrdyn.dynamics.subject import Questions, Subject
 from rrdyn.dynamics.workers import completed
 from rrdyn.models import Latent, Model, Readout
 from rrdyn.runtime.progress import Progress
 
-Z = 1.959963984540054  # two-sided 95%
 Arrays = dict[str, np.ndarray]
 
 
@@ -177,16 +177,14 @@ def _valid(subject: Subject, idx: np.ndarray, preds: np.ndarray) -> np.ndarray |
 def rate(flags: np.ndarray) -> dict[str, float | int]:
     """A fraction with its Wilson 95% interval: value, low, high, n."""
     n, p = len(flags), float(np.mean(flags))
-    centre, spread = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-    scale = 1 + Z**2 / n
-    low, high = (centre - spread) / scale, (centre + spread) / scale
+    low, high = wilson(p, n)
     return {"value": p, "low": low if p > 0 else 0.0, "high": high if p < 1 else 1.0, "n": n}  # no rounding residue
 
 
 def mean(values: np.ndarray) -> dict[str, float | int]:
     """A mean over puzzles with its normal 95% interval."""
     n, m = len(values), float(np.mean(values))
-    half = Z * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     return {"value": m, "low": m - half, "high": m + half, "n": n}
 
 
