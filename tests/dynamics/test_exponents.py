@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.dynamics.exponents import batch_means, drift_of_estimate, kaplan_yorke_dimension, running
+from rrdyn.dynamics.exponents import batch_means, drift_of_estimate, kaplan_yorke_dimension, of_each, running
 
 
 def test_kaplan_yorke_by_hand():
@@ -61,3 +61,23 @@ def test_a_short_series_is_refused():
     with pytest.raises(UsageError, match="too short"):
         batch_means(np.zeros((3, 1)))
     assert batch_means(np.zeros((3, 1)), batches=3).low == 0
+
+
+def test_what_a_diagnosis_says_of_its_exponents():
+    random = np.random.default_rng(0)
+    log_r = random.normal([-3.0, 2.0, -1.0], 0.5, size=(5, 16, 3))  # QR order is not the order of size
+    log_r[4, 3, 0] = np.nan
+    told = of_each(log_r, 6)
+    for row in range(4):
+        column = log_r[row][:, [1, 2, 0]]
+        interval = batch_means(column, 6)
+        np.testing.assert_array_equal(told["lyap_low"][row], interval.low)
+        np.testing.assert_array_equal(told["lyap_high"][row], interval.high)
+        np.testing.assert_array_equal(told["lyap_drift"][row], drift_of_estimate(column, 6))
+        dimension = kaplan_yorke_dimension(log_r[row].mean(0) / 6)
+        assert (told["kaplan_yorke"][row], told["kaplan_yorke_bounded"][row]) == (dimension.value, dimension.bounded)
+    assert math.isnan(told["kaplan_yorke"][4])
+    short = of_each(log_r[:, :1], 6)
+    assert np.isnan(short["lyap_low"]).all()
+    assert np.isnan(short["lyap_drift"]).all()
+    assert short["kaplan_yorke"].shape == (5,)

@@ -23,6 +23,18 @@ DIAG = Schema(
         "residual": Array(dims="N S", kind="float", required=False, doc="||F(z) - z|| / ||z|| of the joint state"),
         "difficulty": Array(dims="N", kind="float", required=False, doc="rating of the puzzle in its dataset"),
         "path_valid": Array(dims="N", kind="bool", required=False, doc="maze: predicted cells connect S to G"),
+        "lyap_drift": Array(
+            dims="N k",
+            kind="float",
+            required=False,
+            doc="exponent of the second half minus that of the first, nats per sub-update: not converged where large",
+        ),
+        "lyap_low": Array(dims="N k", kind="float", required=False, doc="95% batch-means interval of the exponent"),
+        "lyap_high": Array(dims="N k", kind="float", required=False, doc="its upper end, nats per sub-update"),
+        "kaplan_yorke": Array(dims="N", kind="float", required=False, doc="Kaplan-Yorke dimension of the k exponents"),
+        "kaplan_yorke_bounded": Array(
+            dims="N", kind="bool", required=False, doc="false where the k exponents sum to more than 0: a lower bound"
+        ),
     },
 )
 

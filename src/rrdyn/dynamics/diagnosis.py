@@ -20,6 +20,7 @@ from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import write_npz
 from rrdyn.artifacts.schemas import DIAG, STATES
 from rrdyn.dynamics import parts as part_files
+from rrdyn.dynamics.exponents import of_each
 from rrdyn.dynamics.growth import follow_growth
 from rrdyn.dynamics.lyapunov import Segment, first_frame, follow, plain_segment
 from rrdyn.dynamics.parts import Arrays, Parts, Shard
@@ -110,7 +111,9 @@ def diagnose(
     arrays = part_files.complete(parts, compute, shard=shard, label=label)
     if arrays is None:
         return None
-    arrays = {**arrays, **_from_split(subject, idx, arrays["preds"])}
+    sub_updates = estimator(subject, config)["sub_updates_per_segment"]
+    beyond = of_each(arrays["log_r"][:, config.align :], sub_updates)
+    arrays = {**arrays, **_from_split(subject, idx, arrays["preds"]), **beyond}
     meta = meta_of(subject, config, parts, arrays)
     part_files.publish(parts, DIAG, arrays, meta)
     return Diagnosis(path=out, arrays=arrays, meta=meta, fresh=True)

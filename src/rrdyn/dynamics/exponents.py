@@ -59,6 +59,31 @@ def drift_of_estimate(log_r: np.ndarray, steps: int = 1) -> np.ndarray:
     return (second.mean(0) - first.mean(0)) / steps
 
 
+def of_each(log_r: np.ndarray, steps: int) -> dict[str, np.ndarray]:
+    """What `diag.npz` says of exponents beyond their values; log_r (N,T,k) summed over `steps` sub-updates a block.
+
+    Columns are in the order of `lyap_spec`, largest exponent first. NaN where the series is too short to say: an
+    interval takes four blocks, a drift two. Each puzzle by itself, so that its bits do not depend on the others.
+    """
+    rows = [_of_one(series, steps) for series in log_r]
+    return {key: np.array([row[key] for row in rows]) for key in rows[0]}
+
+
+def _of_one(series: np.ndarray, steps: int) -> dict[str, np.ndarray | float | bool]:
+    exponents = series.mean(0) / steps
+    ordered = series[:, np.argsort(-exponents, kind="stable")]
+    unknown = np.full_like(exponents, np.nan)
+    interval = batch_means(ordered, steps) if len(ordered) >= 4 else Interval(unknown, unknown, unknown)
+    dimension = kaplan_yorke_dimension(exponents)
+    return {
+        "lyap_drift": drift_of_estimate(ordered, steps) if len(ordered) >= 2 else unknown,
+        "lyap_low": interval.low,
+        "lyap_high": interval.high,
+        "kaplan_yorke": dimension.value,
+        "kaplan_yorke_bounded": dimension.bounded,
+    }
+
+
 def kaplan_yorke_dimension(exponents: np.ndarray) -> Dimension:
     """j + (lambda_1 + ... + lambda_j) / |lambda_{j+1}|, j the largest count whose sum is not negative.
 
