@@ -139,7 +139,7 @@ def test_the_same_command_again_keeps_its_dataset_unless_a_file_changed(tmp_path
 
 def test_a_preset_of_another_task_is_refused(tmp_path):
     with pytest.raises(UsageError, match="is for maze"):
-        ensure("sudoku", "maze-9x9", tmp_path)
+        ensure("sudoku", "maze-7x7", tmp_path)
     (tmp_path / "x.yaml").write_text("size: 4")
     with pytest.raises(InputError, match="names no task"):
         preset_recipe(str(tmp_path / "x.yaml"))

@@ -14,7 +14,7 @@ class Args(FigureOptions, Arguments):
     """Puzzles of a dataset, or one puzzle's answer over the segments of a diagnosis, as a picture.
 
     1. rrdyn plot puzzle data/sudoku-6x6
-    2. rrdyn plot puzzle data/maze-9x9 --idx 3 17 40 --size page
+    2. rrdyn plot puzzle data/maze-7x7 --idx 3 17 40 --size page
     3. rrdyn plot puzzle diag.npz --idx 17 --segments 1 4 16
     4. rrdyn plot puzzle diag.npz --film gif
     """

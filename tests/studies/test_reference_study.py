@@ -1,0 +1,51 @@
+"""The reference study at tiny size: from end to end, the same numbers again, and nothing done twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "reference_study.sh"
+
+
+def study(folder: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["bash", str(SCRIPT), "tiny", "study"]
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
+
+
+def numbers(folder: Path) -> dict[str, bytes]:
+    """Every table as text and every array of the study; provenance, which names the time, left out."""
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.csv")}
+    for path in folder.rglob("*.npz"):
+        with np.load(path, allow_pickle=False) as arrays:
+            for name in set(arrays.files) - {"meta"}:
+                found[f"{path.relative_to(folder)}:{name}"] = arrays[name].tobytes()
+    return found
+
+
+@pytest.mark.slow
+def test_the_study_twice_and_once_more(tmp_path):
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+        study(folder)
+    first, second = (numbers(folder / "study") for folder in folders)
+    assert {"analysis/results.md", "survival/survival.md", "aggregate/contrasts.csv"} <= {
+        str(path.relative_to(folders[0] / "study")) for path in (folders[0] / "study").rglob("*.*")
+    }
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name] and not name.endswith("runs.csv")] == []
+    stamps = {path: path.stat().st_mtime_ns for path in folders[0].rglob("*.safetensors")}
+    study(folders[0])
+    assert numbers(folders[0] / "study") == first
+    assert {path: path.stat().st_mtime_ns for path in folders[0].rglob("*.safetensors")} == stamps
