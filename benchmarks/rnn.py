@@ -4,6 +4,12 @@
 
 Times are the medians of interleaved rounds, as ratios to a plain forward pass of batch 9 in the same round.
 Parity is over the first 100 steps: beyond that the rounding of a chaotic network grows.
+
+The generic path was 5.1 to 5.7 forwards while forward AD made its own products: two for each matrix, and of a
+transposed one a copy of all its 2 MB every step. One product for value and tangents, the value's rows once, made it
+2.5 (one thread). Looked at and left: vmap(jvp), 350 microseconds of its own a call; 8 tangents and the value in two
+products, 182 + 38 microseconds against 218 in one; pointwise functions on the value's rows alone, which by the sum of
+its calls (some 50 microseconds) would cost more than the 25 that it saves.
 """
 
 from __future__ import annotations
