@@ -157,7 +157,7 @@ def test_tasks_as_typed(tmp_path, monkeypatch, capsys):
     assert "the small preset of the task" in heard
     assert "making it from the preset maze-7x7" in heard
     assert "plan: " in heard
-    runs = list((tmp_path / "runs" / "maze-trm-att-multi4").iterdir())
+    runs = list((tmp_path / "runs" / "maze-trm-mlp-multi4").iterdir())
     assert len(runs) == 1
     assert runs[0].name.endswith("-s0")
 
