@@ -32,8 +32,8 @@ plot rollout survival
 plot perturbation cells
 plot perturbation cells --spaghetti --color-by-pmass --out {out}/perturbation_mass.png
 plot perturbation cells --kl-only --quantile-lines --mark-t 16
-plot basin select/basin_perturb_trm.csv
-plot selectors select/select_perturb_trm.csv
+plot basin select/basin_trm.csv
+plot selectors select/select_trm.csv
 plot toy toy.npz
 plot 2x2 analysis/results_trm.json --dark --size slide --out {out}/dark
 """

@@ -17,6 +17,7 @@ from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import DIAG
 
 LATE_SEGMENTS = 4
+KINDS = ("diag", "diagnosis", "rollout", "perturb")  # what file names begin with, before the model's
 DRIFT_FLOOR = 1e-12  # drifts at or below are exact zeros: the state no longer changes in its dtype
 
 
@@ -208,7 +209,8 @@ def _only(estimator: dict[str, Any], keys: list[str]) -> str:
 
 
 def tags(paths: Sequence[Path]) -> list[str]:
-    """A short name for each file, all different: the file's name without `diag_`, with folders where needed."""
+    """A short name for each file, all different: its name without `diag_`, `rollout_` or `perturb_`, with folders where
+    needed, so that the files of one model share a name."""
     depth = 1
     while True:
         found = [_tag(path, depth) for path in paths]
@@ -220,8 +222,8 @@ def tags(paths: Sequence[Path]) -> list[str]:
 
 
 def _tag(path: Path, depth: int) -> str:
-    stem = re.sub(r"^diag(nosis)?[_-]", "", path.stem)
+    stem = re.sub(rf"^({'|'.join(KINDS)})[_-]", "", path.stem)
     parts = [*path.resolve().parts[-depth:-1], stem] if depth > 1 else [stem]
-    while len(parts) > 1 and parts[-1] == "diag":
+    while len(parts) > 1 and parts[-1] in KINDS:
         parts.pop()
     return re.sub(r"[^A-Za-z0-9.+-]+", "_", "_".join(parts)).strip("_") or "diag"
