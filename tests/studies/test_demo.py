@@ -26,12 +26,10 @@ def run_whole(out: Path) -> subprocess.CompletedProcess:
     return subprocess.run([*TINY, str(out)], capture_output=True, text=True, timeout=300)
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    out = tmp_path_factory.mktemp("demo") / "tiny"
-    done = run_whole(out)
-    assert done.returncode == 0, done.stderr
-    return out, done
+@pytest.fixture
+def whole(tiny_study, monkeypatch):
+    monkeypatch.chdir(tiny_study.place)
+    return Path("runs/tiny"), tiny_study.done
 
 
 def unreadable(folder: Path) -> list[str]:

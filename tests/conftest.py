@@ -1,0 +1,27 @@
+"""What several rooms' tests share: one tiny study, made once a session."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+
+class TinyStudy(NamedTuple):
+    """A folder in which `rrdyn demo --tiny --out runs/tiny` was typed."""
+
+    place: Path
+    done: subprocess.CompletedProcess
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory) -> TinyStudy:
+    """Read it, and write beside it: other tests rely on what lies in runs/tiny."""
+    place = tmp_path_factory.mktemp("study")
+    command = [sys.executable, "-m", "rrdyn", "demo", "--tiny", "--out", "runs/tiny"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=place)
+    assert done.returncode == 0, done.stderr
+    return TinyStudy(place, done)
