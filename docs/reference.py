@@ -8,11 +8,14 @@ The commands' own modules are left out: docs/commands/ has a page for each of th
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import sys
+import typing
 from pathlib import Path
 
 import pdoc
+import pdoc.extract
 
 import rrdyn
 
@@ -26,12 +29,33 @@ def front() -> str:
     return re.sub(r"\[([^\]]+)\]\((?!#)[^)]+\)", r"\1", FRONT.read_text())
 
 
+def modules() -> list[str]:
+    """What is documented. The walk passes over modules that a package's __all__ does not name: they follow it."""
+    walked = pdoc.extract.walk_specs(["rrdyn", f"!{LEFT_OUT}"])
+    found = sorted(module.name for module in pkgutil.walk_packages(rrdyn.__path__, "rrdyn."))
+    return [*walked, *(name for name in found if name not in walked and not re.match(LEFT_OUT, name))]
+
+
+def settle_named_tuples() -> None:
+    """Their constructors keep types as names without the module to find them in: find them here, or leave them out."""
+    for name in modules():
+        for kind in vars(pdoc.extract.load_module(name)).values():
+            if isinstance(kind, type) and issubclass(kind, tuple) and kind.__module__ == name:
+                try:
+                    kind.__new__.__annotations__ = typing.get_type_hints(kind)
+                except NameError:  # imported for type checkers only
+                    kind.__new__.__annotations__ = {}
+
+
 def build(out: Path) -> Path:
     """Write the reference into a folder; returns its first page."""
-    pdoc.render.configure(docformat="markdown", footer_text=f"rrdyn {rrdyn.__version__}")
+    settle_named_tuples()
+    pdoc.render.configure(docformat="markdown", show_source=False, footer_text=f"rrdyn {rrdyn.__version__}")
     said, rrdyn.__doc__ = rrdyn.__doc__, front()
     try:
-        pdoc.pdoc("rrdyn", f"!{LEFT_OUT}", output_directory=out)
+        walked = pdoc.extract.walk_specs(["rrdyn", f"!{LEFT_OUT}"])
+        further = [name for name in modules() if name not in walked]
+        pdoc.pdoc("rrdyn", f"!{LEFT_OUT}", *further, output_directory=out)
     finally:
         rrdyn.__doc__ = said
     return out / "rrdyn.html"

@@ -55,7 +55,7 @@ def test_the_reference_is_built_without_a_warning(tmp_path):
         warnings.simplefilter("error")
         first = reference().build(tmp_path)
     page = first.read_text()
-    assert 'href="rrdyn/dynamics/lyapunov.html#lyapunov_spectrum"' in page
+    assert 'href="rrdyn/dynamics.html#lyapunov_spectrum"' in page
     assert 'href="rrdyn/analysis/thresholds.html"' in page
     assert not re.search(r"<(?:script|link)[^>]+(?:src|href)=\"https?:", page)
     assert (tmp_path / "rrdyn" / "models" / "trm.html").is_file()
@@ -63,7 +63,7 @@ def test_the_reference_is_built_without_a_warning(tmp_path):
 
 
 def test_the_code_of_the_front_page_runs(tiny_study, monkeypatch, capsys):
-    monkeypatch.chdir(tiny_study)
+    monkeypatch.chdir(tiny_study.place)
     (code,) = re.findall(r"^```python\n(.*?)^```$", API, flags=re.DOTALL | re.MULTILINE)
     exec(code, {})
     assert capsys.readouterr().out.startswith("tensor([[")
