@@ -24,7 +24,8 @@ cpu)
 gpu)
   tasks=(trm) steps=(--steps 20000 --eval-every 2500 --eval-n 1024)
   arm_steps=(--steps 2000 --batch 16 --eval-every 500 --eval-n 1024)
-  n=2048 k=8 budget=16 series_n=512 arm_k=8 far=128 far_n=256 restarts=(--n 96 --copies 8 --segments 48) split=(--devices 1) wide=()
+  n=2048 k=8 budget=16 series_n=512 arm_k=8 far=128 far_n=256 restarts=(--n 96 --copies 8 --segments 48) split=(--devices 1)
+  wide=(--ramp-steps 500)
   ;;
 *)
   echo "usage: $0 cpu|gpu|tiny [OUT] [CSVS]" >&2

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from rrdyn.artifacts.config import presets
+from rrdyn.cli.app import _module, find_command
+from rrdyn.cli.command import parse
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "reference_study.sh"
 
@@ -31,6 +36,23 @@ def numbers(folder: Path) -> dict[str, bytes]:
             for name in set(arrays.files) - {"meta"}:
                 found[f"{path.relative_to(folder)}:{name}"] = arrays[name].tobytes()
     return found
+
+
+@pytest.mark.parametrize("size", ["tiny", "cpu", "gpu"])
+def test_every_line_of_the_script_is_accepted(size, tmp_path):
+    """The script with a program in rrdyn's place that notes its arguments: all of them are ones that rrdyn takes."""
+    noted, fake = tmp_path / "noted", tmp_path / "rrdyn"
+    fake.write_text(f"""#!/bin/sh\nprintf '%s\\037' "$@" >> {noted}\necho >> {noted}\n""")
+    fake.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(["bash", str(SCRIPT), size, "out", "csvs"], cwd=tmp_path, env=os.environ | {"PATH": path}, check=True)
+    lines = [line.split("\x1f")[:-1] for line in noted.read_text().splitlines()]
+    assert len(lines) > 20
+    for words in lines:
+        name, rest = find_command(words)
+        args = parse(import_module(_module(name)).Args, rest, f"rrdyn {name}")
+        if name == "train":
+            assert args.preset in presets("train")
 
 
 @pytest.mark.slow
