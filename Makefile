@@ -11,8 +11,9 @@ PIP    := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if
 demo: $(VENV)/.installed
 	$(BIN)/rrdyn demo
 
+# Two workers of one thread each: on tensors this small two threads of one process mostly wait for its interpreter.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

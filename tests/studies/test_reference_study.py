@@ -44,8 +44,8 @@ def test_every_line_of_the_script_is_accepted(size, tmp_path):
     noted, fake = tmp_path / "noted", tmp_path / "rrdyn"
     fake.write_text(f"""#!/bin/sh\nprintf '%s\\037' "$@" >> {noted}\necho >> {noted}\n""")
     fake.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(["bash", str(SCRIPT), size, "out", "csvs"], cwd=tmp_path, env=os.environ | {"PATH": path}, check=True)
+    env = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["bash", str(SCRIPT), size, "out", "csvs"], cwd=tmp_path, env=env, check=True)
     lines = [line.split("\x1f")[:-1] for line in noted.read_text().splitlines()]
     assert len(lines) > 20
     for words in lines:

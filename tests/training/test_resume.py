@@ -288,7 +288,8 @@ def test_a_run_is_its_own_class(dataset, tmp_path):
     plan = run.plan_only().plan
     assert plan is not None
     assert plan.step_seconds > 0
-    assert plan.parameters == run.trainer.flat.vector.numel()
+    model = run.trainer.model
+    assert plan.parameters == run.trainer.flat.vector.numel() + model.inner.puzzle_emb.weights.numel()
     run.run()
     run.folder.unlock()
     assert_equal_states(state(tmp_path / "planned", 2), state(tmp_path / "plain", 2))
