@@ -154,7 +154,9 @@ def markdown(found: Aggregate) -> str:
 def _bounded(value: float | None, low: float | None, high: float | None, n: int) -> str:
     if value is None:
         return "-"
-    return f"{value:.4f} (n={n})" if low is None else f"{value:.4f} [{low:.4f}, {high:.4f}] (n={n})"
+    if low is None:
+        return f"{value:.4f} (n={n}{', all equal' if n > 1 else ''})"
+    return f"{value:.4f} [{low:.4f}, {high:.4f}] (n={n})"
 
 
 def cells_markdown(cells: pl.DataFrame) -> str:
