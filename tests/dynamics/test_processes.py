@@ -28,9 +28,10 @@ def assert_same_bytes(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", LINES)
-def test_two_processes_of_one_machine(command, trm_checkpoint, tmp_path):
+def test_two_processes_of_one_machine(command, trm_checkpoint, tmp_path, capsys):
     line = [command, str(trm_checkpoint), *LINES[command], "--device", "cpu", "--quiet"]
     assert main([*line, "--devices", "2", "--out", str(tmp_path / "two.npz")]) == 0
+    assert "there already" not in capsys.readouterr().out
     assert main([*line, "--out", str(tmp_path / "one.npz")]) == 0
     assert_same_bytes(tmp_path)
     if command == "rollout":

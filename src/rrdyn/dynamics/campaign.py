@@ -34,8 +34,9 @@ def run_diagnoses(request: dict[str, Any]) -> list[Diagnosis | None]:
         output.parent.mkdir(parents=True, exist_ok=True)
     if request["devices"] > 1 and launch.given_group() is None:
         check_devices(request["devices"], request["device"])
+        before = [_stamp(output) for output in outputs]
         launch.start(_in_group, (request,), request["devices"])
-        return [_read(output) for output in outputs]
+        return [_read(output, fresh=_stamp(output) != stamp) for output, stamp in zip(outputs, before)]
     return _diagnose_all(request)
 
 
@@ -224,6 +225,11 @@ def output_files(checkpoints: tuple[Path, ...], out: Path | None, kind: str) -> 
     return [out / f"{kind}_{name}.npz" for name in names]
 
 
-def _read(path: Path) -> Diagnosis:
+def _read(path: Path, *, fresh: bool = False) -> Diagnosis:
     artifact = read_npz(path, DIAG)
-    return Diagnosis(path=path, arrays=artifact.arrays, meta=artifact.meta, fresh=False)
+    return Diagnosis(path=path, arrays=artifact.arrays, meta=artifact.meta, fresh=fresh)
+
+
+def _stamp(path: Path) -> int | None:
+    """When a file was written, None where there is none."""
+    return path.stat().st_mtime_ns if path.exists() else None
