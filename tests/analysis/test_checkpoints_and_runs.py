@@ -118,6 +118,45 @@ def test_an_arm_beside_its_baseline_on_the_same_seeds(tmp_path):
     assert "multi4 - none-fixed" in (tmp_path / "out" / "aggregate.md").read_text()
 
 
+def test_settings_seeds_and_presets_are_never_pooled(tmp_path):
+    for seed in (0, 1):
+        make_run(tmp_path, "base", seed, [0.5], aug={"name": "none-fixed"})
+        make_run(tmp_path, "other", seed, [0.9], aug={"name": "none-fixed"}, preset="large")
+        for copies, accuracy in ((4, 0.9 + seed / 100), (8, 0.1)):
+            make_run(tmp_path, f"arm{copies}", seed, [accuracy], aug={"name": "multi4", "copies": copies})
+    make_run(tmp_path, "again", 0, [0.5], aug={"name": "none-fixed"})  # the same run twice is one seed
+    found = aggregate.aggregate(tmp_path)
+    rows = found.contrasts.filter(pl.col("metric") == "accuracy_best")
+    assert rows["setting"].to_list() == ["small aug.copies=4", "small aug.copies=8"]
+    assert rows["difference"].to_list() == pytest.approx([0.405, -0.4])
+    base = found.table.filter((pl.col("aug") == "none-fixed") & (pl.col("setting") == "small"))
+    assert base["accuracy_best_n"].to_list() == [2]
+
+
+def test_all_arms_from_one_checkpoint_are_one_setting(tmp_path):
+    for seed in (0, 1, 2):
+        make_run(tmp_path, "arm", seed, [0.5], init="runs/pretrain/s0/checkpoints/last")
+    assert aggregate.aggregate(tmp_path).table["n_seeds"].to_list() == [3]
+
+
+def test_what_was_set_aside_is_not_the_run_s(tmp_path):
+    make_run(tmp_path, "arm", 0, [0.5])
+    folder = tmp_path / "arm" / "20260101-s0"
+    for name, accuracy in (("diag.1.npz", 1.0), ("diag.npz", 0.0)):
+        arrays = diagnosis(n=50) | {"exact_correct": np.full(50, accuracy, np.uint8)}
+        write_diagnosis(folder / name, arrays, dataset={"split": "test"})
+    assert aggregate.aggregate(tmp_path).runs["test_accuracy"].to_list() == [0.0]
+
+
+def test_foreign_files_are_told_and_left_out(tmp_path):
+    make_run(tmp_path, "arm", 0, [0.5], model="trm")
+    (tmp_path / "arm" / "20260101-s0" / "train.jsonl").write_text('3\n{"acc": NaN}\n{"acc": 0.25}\n')
+    write_text(tmp_path / "arm" / "20260101-s0" / "results_x.json", '{"intervals": {}}')
+    with pytest.warns(UserWarning, match="left out"):
+        found = aggregate.aggregate(tmp_path)
+    assert found.runs["accuracy_last"].to_list() == [0.25]
+
+
 def test_labels_from_folder_names(tmp_path):
     write_text(tmp_path / "maze-hrm-none" / "20260101-s7" / "train.jsonl", '{"acc": 0.5}\n')
     row = aggregate.aggregate(tmp_path).runs.row(0, named=True)

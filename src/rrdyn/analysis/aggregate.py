@@ -44,7 +44,7 @@ def aggregate(root: Path | str) -> Aggregate:
             expected=f"run folders with config.yaml and train.jsonl, or folders with {', '.join(FILES)}",
             run="rrdyn train sudoku",
         )
-    kinds: dict[str, Any] = {"run": pl.String, **dict.fromkeys(LABELS, pl.String), "seed": pl.Int64}
+    kinds: dict[str, Any] = {"run": pl.String, **dict.fromkeys((*LABELS, "preset"), pl.String), "seed": pl.Int64}
     frame = pl.DataFrame(runs, schema=kinds | dict.fromkeys(METRICS, pl.Float64))
     return Aggregate(
         root=root, runs=frame, table=over_seeds(frame), contrasts=contrasts(frame), cells=cell_table(cells)
@@ -54,10 +54,11 @@ def aggregate(root: Path | str) -> Aggregate:
 def over_seeds(runs: pl.DataFrame) -> pl.DataFrame:
     """Mean with its 95% interval, sample deviation, coefficient of variation and n of each metric, a row a group.
 
-    Groups are equal task, model, aug and setting. The interval is Student's t over runs; null below two.
+    Groups are equal task, model, aug and setting. The interval is Student's t over seeds, null below two; runs that
+    repeat a seed are averaged first.
     """
     rows = []
-    for labels, group in runs.group_by(LABELS):
+    for labels, group in by_seed(runs).group_by(LABELS):
         row: dict[str, Any] = {**dict(zip(LABELS, labels)), "n_seeds": group["seed"].n_unique()}
         for metric in METRICS:
             values = group[metric].drop_nulls()
@@ -78,27 +79,34 @@ def over_seeds(runs: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=kinds).sort(LABELS, nulls_last=True)
 
 
+def by_seed(runs: pl.DataFrame) -> pl.DataFrame:
+    """One row a task, model, preset, arm, setting and seed: a seed run twice is no second draw. NaN is unknown."""
+    known = runs.with_columns(pl.col(METRICS).fill_nan(None), pl.col("seed").fill_null(-1 - pl.int_range(pl.len())))
+    return known.group_by([*LABELS, "preset", "seed"]).agg(pl.col(METRICS).mean())
+
+
 def contrasts(runs: pl.DataFrame) -> pl.DataFrame:
     """Each arm minus the baseline (`none-fixed`) on the same seeds: mean difference, its 95% t interval, n of seeds.
 
-    Arms are compared within one task and model; a seed that one of the two lacks is left out. Rows with n = 0 are not
-    listed.
+    Within one task, model and preset every setting of an arm is held against every setting of the baseline, a row each;
+    a seed that one of the two lacks is left out, and so are pairs without a common seed.
     """
-    keys = ["task", "model", "seed"]
-    averaged = runs.group_by([*keys, "aug"]).agg(pl.col(METRICS).mean())
+    shared = ["task", "model", "preset", "seed"]
+    averaged = by_seed(runs)
     base = averaged.filter(pl.col("aug") == BASELINE).drop("aug")
-    paired = averaged.filter(pl.col("aug") != BASELINE).join(base, on=keys, suffix="_base", nulls_equal=True)
+    paired = averaged.filter(pl.col("aug") != BASELINE).join(base, on=shared, suffix="_base", nulls_equal=True)
+    names = ["task", "model", "aug", "setting", "setting_base"]
     rows = []
-    for (task, model, aug), group in paired.group_by(["task", "model", "aug"]):
+    for labels, group in paired.group_by(names):
         for metric in METRICS:
             found = mean_over_seeds((group[metric] - group[f"{metric}_base"]).drop_nulls().to_numpy())
             if found.n:
-                labels = {"task": task, "model": model, "aug": aug, "baseline": BASELINE, "metric": metric}
-                rows.append({**labels, "difference": found.value, "low": found.low, "high": found.high, "n": found.n})
-    kinds: dict[str, Any] = dict.fromkeys(("task", "model", "aug", "baseline", "metric"), pl.String)
-    kinds |= {"difference": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.UInt32}
+                interval = {"difference": found.value, "low": found.low, "high": found.high, "n": found.n}
+                rows.append({**dict(zip(names, labels)), "baseline": BASELINE, "metric": metric, **interval})
+    kinds: dict[str, Any] = dict.fromkeys(("task", "model", "aug", "setting", "baseline", "setting_base"), pl.String)
+    kinds |= {"metric": pl.String, "difference": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.UInt32}
     order = pl.col("metric").replace_strict({metric: place for place, metric in enumerate(METRICS)})
-    return pl.DataFrame(rows, schema=kinds).sort("task", "model", "aug", order, nulls_last=True)
+    return pl.DataFrame(rows, schema=kinds).sort(*names, order, nulls_last=True)
 
 
 def calibrations(root: Path | str) -> list[dict[str, Any]]:
@@ -142,13 +150,13 @@ def markdown(found: Aggregate) -> str:
     text = tabulate(rows, [*LABELS, "seeds", *shown], tablefmt="pipe", disable_numparse=True)
     if len(found.contrasts):
         lines = [
-            [row["task"], row["model"], f"{row['aug']} - {row['baseline']}", row["metric"],
-             _bounded(row["difference"], row["low"], row["high"], row["n"])]
+            [row["task"], row["model"], f"{row['aug']} - {row['baseline']}", row["setting"], row["setting_base"],
+             row["metric"], _bounded(row["difference"], row["low"], row["high"], row["n"])]
             for row in found.contrasts.iter_rows(named=True)
         ]  # fmt: skip
-        headers = ["task", "model", "arms", "metric", "difference over seeds"]
+        headers = ["task", "model", "arms", "setting", "of the baseline", "metric", "difference over seeds"]
         text += "\n\n" + tabulate(lines, headers, tablefmt="pipe", disable_numparse=True)
-    return text + "\n\n95% intervals of Student's t over runs; a run is one value, however many puzzles are behind it."
+    return text + "\n\n95% intervals of Student's t over seeds; a seed is one value, however many puzzles it answered."
 
 
 def _bounded(value: float | None, low: float | None, high: float | None, n: int) -> str:

@@ -59,25 +59,36 @@ def _labels(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     named = folder.resolve().parent.name.split("-", 2)
     task, model, aug = named if len(named) == 3 else (None, None, None)
     seed = re.search(r"-s(\d+)$", folder.resolve().name)
-    architecture, augmentation = config.get("model") or {}, config.get("aug") or {}
+    architecture, augmentation = _section(config, "model"), _section(config, "aug")
     return {
         "run": str(folder),
         "task": config.get("task") or task,
         "model": architecture.get("name") or model,
         "aug": augmentation.get("name") or aug,
+        "preset": config.get("preset"),
         "setting": config.get("preset"),
         "seed": config.get("seed", int(seed[1]) if seed else None),
     }
 
 
+def _section(config: dict[str, Any], key: str) -> dict[str, Any]:
+    value = config.get(key)
+    return value if isinstance(value, dict) else {}
+
+
 def _settings(rows: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str | None]:
     """The preset, with the values of what differs between runs that share all labels."""
-    flat = [_compared(config) for config in configs]
+    flat = [{key: value for key, value in _flatten(config) if key not in INCIDENTAL} for config in configs]
     groups: dict[tuple[Any, ...], list[int]] = {}
     for place, row in enumerate(rows):
         groups.setdefault(tuple(row[label] for label in LABELS), []).append(place)
     settings: list[str | None] = [row["setting"] for row in rows]
     for places in groups.values():
+        starts = {place: flat[place].get("init") for place in places}
+        own = {place: _without_seed(start, rows[place]) for place, start in starts.items()}
+        if len(set(own.values())) < len({str(start) for start in starts.values()}):  # each seed goes on from its own
+            for place in places:
+                flat[place]["init"] = own[place]
         keys = {key for place in places for key in flat[place]}
         differing = sorted(key for key in keys if len({str(flat[place].get(key)) for place in places}) > 1)
         for place in places:
@@ -86,12 +97,9 @@ def _settings(rows: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list
     return settings
 
 
-def _compared(config: dict[str, Any]) -> dict[str, Any]:
-    """What tells settings apart; starting checkpoints whose paths differ by the seed alone are the same setting."""
-    flat = {key: value for key, value in _flatten(config) if key not in INCIDENTAL}
-    if isinstance(flat.get("init"), str):
-        flat["init"] = re.sub(rf"\bs{config.get('seed')}\b", "s*", flat["init"])
-    return flat
+def _without_seed(path: Any, row: dict[str, Any]) -> str:
+    """A starting checkpoint's path with its run folder's date and the row's own seed blotted out."""
+    return re.sub(rf"\b(\d{{8}}(-\d+)?-)?s{row['seed']}\b", "s*", str(path))
 
 
 def _flatten(value: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -109,7 +117,14 @@ def _numbers(folder: Path) -> dict[str, float | None]:
             found |= read(folder)
         except RrdynError as error:
             notice(f"{folder}: {error.problem}; left out")
-    return found
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            notice(f"{folder}: {read.__name__.removeprefix('_from_')} cannot be read ({error!r}); left out")
+    return {key: None if value is None else _known(value) for key, value in found.items()}
+
+
+def _results(folder: Path, pattern: str) -> list[Path]:
+    """Artifacts of a run, in name order; those that a later measurement set aside (NAME.1.npz) are none of its."""
+    return [path for path in sorted(folder.rglob(pattern)) if not re.search(r"\.\d+\.npz$", path.name)]
 
 
 def _from_log(folder: Path) -> dict[str, float | None]:
@@ -120,9 +135,11 @@ def _from_log(folder: Path) -> dict[str, float | None]:
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:  # the line that a killed process was writing
             continue
+        if isinstance(row, dict):
+            rows.append(row)
     accuracies = [row["acc"] for row in rows if row.get("acc") is not None]
     perturbed = [row["acc_pert"] for row in rows if row.get("acc_pert") is not None]
     return {
@@ -133,12 +150,12 @@ def _from_log(folder: Path) -> dict[str, float | None]:
 
 
 def _from_analysis(folder: Path) -> dict[str, float | None]:
-    """Accuracy on the test split, medians of lambda_1 and its AUC: from diag*.npz where there are any, of the largest
-    step."""
-    files = [read_puzzles(path) for path in sorted(folder.rglob("diag*.npz"))]
+    """Accuracy on the test split, medians of lambda_1 and its AUC: from diag*.npz where there are any, the test split's
+    before others, of the largest step."""
+    files = [read_puzzles(path) for path in _results(folder, "diag*.npz")]
     if not files:
         return _from_results(folder)
-    puzzles = max(files, key=lambda item: item.step or 0)
+    puzzles = max(files, key=lambda item: (_split(item.meta) == "test", item.step or 0))
     first, correct = puzzles.lambda_1, puzzles.correct
     return {
         "test_accuracy": float(correct.mean()) if _split(puzzles.meta) == "test" else None,
@@ -169,7 +186,7 @@ def _from_results(folder: Path) -> dict[str, float | None]:
 
 def _from_survival(folder: Path) -> dict[str, float | None]:
     """The exponential escape rate per segment of the rollout in the folder."""
-    for path in sorted(folder.rglob("rollout*.npz")):
+    for path in _results(folder, "rollout*.npz"):
         rollout = read_rollout(path)
         if not rollout.failed.any():
             return {"escape_rate": None}
@@ -181,7 +198,7 @@ def _from_calibration(folder: Path) -> dict[str, float | None]:
     """sigma*: the mean c_star of the run's calibrated cells, else what its perturb.npz was calibrated to."""
     values = [read_json(path).get("c_star") for path in sorted(folder.rglob("calib.json"))]
     known = [float(value) for value in values if value is not None]
-    for path in sorted(folder.rglob("perturb*.npz")) if not known else ():
+    for path in _results(folder, "perturb*.npz") if not known else ():
         found = read_npz(path, PERTURB).meta.get("sigma_star")
         if isinstance(found, int | float):
             known.append(float(found))

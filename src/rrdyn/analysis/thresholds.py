@@ -253,7 +253,7 @@ def choose(log_drift: np.ndarray, correct: np.ndarray, tau: Tau, *, shared: bool
     eta = separability(values, by_otsu)
     method, value, warning = _decide(tau, by_otsu, mixture, eta, log_drift, correct)
     if method != "fixed" and warning is None and len(values) < FEW:
-        warning = f"the threshold rests on {len(values)} puzzles"
+        warning = f"the threshold rests on {len(values)} late drifts"
     return Threshold(
         asked=tau.method,
         method=method,
