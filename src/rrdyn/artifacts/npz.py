@@ -13,7 +13,7 @@ import numpy as np
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import dump_json, existing, replacing
-from rrdyn.artifacts.schema import Schema
+from rrdyn.artifacts.schema import ANY_COMMAND, Schema
 from rrdyn.artifacts.schemas import SCHEMAS
 
 
@@ -51,13 +51,20 @@ def read_npz(path: Path | str, schema: Schema | None = None) -> Artifact:
 
     Raises InputError for a missing, truncated, foreign or pickled file, a missing key or a wrong shape.
     """
-    path = existing(path, run="rrdyn --help lists the command that writes each artifact")
+    run = schema.made_by if schema else ANY_COMMAND
+    path = existing(path, run=run)
+    if path.is_dir():
+        inside = sorted(path.rglob("*.npz"))
+        raise InputError(f"{path} is a folder", expected="an npz file", run=f"with {inside[0]}" if inside else run)
     arrays = _read_arrays(path)
     meta = _read_meta(arrays.pop("meta", None), path)
     named = SCHEMAS.get(str(meta.get("schema")))
     if schema is not None and named is not None and named.name != schema.name:
         raise InputError(
-            f"{path} is another kind of file", found=f"a {named.name} file", expected=f"a {schema.name} file"
+            f"{path} is another kind of file",
+            found=f"a {named.name} file",
+            expected=f"a {schema.name} file",
+            run=schema.made_by,
         )
     schema = schema or named
     if schema is not None:
@@ -74,7 +81,7 @@ def read_npz(path: Path | str, schema: Schema | None = None) -> Artifact:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    if path.is_dir() or not zipfile.is_zipfile(path):
+    if not zipfile.is_zipfile(path):
         raise InputError(f"{path} is not a readable npz file", found=_first_bytes(path), expected="a zip of npy arrays")
     try:
         with np.load(path, allow_pickle=False) as members:

@@ -8,6 +8,7 @@ import numpy as np
 
 from rrdyn.artifacts.errors import InputError
 
+ANY_COMMAND = "rrdyn --help lists the command that writes each artifact"
 KINDS = {"float": "f", "int": "iu", "bool": "biuf", "text": "US"}
 
 
@@ -33,6 +34,8 @@ class Schema:
     version: int
     doc: str
     arrays: dict[str, Array]
+    made_by: str = ANY_COMMAND
+    """The command line that writes one, for messages."""
 
     def check(self, arrays: dict[str, np.ndarray], where: str) -> None:
         """Raise InputError where a key is missing, of another kind, or shapes disagree."""

@@ -8,6 +8,7 @@ DIAG = Schema(
     name="diag",
     version=1,
     doc="latent dynamics of each puzzle over the budgeted segments, written by rrdyn diagnose",
+    made_by="rrdyn diagnose CKPT",
     arrays={
         "drift_zH": Array(dims="N S", kind="float", doc="||z_H(t) - z_H(t-1)||, L2 over positions and hidden"),
         "drift_zL": Array(dims="N S", kind="float", doc="||z_L(t) - z_L(t-1)||, L2 over positions and hidden"),
@@ -42,6 +43,7 @@ ROLLOUT = Schema(
     name="rollout",
     version=1,
     doc="exactness and drift far past the budget, written by rrdyn rollout",
+    made_by="rrdyn rollout CKPT",
     arrays={
         "exact": Array(dims="N T", kind="bool", doc="whole answer right after each segment"),
         "drift": Array(dims="N T", kind="float", doc="||z_H(t) - z_H(t-1)||; the first column is measured from z0"),
@@ -54,6 +56,7 @@ PERTURB = Schema(
     name="perturb",
     version=1,
     doc="restarts from perturbed initial states, written by rrdyn perturb",
+    made_by="rrdyn perturb CKPT",
     arrays={
         "solve": Array(dims="N sigma K", kind="bool", doc="right at any segment"),
         "base": Array(dims="N", kind="bool", doc="the unperturbed run right at the readout segment"),
@@ -77,6 +80,7 @@ TOY = Schema(
     name="toy",
     version=1,
     doc="the transient-chaos toy at several readout times, written by rrdyn toy",
+    made_by="rrdyn toy",
     arrays={
         "T": Array(dims="R", kind="int", doc="readout times"),
         "seeds": Array(dims="Z", kind="int", doc="seeds"),
@@ -89,6 +93,7 @@ STATES = Schema(
     name="states",
     version=1,
     doc="full latent states of chosen puzzles, written by rrdyn diagnose --save-states",
+    made_by="rrdyn diagnose CKPT --save-states 0",
     arrays={
         "z_H": Array(dims="N T1 S D", kind="float", doc="z_H after each segment, the initial state first"),
         "z_L": Array(dims="N T1 S D", kind="float", doc="z_L after each segment, the initial state first"),
