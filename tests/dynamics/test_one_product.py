@@ -42,6 +42,13 @@ def unlike_copies(x):  # rows of one example change places with those of another
     return (x.flip(0) @ W).sin().flip(0)
 
 
+def descent(function, x):
+    with torch.enable_grad():
+        y = x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(function(y).pow(2).sum(), y)
+    return x - 0.1 * slope
+
+
 class Cubed(torch.autograd.Function):
     """An operation with a derivative of its own, which is not that of what it computes."""
 
@@ -81,6 +88,11 @@ FUNCTIONS = {
     "convolution": lambda x: F.conv1d(x, drawn(S, S, 3), padding=1),
     "unlike copies": unlike_copies,
     "normalised": lambda x: F.layer_norm(x @ W, (D,)),
+    "viewed": lambda x: (POSITIONS @ x).view(len(x), -1).sin().view(x.shape),
+    "viewed, mm": lambda x: torch.mm(W, x.reshape(-1, D).mT).view(D, -1).mT.reshape(x.shape),
+    "vmap": lambda x: torch.func.vmap(lambda r: torch.tanh(r @ W))(x),
+    "vmap of the matrix": lambda x: torch.func.vmap(lambda w: torch.tanh(x @ w))(HEADS).sum(0),
+    "torch.func.grad": lambda x: x - 0.1 * torch.func.grad(lambda y: torch.tanh(y @ W).pow(2).sum())(x),
 }
 
 
@@ -117,6 +129,28 @@ def test_it_is_the_finite_difference(name):
         step = 1e-6 * tangents[:, i]
         central = (function(x + step) - function(x - step)) / 2e-6
         torch.testing.assert_close(found[:, 1 + i], central, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: torch.tanh(x @ W), lambda x: F.linear(x, W, bias).sin(), lambda x: torch.tanh(W @ x.mT)]
+)
+@pytest.mark.parametrize("recording", [False, True])
+def test_a_gradient_inside(function, recording):
+    x, tangents = drawn(B, D, seed=5), drawn(B, K, D, seed=6)
+
+    class Update:
+        any_batch = True
+
+        def value(self, state):
+            return (descent(function, state[0]),)
+
+    with torch.set_grad_enabled(recording):
+        found = protocol.advance(Update(), protocol.join((x,), (tangents,)))[0]
+
+    def same(y):
+        return y - 0.1 * torch.func.grad(lambda z: function(z).pow(2).sum())(y)
+
+    torch.testing.assert_close(found.detach(), far(same, x, tangents), rtol=1e-11, atol=1e-11)
 
 
 def test_an_operation_keeps_its_own_derivative():

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor  # torch.func names no public way to ask
 from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 
@@ -42,12 +43,14 @@ class OneProduct(TorchFunctionMode):
         if b.ndim == 2 and (out := self._linear(a, b.mT)) is not None:
             return out
         if a.ndim == 2 and b.ndim >= 2 and (out := self._linear(b.mT, a)) is not None:
-            return out.mT
+            return out.mT.contiguous()  # as a product is: callers view it
         return None
 
     def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
         """The dual of `input @ weight.mT + bias`; None where it is not a dual with constants, left to forward AD."""
-        if weight.ndim != 2 or input.ndim < 2 or not (_constant(weight) and _constant(bias)):
+        if weight.ndim != 2 or input.ndim < 2 or not all(map(_plain, (input, weight, bias))):
+            return None
+        if not (_constant(weight) and _constant(bias)):
             return None
         value, tangent = forward_ad.unpack_dual(input)
         if tangent is None:
@@ -62,6 +65,11 @@ class OneProduct(TorchFunctionMode):
         out = out.repeat_interleave(K, dim=0) if alike else out.clone()
         # cloned, as make_dual would, but slower: it wants both parts laid out alike
         return forward_ad.make_dual(out.view(shape), moved[len(few) :].clone().view(shape))
+
+
+def _plain(x: Tensor | None) -> bool:
+    """Whether no other differentiation or vmap follows x: a gradient through rows multiplied once would miss copies."""
+    return x is None or not (is_functorch_wrapped_tensor(x) or (x.requires_grad and torch.is_grad_enabled()))
 
 
 def _constant(x: Tensor | None) -> bool:

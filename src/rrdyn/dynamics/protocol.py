@@ -26,7 +26,8 @@ class SubUpdate(Protocol):
     It may also have, in order of preference,
     `advance(bundle) -> bundle`: value and tangents in one pass; the bundle given may be overwritten;
     `value_and_tangents(state, tangents) -> (state, tangents)`, tangents (B,K,...);
-    `any_batch = True`: `value` takes any number of examples, and treats each alike;
+    `any_batch = True`: `value` takes any number of examples, treats each alike, and does not itself use forward AD
+    (torch.func.jvp, jacfwd), which does not nest in the faster path that this allows; grad, vjp, jacrev and vmap may;
     and where a segment has cycles, `closes_cycle: bool`.
     """
 
