@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -76,7 +77,15 @@ def test_what_a_diagnosis_says_of_its_exponents():
         np.testing.assert_array_equal(told["lyap_drift"][row], drift_of_estimate(column, 6))
         dimension = kaplan_yorke_dimension(log_r[row].mean(0) / 6)
         assert (told["kaplan_yorke"][row], told["kaplan_yorke_bounded"][row]) == (dimension.value, dimension.bounded)
-    assert math.isnan(told["kaplan_yorke"][4])
+    for value in (np.nan, np.inf, -np.inf):
+        log_r[4, 3:5, 0] = value, -value
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            broken = of_each(log_r, 6)
+        for key in ("lyap_low", "lyap_high", "lyap_drift", "kaplan_yorke"):
+            assert np.isnan(broken[key][4]).all()
+            np.testing.assert_array_equal(broken[key][:4], told[key][:4])
+        assert not broken["kaplan_yorke_bounded"][4]
     short = of_each(log_r[:, :1], 6)
     assert np.isnan(short["lyap_low"]).all()
     assert np.isnan(short["lyap_drift"]).all()

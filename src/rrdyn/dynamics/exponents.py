@@ -62,17 +62,26 @@ def drift_of_estimate(log_r: np.ndarray, steps: int = 1) -> np.ndarray:
 def of_each(log_r: np.ndarray, steps: int) -> dict[str, np.ndarray]:
     """What `diag.npz` says of exponents beyond their values; log_r (N,T,k) summed over `steps` sub-updates a block.
 
-    Columns are in the order of `lyap_spec`, largest exponent first. NaN where the series is too short to say: an
-    interval takes four blocks, a drift two. Each puzzle by itself, so that its bits do not depend on the others.
+    Columns are in the order of `lyap_spec`, largest exponent first. NaN where the series is too short to say (an
+    interval takes four blocks, a drift two) or not finite, even in one number. Each puzzle by itself, so that its bits
+    do not depend on the others.
     """
     rows = [_of_one(series, steps) for series in log_r]
     return {key: np.array([row[key] for row in rows]) for key in rows[0]}
 
 
 def _of_one(series: np.ndarray, steps: int) -> dict[str, np.ndarray | float | bool]:
+    unknown = np.full_like(series[0], np.nan)
+    if not np.isfinite(series).all():  # no order of the columns would be that of `lyap_spec`
+        return {
+            "lyap_drift": unknown,
+            "lyap_low": unknown,
+            "lyap_high": unknown,
+            "kaplan_yorke": math.nan,
+            "kaplan_yorke_bounded": False,
+        }
     exponents = series.mean(0) / steps
     ordered = series[:, np.argsort(-exponents, kind="stable")]
-    unknown = np.full_like(exponents, np.nan)
     interval = batch_means(ordered, steps) if len(ordered) >= 4 else Interval(unknown, unknown, unknown)
     dimension = kaplan_yorke_dimension(exponents)
     return {
