@@ -60,6 +60,7 @@ for task in "${tasks[@]}"; do
   last="$out/$task/s0/checkpoints/last"
   rrdyn evaluate "$last" --n "$n" --segments "$budget" --out "$out/evaluate/$task.json"
   rrdyn diagnose "$last" --n "$n" --k "$k" --segments "$budget" "${split[@]}" --out "$out/diag/diag_$task.npz"
+  rrdyn analyze-2x2 "$out/diag/diag_$task.npz" --out "$out/analysis/$task" # apart: their clocks differ
   rrdyn diagnose "$out/$task/s0"/checkpoints/step_* --n "$series_n" --k 1 --segments "$budget" "${split[@]}" \
     --out "$out/series/$task"
   rrdyn evolution "$out/series/$task"/*.npz --tag "$task" --out "$out/evolution"
@@ -67,7 +68,6 @@ for task in "${tasks[@]}"; do
   rrdyn perturb "$last" "${restarts[@]}" --readout "$budget" --calibrate-kl 1.0 "${split[@]}" --cells "$out/cells" \
     --out "$out/perturb/perturb_$task.npz"
 done
-rrdyn analyze-2x2 "$out"/diag/diag_*.npz --out "$out/analysis"
 rrdyn survival "$out"/rollout/rollout_*.npz --readout "$budget" --out "$out/survival"
 rrdyn select "$out"/perturb/perturb_*.npz --out "$out/select"
 

@@ -62,7 +62,7 @@ def test_the_study_twice_and_once_more(tmp_path):
         folder.mkdir()
         study(folder)
     first, second = (numbers(folder / "study") for folder in folders)
-    assert {"analysis/results.md", "survival/survival.md", "aggregate/contrasts.csv"} <= {
+    assert {"analysis/trm/results.md", "survival/survival.md", "aggregate/contrasts.csv"} <= {
         str(path.relative_to(folders[0] / "study")) for path in (folders[0] / "study").rglob("*.*")
     }
     assert first.keys() == second.keys()
