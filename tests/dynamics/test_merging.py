@@ -100,3 +100,59 @@ def test_more_pieces_than_puzzles(trm_checkpoint, tmp_path, capsys):
     assert "--piece leaves some without a puzzle" in capsys.readouterr().err
     assert main([*line, "4/4"]) == 2
     assert "--piece is not a piece" in capsys.readouterr().err
+
+
+def altered(path, out, **arrays):
+    """A copy of a file with other arrays."""
+    artifact = read_npz(path)
+    artifact.arrays.update(arrays)
+    write_npz(out, artifact.schema, artifact.arrays, artifact.meta)
+    return out
+
+
+def test_a_diverged_puzzle_in_two_files_counts_once(pieces, tmp_path):
+    exponents = read_npz(pieces[0])["lyap_spec"].copy()
+    exponents[1, 0] = np.nan
+    broken = [altered(pieces[0], tmp_path / f"{name}.npz", lyap_spec=exponents) for name in "ab"]
+    assert merge([*broken, pieces[1]], tmp_path / "m.npz").meta["diverged"] == 1
+
+
+def test_arrays_that_the_schema_does_not_know(pieces, tmp_path):
+    rows = [np.arange(len(read_npz(piece)["idx"])) for piece in pieces]
+    note = [np.float64(3), np.arange(2)]
+    both = [
+        altered(piece, tmp_path / f"{i}.npz", mine=rows[i], scale=note[0], axis=note[1])
+        for i, piece in enumerate(pieces)
+    ]
+    merged = merge(both, tmp_path / "m.npz")
+    assert sorted(merged["mine"]) == sorted(np.concatenate(rows))
+    assert merged["scale"] == 3
+    np.testing.assert_array_equal(merged["axis"], note[1])
+    other = altered(both[1], tmp_path / "other.npz", scale=np.float64(4))
+    with pytest.raises(InputError, match="scale differs"):
+        merge([both[0], other], tmp_path / "m.npz")
+    other = altered(both[1], tmp_path / "other.npz", mine=rows[1][:, None])
+    with pytest.raises(InputError, match="the shape of mine differs"):
+        merge([both[0], other], tmp_path / "m.npz")
+
+
+def test_rollouts_with_states(trm_checkpoint, tmp_path):
+    kept, plain = (
+        measured("rollout", trm_checkpoint, tmp_path / f"{r}.npz", "--piece", f"{r}/2", *extra)
+        for r, extra in ((0, ["--keep-state"]), (1, []))
+    )
+    out = measured("rollout", trm_checkpoint, tmp_path / "out.npz", "--keep-state")
+    for order in ([kept, plain], [plain, kept]):
+        merged = merge(order, tmp_path / "out.npz")
+        assert len(merged["idx"]) == 7
+        assert merged.meta["settings"]["keep_state"] is False
+    assert not (tmp_path / "out_state.npz").exists()
+    assert read_npz(tmp_path / "out.1_state.npz").meta["key"] == read_npz(tmp_path / "out.1.npz").meta["key"]
+    assert out.exists()
+
+
+def test_cells_of_a_piece_are_refused(trm_checkpoint, tmp_path, capsys):
+    line = ["perturb", str(trm_checkpoint), "--calibrate-kl", "1", "--cells", str(tmp_path / "cells"), "--piece", "0/2"]
+    assert main([*line, "--out", str(tmp_path / "p.npz")]) == 2
+    assert "--cells holds all puzzles" in capsys.readouterr().err
+    assert not (tmp_path / "cells").exists()

@@ -24,6 +24,8 @@ from rrdyn.models.layouts import locate
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import say
 
+NO_PIECE = "--piece is not a piece of the puzzles"
+
 
 def run_diagnoses(request: dict[str, Any]) -> list[Diagnosis | None]:
     """Diagnose the checkpoints of a request (the fields of `rrdyn diagnose`), over `devices` processes."""
@@ -90,6 +92,11 @@ def _roll(request: dict[str, Any]) -> Rolled | None:
 
 def run_perturbation(request: dict[str, Any]) -> Perturbed:
     """Perturb the checkpoint of a request (the fields of `rrdyn perturb`), over `devices` processes."""
+    pieces = _fraction(request["piece"], NO_PIECE)[1]
+    if request["cells"] is not None and pieces > 1:
+        raise UsageError("--cells holds all puzzles, and --piece measures some of them", found=f"{pieces} pieces",
+                         expected="either", run="without --piece (--devices or --shard share the work out), or "
+                         "without --cells, and rrdyn merge")  # fmt: skip
     request["output"] = output_files((request["ckpt"],), request["out"], "perturb")[0]
     if request["devices"] > 1 and launch.given_group() is None:
         check_devices(request["devices"], request["device"])
@@ -183,7 +190,7 @@ def place(request: dict[str, Any]) -> tuple[Shard, torch.device]:
     """This process's share of the work, and its device."""
     group = launch.given_group()
     name = request["device"]
-    piece = _fraction(request["piece"], "--piece is not a piece of the puzzles")
+    piece = _fraction(request["piece"], NO_PIECE)
     if group is not None and group.world > 1:
         device = devices.resolve(name)
         if device.type == "cuda" and device.index is None:

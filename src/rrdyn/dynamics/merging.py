@@ -12,8 +12,11 @@ from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import sha256
 from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
 from rrdyn.artifacts.provenance import digest, provenance
+from rrdyn.artifacts.schema import Schema
 from rrdyn.artifacts.schemas import DIAG, PERTURB, ROLLOUT
-from rrdyn.dynamics.parts import Arrays, join, set_aside
+from rrdyn.dynamics.diagnosis import finite_rows
+from rrdyn.dynamics.parts import Arrays, join
+from rrdyn.dynamics.rollout import set_aside
 
 MERGEABLE = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB)}
 ALIKE_ENOUGH = ("device", "rrdyn_version", "libraries")
@@ -21,6 +24,8 @@ ALIKE_ENOUGH = ("device", "rrdyn_version", "libraries")
 OWN = ("command", "git_commit", "inputs", "key", "n", "batch", "diverged", "merged", "model", "dataset", "settings",
        "config_hash", "schema", "schema_version", *ALIKE_ENOUGH)  # fmt: skip
 """What may differ in `meta` between pieces of one measurement, or is compared in another way."""
+OWN_SETTINGS = ("n", "keep_state")
+"""The same of `settings`: states stay with the pieces that kept them."""
 
 
 def merge(files: Sequence[Path], out: Path) -> Artifact:
@@ -30,7 +35,7 @@ def merge(files: Sequence[Path], out: Path) -> Artifact:
     do not belong together or disagree on a puzzle, and UsageError for fewer than two files.
     """
     if len(set(files)) < 2:
-        raise UsageError("nothing to merge", found=f"{len(set(files))} files", expected="two or more")
+        raise UsageError("nothing to merge", found=f"{len(set(files))} different file", expected="two or more")
     pieces = [read_npz(path) for path in files]
     name = str(pieces[0].meta.get("schema"))
     for piece in pieces:
@@ -43,7 +48,9 @@ def merge(files: Sequence[Path], out: Path) -> Artifact:
         "merged": {str(path): sha256(path) for path in files},
     }
     if "diverged" in meta:
-        meta["diverged"] = sum(piece.meta.get("diverged", 0) for piece in pieces)
+        meta["diverged"] = int((~finite_rows(arrays)).sum())
+    if "keep_state" in (meta.get("settings") or {}):
+        meta["settings"] = {**meta["settings"], "keep_state": False}
     meta["key"] = digest({"merged": sorted(meta["merged"].values())})
     set_aside(out, meta["key"])
     write_npz(out, MERGEABLE[name], arrays, meta)
@@ -51,13 +58,13 @@ def merge(files: Sequence[Path], out: Path) -> Artifact:
 
 
 def identity(meta: dict[str, Any]) -> dict[str, Any]:
-    """What has to be equal: checkpoint, dataset, and every setting but the number of puzzles."""
+    """What has to be equal: checkpoint, dataset, and every setting but OWN_SETTINGS."""
     dataset = meta.get("dataset") or {}
     return {
         "the kind of file": meta.get("schema"),
         "the checkpoint": sorted(meta.get("inputs", {}).values()),
         "the dataset": [dataset.get("digest"), dataset.get("split")],
-        **{key: value for key, value in (meta.get("settings") or {}).items() if key != "n"},
+        **{key: value for key, value in (meta.get("settings") or {}).items() if key not in OWN_SETTINGS},
         **{key: value for key, value in meta.items() if key not in OWN},
     }
 
@@ -84,19 +91,30 @@ def _check(piece: Artifact, first: Artifact) -> None:
 
 
 def _rows_of_all(pieces: list[Artifact]) -> Arrays:
-    """Arrays of all puzzles, sorted by idx; those that not every file has are left out."""
+    """Arrays of all puzzles, sorted by idx; those that not every file has are left out.
+
+    Arrays that the schema does not know are by puzzle where in every file they have a row a puzzle.
+    """
     common = set.intersection(*(set(piece) for piece in pieces))
     if lost := sorted(set().union(*pieces) - common):
         notice(f"not every file has {', '.join(lost)}: left out")
     schema = pieces[0].schema
     assert schema is not None
-    whole = [key for key in common if key in schema.arrays and not schema.arrays[key].dims.startswith("N")]
+    whole = [key for key in common if not _by_puzzle(key, schema, pieces)]
     for piece in pieces:
         for key in whole:
             if not np.array_equal(piece[key], pieces[0][key]):
                 raise InputError(f"{piece.path} and {pieces[0].path} do not belong together: {key} differs",
                                  found=piece[key], expected=pieces[0][key])  # fmt: skip
     by_puzzle = [key for key in pieces[0] if key in common and key not in whole]
+    for piece in pieces:
+        for key in by_puzzle:
+            if piece[key].shape[1:] != pieces[0][key].shape[1:]:
+                raise InputError(
+                    f"{piece.path} and {pieces[0].path} do not belong together: the shape of {key} differs",
+                    found=piece[key].shape,
+                    expected=pieces[0][key].shape,
+                )
     joined = join([{key: piece[key] for key in by_puzzle} for piece in pieces])
     idx, file = joined["idx"], np.repeat(np.arange(len(pieces)), [len(piece["idx"]) for piece in pieces])
     order = np.argsort(idx, kind="stable")
@@ -111,3 +129,9 @@ def _rows_of_all(pieces: list[Artifact]) -> Arrays:
                 )
     kept = np.delete(order, twice + 1)
     return {key: pieces[0][key] if key in whole else joined[key][kept] for key in pieces[0] if key in common}
+
+
+def _by_puzzle(key: str, schema: Schema, pieces: list[Artifact]) -> bool:
+    if key in schema.arrays:
+        return schema.arrays[key].dims.startswith("N")
+    return all(piece[key].shape[:1] == piece["idx"].shape for piece in pieces)

@@ -102,15 +102,20 @@ def rollout(
     batched = 1 if subject.device.type == "cpu" else parts.block
     meta = subject.meta(seed=config.seed, settings=settings, dtype=config.dtype, key=parts.key, batch=batched)
     state = None
-    aside = part_files.set_aside(out, parts.key)
-    if aside is not None and state_file(out).exists():  # the states it ended in stay beside it
-        os.rename(state_file(out), state_file(aside))
+    set_aside(out, parts.key)
     if keep_state:
         state = state_file(out)
         part_files.set_aside(state, parts.key)
         write_npz(state, STATES, {"z_H": z_H[:, None], "z_L": z_L[:, None], "idx": idx}, {**meta, "of": out.name})
     part_files.publish(parts, ROLLOUT, arrays, meta)
     return Rollout(path=out, arrays=arrays, meta=meta, state=state)
+
+
+def set_aside(out: Path, key: str) -> None:
+    """Rename a file that is there and is not the result named `key`; the states it ended in stay beside it."""
+    aside = part_files.set_aside(out, key)
+    if aside is not None and state_file(out).exists():
+        os.rename(state_file(out), state_file(aside))
 
 
 def read_before(path: Path, subject: Subject, config: RolloutConfig) -> Before:
