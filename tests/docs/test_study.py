@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.cli.app import main
 
-STUDY = Path(__file__).parents[2] / "docs" / "study"
+ROOT = Path(__file__).parents[2]
+STUDY = ROOT / "docs" / "study"
+
+
+def test_the_code_of_the_readme_runs(monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    monkeypatch.chdir(ROOT)
+    names: dict = {}
+    exec(code, names)
+    assert names["spectrum"].exponents.shape == (4, 8)
 
 
 def test_the_checkpoint_opens_out_of_the_box(tmp_path, monkeypatch):
