@@ -95,3 +95,17 @@ def test_a_state_is_set_aside_with_its_rollout(subject, tmp_path):
     shutil.copy(tmp_path / "r.1_state.npz", tmp_path / "r_state.npz")
     with pytest.raises(InputError, match="is not the state in which"):
         rollout(subject, tmp_path / "b.npz", RolloutConfig(n=2, segments=9), extend=out)
+
+
+@pytest.mark.parametrize(("command", "more"), [("rollout", ["--segments", "3"]), ("perturb", ["--copies", "1"])])
+def test_a_finished_file_is_kept(command, more, trm_checkpoint, tmp_path, capsys):
+    out = tmp_path / "out.npz"
+    line = [command, str(trm_checkpoint), "--n", "2", *more, "--out", str(out)]
+    assert main(line) == 0
+    written = out.stat().st_mtime_ns
+    assert main(line) == 0
+    assert "kept" in capsys.readouterr().err
+    assert out.stat().st_mtime_ns == written
+    assert main([*line, "--seed", "1"]) == 0  # another measurement: the earlier one is set aside
+    assert out.stat().st_mtime_ns != written
+    assert (tmp_path / "out.1.npz").stat().st_mtime_ns == written

@@ -21,7 +21,7 @@ import numpy as np
 
 from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, read_json, write_json
-from rrdyn.artifacts.npz import read_npz, write_npz
+from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
 from rrdyn.artifacts.provenance import digest
 from rrdyn.artifacts.schema import Schema
 from rrdyn.dynamics.workers import completed
@@ -189,6 +189,13 @@ def set_aside(out: Path, key: str) -> Path | None:
 def discard(parts: Parts) -> None:
     """Remove the parts, and those of other settings for the same output."""
     shutil.rmtree(parts.folder.parent, ignore_errors=True)
+
+
+def kept(out: Path, schema: Schema, shard: Shard) -> Artifact:
+    """The finished result that is there; says so once."""
+    if shard.rank == 0:
+        say(f"{out} is there already, of the same measurement: kept (delete it to measure again)")
+    return read_npz(out, schema)
 
 
 def up_to_date(out: Path, key: str) -> bool:

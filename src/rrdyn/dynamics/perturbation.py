@@ -96,7 +96,10 @@ def perturb(
     subject: Subject, out: Path, config: PerturbationConfig, *, batch: int | None = None, shard: Shard | None = None,
     label: str = "perturb", about: dict[str, Any] | None = None,
 ) -> Perturbation | None:  # fmt: skip
-    """Perturb one checkpoint's initial states into `out`; stopped anywhere, it continues. `about` is added to meta."""
+    """Perturb one checkpoint's initial states into `out`; stopped anywhere, it continues; finished, it is kept.
+
+    `about` is added to meta.
+    """
     shard = shard or Shard()
     idx = shard.own(subject.choose(config.n, config.seed))
     bytes_ = expected_bytes(config, len(idx), subject.split.metadata.seq_len)
@@ -104,6 +107,9 @@ def perturb(
         say(f"{out} will hold {bytes_ / 1e9:.1f} GB (N {len(idx)}, {len(config.sigmas)} sigmas, K {config.copies}, "
             f"T {config.segments}); fewer --segments or --copies make it smaller")  # fmt: skip
     fingerprint = subject.fingerprint(idx, config.model_dump())
+    if part_files.up_to_date(out, part_files.key_of(fingerprint)):
+        kept = part_files.kept(out, PERTURB, shard)
+        return Perturbation(path=out, arrays=kept.arrays, meta=kept.meta)
     parts = part_files.plan(out, fingerprint, len(idx), lambda: batch or _block_size(subject, config))
     compute = partial(_compute_part, subject, config, idx)
     arrays = part_files.complete(parts, compute, shard=shard, label=label)

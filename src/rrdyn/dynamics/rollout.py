@@ -75,7 +75,7 @@ def rollout(
     subject: Subject, out: Path, config: RolloutConfig, *, batch: int | None = None, shard: Shard | None = None,
     extend: Path | None = None, keep_state: bool = False, label: str = "rollout",
 ) -> Rollout | None:  # fmt: skip
-    """Roll one checkpoint out into `out`; stopped anywhere, it continues.
+    """Roll one checkpoint out into `out`; stopped anywhere, it continues; finished, it is kept.
 
     extend : an earlier rollout of the same checkpoint that kept its state; its segments come first.
     keep_state : write the last states beside `out`, so that it can be extended.
@@ -87,6 +87,10 @@ def rollout(
     idx = shard.own(subject.choose(config.n, config.seed)) if before is None else before.arrays["idx"]
     settings = {**config.model_dump(), "from": 0 if before is None else before.segments, "keep_state": keep_state}
     fingerprint = subject.fingerprint(idx, settings)
+    files = [out, state_file(out)] if keep_state else [out]
+    if all(part_files.up_to_date(file, part_files.key_of(fingerprint)) for file in files):
+        kept = part_files.kept(out, ROLLOUT, shard)
+        return Rollout(path=out, arrays=kept.arrays, meta=kept.meta, state=files[1] if keep_state else None)
     parts = part_files.plan(out, fingerprint, len(idx), lambda: batch or _block_size(subject))
     compute = partial(_compute_part, subject, config, idx, before)
     arrays = part_files.complete(parts, compute, shard=shard, label=label)
