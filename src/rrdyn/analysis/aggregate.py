@@ -58,7 +58,7 @@ def over_seeds(runs: pl.DataFrame) -> pl.DataFrame:
     repeat a seed are averaged first.
     """
     rows = []
-    for labels, group in by_seed(runs).group_by(LABELS):
+    for labels, group in by_seed(runs).group_by(LABELS, maintain_order=True):
         row: dict[str, Any] = {**dict(zip(LABELS, labels)), "n_seeds": group["seed"].n_unique()}
         for metric in METRICS:
             values = group[metric].drop_nulls()
@@ -82,7 +82,8 @@ def over_seeds(runs: pl.DataFrame) -> pl.DataFrame:
 def by_seed(runs: pl.DataFrame) -> pl.DataFrame:
     """One row a task, model, preset, arm, setting and seed: a seed run twice is no second draw. NaN is unknown."""
     known = runs.with_columns(pl.col(METRICS).fill_nan(None), pl.col("seed").fill_null(-1 - pl.int_range(pl.len())))
-    return known.group_by([*LABELS, "preset", "seed"]).agg(pl.col(METRICS).mean())
+    keys = [*LABELS, "preset", "seed"]
+    return known.group_by(keys, maintain_order=True).agg(pl.col(METRICS).mean()).sort(keys)  # sums in one order
 
 
 def contrasts(runs: pl.DataFrame) -> pl.DataFrame:
@@ -97,7 +98,7 @@ def contrasts(runs: pl.DataFrame) -> pl.DataFrame:
     paired = averaged.filter(pl.col("aug") != BASELINE).join(base, on=shared, suffix="_base", nulls_equal=True)
     names = ["task", "model", "aug", "setting", "setting_base"]
     rows = []
-    for labels, group in paired.group_by(names):
+    for labels, group in paired.sort("seed").group_by(names, maintain_order=True):
         for metric in METRICS:
             found = mean_over_seeds((group[metric] - group[f"{metric}_base"]).drop_nulls().to_numpy())
             if found.n:
