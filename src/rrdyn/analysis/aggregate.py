@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from rrdyn.analysis.intervals import mean_over_seeds
 from rrdyn.analysis.runs import LABELS, METRICS, read_runs
+from rrdyn.analysis.summary import bounded
 from rrdyn.artifacts.cells import FILES
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import existing, make_folder, read_json, replacing, write_json, write_text
@@ -46,19 +47,27 @@ def aggregate(root: Path | str) -> Aggregate:
         )
     kinds: dict[str, Any] = {"run": pl.String, **dict.fromkeys((*LABELS, "preset"), pl.String), "seed": pl.Int64}
     frame = pl.DataFrame(runs, schema=kinds | dict.fromkeys(METRICS, pl.Float64))
+    seeds = by_seed(frame)
     return Aggregate(
-        root=root, runs=frame, table=over_seeds(frame), contrasts=contrasts(frame), cells=cell_table(cells)
+        root=root, runs=frame, table=over_seeds(seeds), contrasts=contrasts(seeds), cells=cell_table(cells)
     )
 
 
-def over_seeds(runs: pl.DataFrame) -> pl.DataFrame:
+def by_seed(runs: pl.DataFrame) -> pl.DataFrame:
+    """One row a task, model, preset, arm, setting and seed: a seed run twice is no second draw. NaN is unknown."""
+    known = runs.with_columns(pl.col(METRICS).fill_nan(None), pl.col("seed").fill_null(-1 - pl.int_range(pl.len())))
+    keys = [*LABELS, "preset", "seed"]
+    return known.group_by(keys, maintain_order=True).agg(pl.col(METRICS).mean()).sort(keys)  # sums in one order
+
+
+def over_seeds(seeds: pl.DataFrame) -> pl.DataFrame:
     """Mean with its 95% interval, sample deviation, coefficient of variation and n of each metric, a row a group.
 
-    Groups are equal task, model, aug and setting. The interval is Student's t over seeds, null below two; runs that
-    repeat a seed are averaged first.
+    `seeds` as `by_seed` gives them. Groups are equal task, model, aug and setting. The interval is Student's t over
+    seeds, null below two.
     """
     rows = []
-    for labels, group in by_seed(runs).group_by(LABELS, maintain_order=True):
+    for labels, group in seeds.group_by(LABELS, maintain_order=True):
         row: dict[str, Any] = {**dict(zip(LABELS, labels)), "n_seeds": group["seed"].n_unique()}
         for metric in METRICS:
             values = group[metric].drop_nulls()
@@ -79,23 +88,16 @@ def over_seeds(runs: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=kinds).sort(LABELS, nulls_last=True)
 
 
-def by_seed(runs: pl.DataFrame) -> pl.DataFrame:
-    """One row a task, model, preset, arm, setting and seed: a seed run twice is no second draw. NaN is unknown."""
-    known = runs.with_columns(pl.col(METRICS).fill_nan(None), pl.col("seed").fill_null(-1 - pl.int_range(pl.len())))
-    keys = [*LABELS, "preset", "seed"]
-    return known.group_by(keys, maintain_order=True).agg(pl.col(METRICS).mean()).sort(keys)  # sums in one order
-
-
-def contrasts(runs: pl.DataFrame) -> pl.DataFrame:
+def contrasts(seeds: pl.DataFrame) -> pl.DataFrame:
     """Each arm minus the baseline (`none-fixed`) on the same seeds: mean difference, its 95% t interval, n of seeds.
 
-    Within one task, model and preset every setting of an arm is held against every setting of the baseline, a row each;
-    a seed that one of the two lacks is left out, and so are pairs without a common seed.
+    `seeds` as `by_seed` gives them. Within one task, model and preset every setting of an arm is held against every
+    setting of the baseline, a row each; a seed that one of the two lacks is left out, and so are pairs without a
+    common seed.
     """
     shared = ["task", "model", "preset", "seed"]
-    averaged = by_seed(runs)
-    base = averaged.filter(pl.col("aug") == BASELINE).drop("aug")
-    paired = averaged.filter(pl.col("aug") != BASELINE).join(base, on=shared, suffix="_base", nulls_equal=True)
+    base = seeds.filter(pl.col("aug") == BASELINE).drop("aug")
+    paired = seeds.filter(pl.col("aug") != BASELINE).join(base, on=shared, suffix="_base", nulls_equal=True)
     names = ["task", "model", "aug", "setting", "setting_base"]
     rows = []
     for labels, group in paired.sort("seed").group_by(names, maintain_order=True):
@@ -161,11 +163,8 @@ def markdown(found: Aggregate) -> str:
 
 
 def _bounded(value: float | None, low: float | None, high: float | None, n: int) -> str:
-    if value is None:
-        return "-"
-    if low is None:
-        return f"{value:.4f} (n={n}{', all equal' if n > 1 else ''})"
-    return f"{value:.4f} [{low:.4f}, {high:.4f}] (n={n})"
+    why = "all equal" if n > 1 else None
+    return bounded({"value": value, "low": low, "high": high, "n": n, "method": why}, 4)
 
 
 def cells_markdown(cells: pl.DataFrame) -> str:

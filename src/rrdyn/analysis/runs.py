@@ -161,7 +161,7 @@ def _from_analysis(folder: Path) -> dict[str, float | None]:
         "test_accuracy": float(correct.mean()) if _split(puzzles.meta) == "test" else None,
         "lambda_1_correct": float(np.median(first[correct])) if correct.any() else None,
         "lambda_1_wrong": float(np.median(first[~correct])) if not correct.all() else None,
-        "auc": _known(auc(-first, correct)),
+        "auc": auc(-first, correct),
     }
 
 

@@ -32,13 +32,14 @@ CONTRAST_NAMES = {
 
 
 def bounded(record: dict[str, Any] | None, digits: int = 3, sign: bool = False) -> str:
-    """A value with its interval and n, such as 0.905 [0.871, 0.937] (n=300)."""
+    """A value with its interval and n, such as 0.905 [0.871, 0.937] (n=300); without one, its method says why."""
     if record is None or record["value"] is None:
         return "-"
     form = f"{'+' if sign else ''}.{digits}f"
     value = format(record["value"], form)
     if record["low"] is None and record["high"] is None:
-        return f"{value} (n={record['n']}, {record['method']})"
+        why = f", {record['method']}" if record["method"] else ""
+        return f"{value} (n={record['n']}{why})"
     low, high = ("?" if bound is None else format(bound, form) for bound in (record["low"], record["high"]))
     return f"{value} [{low}, {high}] (n={record['n']})"
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import DIAG, ROLLOUT
 from rrdyn.dynamics import parts as part_files
 from rrdyn.dynamics.calibration import Calibration, calibrate, swept, write_cells
@@ -38,7 +38,9 @@ def run_diagnoses(request: dict[str, Any]) -> list[Diagnosis | None]:
         check_devices(request["devices"], request["device"])
         before = [_stamp(output) for output in outputs]
         launch.start(_in_group, (request,), request["devices"])
-        return [_read(output, fresh=_stamp(output) != stamp) for output, stamp in zip(outputs, before)]
+        return [
+            _diagnosis(read_npz(output, DIAG), fresh=_stamp(output) != stamp) for output, stamp in zip(outputs, before)
+        ]
     return _diagnose_all(request)
 
 
@@ -175,8 +177,9 @@ def _diagnose_one(
         )
     check_indices(subject, np.array(request["save_states"], dtype=int))
     key = part_files.key_of(subject.fingerprint(idx, config.model_dump()))
-    if not request["force"] and part_files.up_to_date(out, key):
-        result: Diagnosis | None = _read(out)
+    there = None if request["force"] else part_files.finished(out, key)
+    if there is not None:
+        result: Diagnosis | None = _diagnosis(there, fresh=False)
     else:
         result = diagnose(subject, out, config, batch=request["batch"], shard=shard, label=label)
     if result is not None and request["save_states"]:
@@ -232,9 +235,8 @@ def output_files(checkpoints: tuple[Path, ...], out: Path | None, kind: str) -> 
     return [out / f"{kind}_{name}.npz" for name in names]
 
 
-def _read(path: Path, *, fresh: bool = False) -> Diagnosis:
-    artifact = read_npz(path, DIAG)
-    return Diagnosis(path=path, arrays=artifact.arrays, meta=artifact.meta, fresh=fresh)
+def _diagnosis(artifact: Artifact, *, fresh: bool) -> Diagnosis:
+    return Diagnosis(path=artifact.path, arrays=artifact.arrays, meta=artifact.meta, fresh=fresh)
 
 
 def _stamp(path: Path) -> int | None:

@@ -178,7 +178,7 @@ def publish(parts: Parts, schema: Schema, arrays: Arrays, meta: dict[str, Any]) 
 
 def set_aside(out: Path, key: str) -> Path | None:
     """Rename a file that is there and is not the result named `key`; returns its new place, if any."""
-    if not out.exists() or up_to_date(out, key):
+    if not out.exists() or finished(out, key) is not None:
         return None
     kept = next(path for i in count(1) if not (path := out.with_name(f"{out.stem}.{i}{out.suffix}")).exists())
     os.rename(out, kept)
@@ -191,16 +191,16 @@ def discard(parts: Parts) -> None:
     shutil.rmtree(parts.folder.parent, ignore_errors=True)
 
 
-def kept(out: Path, schema: Schema, shard: Shard) -> Artifact:
-    """The finished result that is there; says so once."""
+def finished(out: Path, key: str) -> Artifact | None:
+    """What is in `out`, if that is already the result of this measurement."""
+    try:
+        found = read_npz(out) if out.is_file() else None
+    except InputError:
+        return None
+    return found if found is not None and found.meta.get("key") == key else None
+
+
+def tell_kept(out: Path, shard: Shard) -> None:
+    """Say once that a finished result is not measured again."""
     if shard.rank == 0:
         say(f"{out} is there already, of the same measurement: kept (delete it to measure again)")
-    return read_npz(out, schema)
-
-
-def up_to_date(out: Path, key: str) -> bool:
-    """Whether `out` is already the result of this measurement."""
-    try:
-        return out.is_file() and read_npz(out).meta.get("key") == key
-    except InputError:
-        return False

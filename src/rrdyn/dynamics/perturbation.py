@@ -107,9 +107,10 @@ def perturb(
         say(f"{out} will hold {bytes_ / 1e9:.1f} GB (N {len(idx)}, {len(config.sigmas)} sigmas, K {config.copies}, "
             f"T {config.segments}); fewer --segments or --copies make it smaller")  # fmt: skip
     fingerprint = subject.fingerprint(idx, config.model_dump())
-    if part_files.up_to_date(out, part_files.key_of(fingerprint)):
-        kept = part_files.kept(out, PERTURB, shard)
-        return Perturbation(path=out, arrays=kept.arrays, meta=kept.meta)
+    there = part_files.finished(out, part_files.key_of(fingerprint))
+    if there is not None:
+        part_files.tell_kept(out, shard)
+        return Perturbation(path=out, arrays=there.arrays, meta=there.meta)
     parts = part_files.plan(out, fingerprint, len(idx), lambda: batch or _block_size(subject, config))
     compute = partial(_compute_part, subject, config, idx)
     arrays = part_files.complete(parts, compute, shard=shard, label=label)

@@ -87,10 +87,11 @@ def rollout(
     idx = shard.own(subject.choose(config.n, config.seed)) if before is None else before.arrays["idx"]
     settings = {**config.model_dump(), "from": 0 if before is None else before.segments, "keep_state": keep_state}
     fingerprint = subject.fingerprint(idx, settings)
-    files = [out, state_file(out)] if keep_state else [out]
-    if all(part_files.up_to_date(file, part_files.key_of(fingerprint)) for file in files):
-        kept = part_files.kept(out, ROLLOUT, shard)
-        return Rollout(path=out, arrays=kept.arrays, meta=kept.meta, state=files[1] if keep_state else None)
+    key, state = part_files.key_of(fingerprint), state_file(out) if keep_state else None
+    there = part_files.finished(out, key)
+    if there is not None and (state is None or part_files.finished(state, key) is not None):
+        part_files.tell_kept(out, shard)
+        return Rollout(path=out, arrays=there.arrays, meta=there.meta, state=state)
     parts = part_files.plan(out, fingerprint, len(idx), lambda: batch or _block_size(subject))
     compute = partial(_compute_part, subject, config, idx, before)
     arrays = part_files.complete(parts, compute, shard=shard, label=label)
@@ -105,10 +106,8 @@ def rollout(
             arrays[key] = np.concatenate([before.arrays[key], arrays[key]], axis=1)
     batched = 1 if subject.device.type == "cpu" else parts.block
     meta = subject.meta(seed=config.seed, settings=settings, dtype=config.dtype, key=parts.key, batch=batched)
-    state = None
     set_aside(out, parts.key)
-    if keep_state:
-        state = state_file(out)
+    if state is not None:
         part_files.set_aside(state, parts.key)
         write_npz(state, STATES, {"z_H": z_H[:, None], "z_L": z_L[:, None], "idx": idx}, {**meta, "of": out.name})
     part_files.publish(parts, ROLLOUT, arrays, meta)
