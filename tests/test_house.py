@@ -17,10 +17,11 @@ FLOORS = {
     "data": 2,
     "dynamics": 3,
     "analysis": 3,
-    "training": 4,
-    "plotting": 4,
-    "studies": 5,
-    "cli": 6,
+    "measurement": 4,
+    "training": 5,
+    "plotting": 5,
+    "studies": 6,
+    "cli": 7,
 }
 NEVER = {"analysis": {"torch"}, "plotting": {"torch"}, "artifacts": {"torch", "matplotlib"}, "data": {"matplotlib"}}
 TOP_NEVER = {"cli": {"torch", "matplotlib"}}

@@ -10,7 +10,7 @@ import numpy as np
 from rrdyn.artifacts.npz import write_npz
 from rrdyn.artifacts.schemas import DIAG, PERTURB, ROLLOUT
 
-GOLDEN = Path(__file__).parents[1] / "data" / "analysis"
+GOLDEN = Path(__file__).parents[1] / "golden" / "analysis"
 ESTIMATOR = {"method": "tangents", "clock": "sub-update", "sub_updates_per_segment": 21, "k": 4, "qr_every": "substep"}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rrdyn.cli.app import main
 
-CSV = Path(__file__).parents[1] / "data" / "data" / "csv"
+CSV = Path(__file__).parents[1] / "golden" / "data" / "csv"
 TINY = ["--source", "generate", "--size", "4", "--clues", "6", "--n", "12", "--test-n", "6", "--val-groups", "2"]
 
 

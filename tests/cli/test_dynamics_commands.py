@@ -14,7 +14,7 @@ from rrdyn.data.sudoku import Sudoku
 from rrdyn.data.writer import write_split
 from rrdyn.models import load, save
 
-SUDOKU = Path(__file__).parents[1] / "data" / "models" / "sudoku4.pt"
+SUDOKU = Path(__file__).parents[1] / "golden" / "models" / "sudoku4.pt"
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from rrdyn.data.writer import write_split
 from rrdyn.models import load, save
 from rrdyn.runtime import hub
 
-DATA = Path(__file__).parents[1] / "data" / "models"
+DATA = Path(__file__).parents[1] / "golden" / "models"
 SNAPSHOT = Path(__file__).with_name("snapshots") / "solve.json"
 SUDOKU, MAZE = str(DATA / "sudoku4.pt"), str(DATA / "maze5.pt")
 PUZZLES = {

@@ -10,7 +10,7 @@ import torch
 
 from rrdyn.models import build
 
-GOLDEN_MODELS = Path(__file__).parents[1] / "data" / "models"
+GOLDEN_MODELS = Path(__file__).parents[1] / "golden" / "models"
 ARCH = {
     "seq_len": 16,
     "vocab_size": 6,

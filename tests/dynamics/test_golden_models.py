@@ -9,12 +9,13 @@ import pytest
 import torch
 from tests.dynamics.small_models import GOLDEN_MODELS, golden_model
 
-from rrdyn.dynamics import lyapunov_spectrum, perturbation, protocol
+from rrdyn.dynamics import lyapunov_spectrum, protocol
 from rrdyn.dynamics.lyapunov import plain_segment
-from rrdyn.dynamics.subject import Questions, Subject
+from rrdyn.measurement import perturbation
+from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Latent
 
-DATA = Path(__file__).parents[1] / "data" / "dynamics"
+DATA = Path(__file__).parents[1] / "golden" / "dynamics"
 
 
 @pytest.mark.parametrize("name", ["hrm_s16v6", "trm_att_pe16_s16v6", "trm_mlp_pe16_s16v6"])

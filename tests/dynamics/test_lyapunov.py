@@ -12,7 +12,7 @@ from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics import lyapunov_spectrum, maps, protocol
 from rrdyn.dynamics.growth import follow_growth
 
-DATA = Path(__file__).parents[1] / "data" / "dynamics"
+DATA = Path(__file__).parents[1] / "golden" / "dynamics"
 
 
 def golden(name):

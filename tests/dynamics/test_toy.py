@@ -10,7 +10,7 @@ from rrdyn.artifacts.schemas import TOY
 from rrdyn.cli.app import main
 from rrdyn.dynamics.toy import run_toy, separation
 
-DATA = Path(__file__).parents[1] / "data" / "dynamics"
+DATA = Path(__file__).parents[1] / "golden" / "dynamics"
 GOLDEN = json.loads((DATA / "toy_golden.json").read_text())["T"]
 
 

@@ -13,7 +13,7 @@ import yaml
 from rrdyn.models import Latent, Model, build
 from rrdyn.models.config import UPSTREAM_NAMES
 
-DATA = Path(__file__).parents[1] / "data" / "models"
+DATA = Path(__file__).parents[1] / "golden" / "models"
 SHARED = Path(__file__).parents[3] / "shared" / "golden"
 NAMES = ("hrm_s16v6", "trm_att_pe16_s16v6", "trm_mlp_pe16_s16v6")
 

@@ -24,7 +24,7 @@ from rrdyn.plotting.plate import Plate
 from rrdyn.plotting.study import read_study
 from rrdyn.plotting.style import Style
 
-FOLDER = Path(__file__).parents[1] / "data" / "plotting" / "renderings"
+FOLDER = Path(__file__).parents[1] / "golden" / "plotting" / "renderings"
 DPI = 60
 
 

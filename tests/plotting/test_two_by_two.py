@@ -18,7 +18,7 @@ from rrdyn.plotting.plate import read_alt, read_origin
 from rrdyn.plotting.study import read_study
 from rrdyn.plotting.style import Style
 
-DATA = Path(__file__).parents[1] / "data" / "plotting"
+DATA = Path(__file__).parents[1] / "golden" / "plotting"
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from rrdyn.training.augmentation import AugConfig
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.learner import Learner
 
-GOLDEN = Path(__file__).parents[1] / "data" / "training"
+GOLDEN = Path(__file__).parents[1] / "golden" / "training"
 
 TRM = {
     "name": "trm", "hidden_size": 16, "num_heads": 2, "expansion": 1.0, "H_cycles": 2, "L_cycles": 2, "L_layers": 1,

@@ -11,7 +11,7 @@ from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import MeasurementOptions
 
 if TYPE_CHECKING:
-    from rrdyn.dynamics.diagnosis import Diagnosis
+    from rrdyn.measurement.diagnosis import Diagnosis
 
 
 class Args(MeasurementOptions):
@@ -54,7 +54,7 @@ class Args(MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.dynamics.campaign import run_diagnoses
+    from rrdyn.measurement.campaign import run_diagnoses
 
     results = run_diagnoses(args.model_dump())
     done = [result for result in results if result is not None]

@@ -47,8 +47,8 @@ class Args(Arguments):
 def run(args: Args) -> Outcome:
     from rrdyn.artifacts.errors import UsageError
     from rrdyn.artifacts.files import write_json
-    from rrdyn.dynamics.evaluation import EvaluationConfig, evaluate, summary, table
-    from rrdyn.dynamics.subject import open_subject
+    from rrdyn.measurement.evaluation import EvaluationConfig, evaluate, summary, table
+    from rrdyn.measurement.subject import open_subject
     from rrdyn.runtime import devices
 
     device, dtype = devices.resolve(args.device), devices.resolve_dtype(args.dtype)

@@ -24,7 +24,7 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.dynamics.merging import merge
+    from rrdyn.measurement.merging import merge
 
     merged = merge(args.files, args.out)
     n, kind = len(merged["idx"]), merged.meta["schema"]

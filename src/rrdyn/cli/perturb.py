@@ -59,7 +59,7 @@ def run(args: Args) -> Outcome:
 
     if args.cells and args.calibrate_kl is None:
         raise UsageError("--cells needs a calibrated scale", run="add --calibrate-kl 1.0")
-    from rrdyn.dynamics.campaign import run_perturbation
+    from rrdyn.measurement.campaign import run_perturbation
 
     done = run_perturbation(args.model_dump())
     if done.result is None:

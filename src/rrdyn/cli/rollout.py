@@ -42,7 +42,7 @@ class Args(MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.dynamics.campaign import run_rollout
+    from rrdyn.measurement.campaign import run_rollout
 
     result = run_rollout({**args.model_dump(), **puzzles(args)})
     if result is None:

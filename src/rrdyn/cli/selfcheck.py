@@ -17,7 +17,7 @@ def run(args: Args) -> Outcome:
 
     from tabulate import tabulate
 
-    from rrdyn.dynamics.selfcheck import run_checks
+    from rrdyn.measurement.selfcheck import run_checks
     from rrdyn.runtime.progress import Progress
 
     checks = []

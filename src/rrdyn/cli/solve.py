@@ -41,8 +41,8 @@ def run(args: Args) -> Outcome:
     import sys
 
     from rrdyn.artifacts.errors import UsageError
-    from rrdyn.dynamics.solving import attempt, chosen, puzzle_of, question_of, read_puzzle, series
-    from rrdyn.dynamics.solving_text import page, verdict
+    from rrdyn.measurement.solving import attempt, chosen, puzzle_of, question_of, read_puzzle, series
+    from rrdyn.measurement.solving_text import page, verdict
     from rrdyn.models import load
     from rrdyn.runtime import devices, progress
 

@@ -1,8 +1,7 @@
-"""Latent dynamics of any recurrence: rollouts, drift, Lyapunov exponents, covariant vectors, perturbed restarts."""
+"""Estimators of any recurrence's latent dynamics: Lyapunov exponents, covariant vectors, growth, known maps."""
 
 from __future__ import annotations
 
 from rrdyn.dynamics.lyapunov import Spectrum, lyapunov_spectrum
-from rrdyn.dynamics.subject import Questions, Subject, open_subject
 
-__all__ = ["Questions", "Spectrum", "Subject", "lyapunov_spectrum", "open_subject"]
+__all__ = ["Spectrum", "lyapunov_spectrum"]

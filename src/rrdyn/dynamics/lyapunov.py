@@ -24,8 +24,8 @@ from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics import protocol
 from rrdyn.dynamics.protocol import Recurrence
 from rrdyn.dynamics.qr import Factor, log_of_diagonal, orthonormalise
-from rrdyn.dynamics.workers import each
 from rrdyn.runtime.streams import generator
+from rrdyn.runtime.threads import each
 
 Cadence = Literal["substep", "cycle", "segment", "auto"]
 CADENCES = ("substep", "cycle", "segment", "auto")

@@ -17,7 +17,7 @@ from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
 from rrdyn.data.sources import generated
 from rrdyn.data.sudoku import Sudoku
 
-CSV = Path(__file__).parents[1] / "data" / "data" / "csv"
+CSV = Path(__file__).parents[1] / "golden" / "data" / "csv"
 TINY = SudokuRecipe(source="generate", size=4, clues=6, n=40, test_n=10, val_groups=4)
 
 

@@ -14,7 +14,7 @@ from rrdyn.data.maze import FREE, GOAL, PATH, START, WALL, Maze
 from rrdyn.data.mazes import Floods, Generator, carve, distances
 from rrdyn.data.recipe import MazeRecipe
 
-GOLDEN = Path(__file__).parents[1] / "data" / "data"
+GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 
 # question, prediction, (path_valid, no_stray, shortest)
 CASES = {

@@ -8,10 +8,10 @@ from rrdyn.artifacts.cells import read_cells
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import PERTURB
 from rrdyn.cli.app import main
-from rrdyn.dynamics import perturbation
-from rrdyn.dynamics.calibration import bisect, calibrate
-from rrdyn.dynamics.perturbation import PerturbationConfig, measure, perturb
-from rrdyn.dynamics.subject import open_subject
+from rrdyn.measurement import perturbation
+from rrdyn.measurement.calibration import bisect, calibrate
+from rrdyn.measurement.perturbation import PerturbationConfig, measure, perturb
+from rrdyn.measurement.subject import open_subject
 
 
 def opened(path, dtype=torch.float32):

@@ -14,9 +14,9 @@ from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
 from rrdyn.artifacts.provenance import digest, provenance
 from rrdyn.artifacts.schema import Schema
 from rrdyn.artifacts.schemas import DIAG, PERTURB, ROLLOUT
-from rrdyn.dynamics.diagnosis import finite_rows
-from rrdyn.dynamics.parts import Arrays, join
-from rrdyn.dynamics.rollout import set_aside
+from rrdyn.measurement.diagnosis import finite_rows
+from rrdyn.measurement.parts import Arrays, join
+from rrdyn.measurement.rollout import set_aside
 
 MERGEABLE = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB)}
 ALIKE_ENOUGH = ("device", "rrdyn_version", "libraries")

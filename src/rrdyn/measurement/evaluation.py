@@ -22,10 +22,10 @@ from torch import Tensor
 
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.rates import Z95, wilson
-from rrdyn.dynamics.subject import Questions, Subject
-from rrdyn.dynamics.workers import completed
+from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Latent, Model, Readout
 from rrdyn.runtime.progress import Progress
+from rrdyn.runtime.threads import completed
 
 Arrays = dict[str, np.ndarray]
 

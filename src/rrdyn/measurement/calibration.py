@@ -18,11 +18,11 @@ import torch
 
 from rrdyn.artifacts.cells import write_cell
 from rrdyn.artifacts.errors import UsageError, notice
-from rrdyn.dynamics.parts import join
-from rrdyn.dynamics.perturbation import Perturbation, PerturbationConfig, measure
-from rrdyn.dynamics.subject import Subject
-from rrdyn.dynamics.workers import each
+from rrdyn.measurement.parts import join
+from rrdyn.measurement.perturbation import Perturbation, PerturbationConfig, measure
+from rrdyn.measurement.subject import Subject
 from rrdyn.runtime.progress import say
+from rrdyn.runtime.threads import each
 
 PERCENTILE = 95.0
 SMALLEST, LARGEST = 1e-6, 1e2

@@ -13,9 +13,9 @@ from rrdyn.artifacts import provenance
 from rrdyn.artifacts.errors import Interrupted
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.cli.app import main
-from rrdyn.dynamics import parts
-from rrdyn.dynamics.parts import Shard
-from rrdyn.dynamics.subject import default_outputs
+from rrdyn.measurement import parts
+from rrdyn.measurement.parts import Shard
+from rrdyn.measurement.subject import default_outputs
 
 
 def squares(positions):

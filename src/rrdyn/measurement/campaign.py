@@ -13,13 +13,13 @@ import torch
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import DIAG, ROLLOUT
-from rrdyn.dynamics import parts as part_files
-from rrdyn.dynamics.calibration import Calibration, calibrate, swept, write_cells
-from rrdyn.dynamics.diagnosis import Diagnosis, DiagnosisConfig, check_indices, diagnose, save_states
-from rrdyn.dynamics.parts import Arrays, Shard
-from rrdyn.dynamics.perturbation import Perturbation, PerturbationConfig, perturb
-from rrdyn.dynamics.rollout import RolloutConfig, rollout, state_file
-from rrdyn.dynamics.subject import Subject, default_outputs, open_subject
+from rrdyn.measurement import parts as part_files
+from rrdyn.measurement.calibration import Calibration, calibrate, swept, write_cells
+from rrdyn.measurement.diagnosis import Diagnosis, DiagnosisConfig, check_indices, diagnose, save_states
+from rrdyn.measurement.parts import Arrays, Shard
+from rrdyn.measurement.perturbation import Perturbation, PerturbationConfig, perturb
+from rrdyn.measurement.rollout import RolloutConfig, rollout, state_file
+from rrdyn.measurement.subject import Subject, default_outputs, open_subject
 from rrdyn.models.layouts import locate
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import say

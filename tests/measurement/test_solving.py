@@ -11,11 +11,11 @@ from rrdyn.artifacts.errors import InputError
 from rrdyn.data.maze import Maze
 from rrdyn.data.puzzle import Tokens
 from rrdyn.data.sudoku import Sudoku
-from rrdyn.dynamics.solving import attempt, puzzle_of, question_of, read_puzzle, series, solve
-from rrdyn.dynamics.solving_text import grid, page, verdict
+from rrdyn.measurement.solving import attempt, puzzle_of, question_of, read_puzzle, series, solve
+from rrdyn.measurement.solving_text import grid, page, verdict
 from rrdyn.models import build, load
 
-DATA = Path(__file__).parents[1] / "data" / "models"
+DATA = Path(__file__).parents[1] / "golden" / "models"
 RIGHT, WRONG, CLASH, NONE, MANY = (
     ".2.4" "3..." "...3" "4.2.", "..1.1...2.....4.", "11..............", "12....3....4....", "1..............."
 )  # fmt: skip
@@ -134,7 +134,7 @@ def test_puzzles_that_cannot_be_read(kind, text, message):
 
 
 def test_a_puzzle_too_hard_to_count_is_not_called_impossible(monkeypatch):
-    from rrdyn.dynamics import solving
+    from rrdyn.measurement import solving
 
     monkeypatch.setattr(solving, "NODE_LIMIT", 1)
     assert solve(Sudoku(4), question_of(Sudoku(4), NONE)) == ("unknown", None)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data_room.puzzle_folders import arc_folder
+from tests.data.puzzle_folders import arc_folder
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.data.folder import open_split, write_split
 from rrdyn.data.sampler import Sampler, in_order
 from rrdyn.data.sudoku import Sudoku
 
-GOLDEN = Path(__file__).parents[1] / "data" / "data"
+GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 FIELDS = ("inputs", "labels", "puzzle_identifiers")
 
 

@@ -20,9 +20,9 @@ from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import read_npz, write_npz
 from rrdyn.artifacts.schemas import ROLLOUT, STATES
-from rrdyn.dynamics import parts as part_files
-from rrdyn.dynamics.parts import Arrays, Shard
-from rrdyn.dynamics.subject import Questions, Subject
+from rrdyn.measurement import parts as part_files
+from rrdyn.measurement.parts import Arrays, Shard
+from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Latent
 from rrdyn.runtime import devices
 

@@ -21,10 +21,10 @@ from torch import Tensor
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.schemas import PERTURB
-from rrdyn.dynamics import parts as part_files
 from rrdyn.dynamics.growth import follow_growth
-from rrdyn.dynamics.parts import Arrays, Shard
-from rrdyn.dynamics.subject import Questions, Subject
+from rrdyn.measurement import parts as part_files
+from rrdyn.measurement.parts import Arrays, Shard
+from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Latent
 from rrdyn.runtime import devices
 from rrdyn.runtime.progress import say

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data_room.puzzle_folders import arc_folder
+from tests.data.puzzle_folders import arc_folder
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.data.arc import Arc
@@ -16,7 +16,7 @@ from rrdyn.data.puzzle import KINDS, Puzzle, Tokens, from_description, register
 from rrdyn.data.sudoku import Sudoku
 from rrdyn.data.writer import write_record
 
-GOLDEN = Path(__file__).parents[1] / "data" / "data" / "converted"
+GOLDEN = Path(__file__).parents[1] / "golden" / "data" / "converted"
 NAMES = ("inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices")
 
 

@@ -16,9 +16,9 @@ from rrdyn.dynamics import maps, protocol
 from rrdyn.dynamics.exponents import kaplan_yorke_dimension
 from rrdyn.dynamics.lyapunov import Spectrum, lyapunov_spectrum, plain_segment
 from rrdyn.dynamics.maps import Map
-from rrdyn.dynamics.workers import one_thread
 from rrdyn.models import Model, build
 from rrdyn.runtime.streams import generator
+from rrdyn.runtime.threads import one_thread
 
 STARTS = 256
 """Trajectories that stand in for a long one."""
@@ -198,5 +198,3 @@ def _apart(a: Tensor, b: Tensor) -> float:
 def _told(values: Tensor) -> str:
     shown = [f"{value:.4f}".replace("-0.0000", "0.0000") for value in values[:3].tolist()]
     return " ".join(shown) + (" ..." if len(values) > 3 else "")
-
-

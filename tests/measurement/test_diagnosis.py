@@ -11,8 +11,8 @@ from tests.dynamics.small_models import TRM_MLP, random_model
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import DIAG, STATES
 from rrdyn.cli.app import main
-from rrdyn.dynamics.diagnosis import DiagnosisConfig, diagnose, measure, save_states
-from rrdyn.dynamics.subject import open_subject
+from rrdyn.measurement.diagnosis import DiagnosisConfig, diagnose, measure, save_states
+from rrdyn.measurement.subject import open_subject
 from rrdyn.models.checkpoints import save
 
 

@@ -14,7 +14,7 @@ from rrdyn.data.shuffles import Shuffles
 from rrdyn.data.sudoku import Sudoku
 from rrdyn.data.sudokus import Generator
 
-GOLDEN = Path(__file__).parents[1] / "data" / "data"
+GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 FULL = {4: "1234341221434321", 6: "123456456123231564564231312645645312"}
 
 

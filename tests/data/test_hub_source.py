@@ -18,7 +18,7 @@ from rrdyn.data.folder import open_split
 from rrdyn.data.hub_source import Unreachable, unreachable
 from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
 
-GOLDEN = Path(__file__).parents[1] / "data" / "data"
+GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

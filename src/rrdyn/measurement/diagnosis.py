@@ -19,16 +19,16 @@ from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import write_npz
 from rrdyn.artifacts.schemas import DIAG, STATES
-from rrdyn.dynamics import parts as part_files
 from rrdyn.dynamics.exponents import of_each
 from rrdyn.dynamics.growth import follow_growth
 from rrdyn.dynamics.lyapunov import Segment, first_frame, follow, plain_segment
-from rrdyn.dynamics.parts import Arrays, Parts, Shard
-from rrdyn.dynamics.subject import Questions, Subject
-from rrdyn.dynamics.workers import one_thread
+from rrdyn.measurement import parts as part_files
+from rrdyn.measurement.parts import Arrays, Parts, Shard
+from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Latent
 from rrdyn.models.layers import inner_size
 from rrdyn.runtime import devices
+from rrdyn.runtime.threads import one_thread
 
 WORK_A_PART = 1e9
 """On a CPU a part is of about this many tangent elements times sub-updates: some seconds to a minute of one core."""

@@ -14,11 +14,11 @@ from rrdyn.artifacts.schemas import PERTURB
 from rrdyn.cli.app import main
 from rrdyn.data.folder import write_split
 from rrdyn.data.sudoku import Sudoku
-from rrdyn.dynamics.calibration import calibrate
-from rrdyn.dynamics.perturbation import PerturbationConfig
-from rrdyn.dynamics.subject import open_subject
+from rrdyn.measurement.calibration import calibrate
+from rrdyn.measurement.perturbation import PerturbationConfig
+from rrdyn.measurement.subject import open_subject
 
-TRAINED = Path(__file__).parents[1] / "data" / "models" / "sudoku4.pt"
+TRAINED = Path(__file__).parents[1] / "golden" / "models" / "sudoku4.pt"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data_room.test_sudoku import upstream_draws
+from tests.data.test_sudoku import upstream_draws
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.data.build import build
@@ -14,7 +14,7 @@ from rrdyn.data.maze import Maze
 from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
 from rrdyn.data.sudoku import Sudoku
 
-GOLDEN = Path(__file__).parents[1] / "data" / "data"
+GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 ARRAYS = ("inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices")
 QUESTION, ANSWER = "1.34341221434321", "1234341221434321"
 

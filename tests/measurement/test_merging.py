@@ -11,7 +11,7 @@ from rrdyn.artifacts.errors import InputError, Notice
 from rrdyn.artifacts.npz import read_npz, write_npz
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.cli.app import main
-from rrdyn.dynamics.merging import merge
+from rrdyn.measurement.merging import merge
 
 LINES = {
     "diagnose": ["--k", "2", "--segments", "2"],

@@ -10,8 +10,8 @@ from rrdyn.artifacts.errors import InputError, Notice, UsageError
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import ROLLOUT
 from rrdyn.cli.app import main
-from rrdyn.dynamics.rollout import RolloutConfig, roll, rollout
-from rrdyn.dynamics.subject import open_subject
+from rrdyn.measurement.rollout import RolloutConfig, roll, rollout
+from rrdyn.measurement.subject import open_subject
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ from rrdyn.artifacts.files import make_folder, read_json, write_json
 from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
 from rrdyn.artifacts.provenance import digest
 from rrdyn.artifacts.schema import Schema
-from rrdyn.dynamics.workers import completed
 from rrdyn.runtime.progress import Progress, say
+from rrdyn.runtime.threads import completed
 
 PART = Schema(name="part", version=1, doc="part of an unfinished measurement", arrays={})
 PLAN = "plan.json"

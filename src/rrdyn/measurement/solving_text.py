@@ -6,7 +6,7 @@ import numpy as np
 
 from rrdyn.data.maze import FREE, PATH, WALL, Maze
 from rrdyn.data.sudoku import BLANK
-from rrdyn.dynamics.solving import Attempt
+from rrdyn.measurement.solving import Attempt
 
 LISTED = 4
 COLOURS = {"given": "1", "right": "32", "wrong": "31;1", "changed": "33"}
@@ -56,9 +56,7 @@ def verdict(tried: Attempt, segment: int | None = None) -> str:
     more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
     kept = tried.checks.get("givens_kept")
     count = f"{len(wrong)} cell" + ("" if len(wrong) == 1 else "s")
-    return f"wrong in {count}: {cells}{more}" + (
-        "" if kept is None or kept[at - 1] else "; it changes givens"
-    )
+    return f"wrong in {count}: {cells}{more}" + ("" if kept is None or kept[at - 1] else "; it changes givens")
 
 
 def _which(tried: Attempt, at: int) -> str:

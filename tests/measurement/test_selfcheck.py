@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from rrdyn.cli.app import main
-from rrdyn.dynamics import maps, selfcheck
+from rrdyn.dynamics import maps
+from rrdyn.measurement import selfcheck
 
 
 @pytest.mark.parametrize("name", ["trm-mlp", "trm-attention", "hrm"])

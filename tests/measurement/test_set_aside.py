@@ -7,7 +7,7 @@ import pytest
 from rrdyn.artifacts.errors import Notice
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schema import Array, Schema
-from rrdyn.dynamics import parts as part_files
+from rrdyn.measurement import parts as part_files
 
 SCHEMA = Schema(name="x", version=1, doc="x", arrays={"x": Array(dims="N", kind="float", doc="x")})
 

@@ -11,11 +11,11 @@ import torch
 
 from rrdyn.data.maze import Maze
 from rrdyn.data.writer import write_split
-from rrdyn.dynamics.evaluation import EvaluationConfig, evaluate, halts, mean, rate, summary, table
-from rrdyn.dynamics.subject import open_subject
+from rrdyn.measurement.evaluation import EvaluationConfig, evaluate, halts, mean, rate, summary, table
+from rrdyn.measurement.subject import open_subject
 from rrdyn.models import Readout, build, load, save
 
-DATA = Path(__file__).parents[1] / "data" / "models"
+DATA = Path(__file__).parents[1] / "golden" / "models"
 CPU = torch.device("cpu")
 
 
@@ -78,7 +78,7 @@ def test_nothing_depends_on_the_batch(subject, fixed):
 
 
 def test_two_devices_give_the_same(subject, fixed):
-    from rrdyn.dynamics import evaluation
+    from rrdyn.measurement import evaluation
 
     lanes = dict(evaluation._each(lambda n: n * n, 7, torch.device("cuda"), 2))
     assert lanes == {n: n * n for n in range(7)}

@@ -3,14 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from tests.data_room.puzzle_folders import arc_folder
+from tests.data.puzzle_folders import arc_folder
 
 from rrdyn.data.build import build
 from rrdyn.data.folder import open_split
 from rrdyn.data.inspection import describe, draw_pair, histogram
 from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
 
-GOLDEN = Path(__file__).parents[1] / "data" / "data" / "converted"
+GOLDEN = Path(__file__).parents[1] / "golden" / "data" / "converted"
 
 
 def test_a_generated_dataset_is_described(tmp_path):
