@@ -86,7 +86,7 @@ def test_notebook_perturbation(name, monkeypatch):
     idx, K = data["perturb_idx"], data["solve"].shape[2]
     generator = torch.Generator().manual_seed(0)
 
-    def perturbed(subject, config, which, sigma):
+    def perturbed(measurement, which, sigma):
         z = model.initial(len(which) * K)
         noise = [torch.randn(part.shape, generator=generator) for part in z]
         if sigma == 0.1:
@@ -94,7 +94,7 @@ def test_notebook_perturbation(name, monkeypatch):
         moved = Latent(*(part + sigma * model.initial_std * eps for part, eps in zip(z, noise)))
         return moved, torch.zeros(len(which), K)
 
-    monkeypatch.setattr(perturbation, "_perturbed", perturbed)
+    monkeypatch.setattr(perturbation.Perturbation, "_perturbed", perturbed)
     subject = Subject(model=model, split=None, weights=GOLDEN_MODELS, device=torch.device("cpu"))
     questions = Questions(
         inputs=torch.from_numpy(data["inp"][idx]).int(),
@@ -102,8 +102,8 @@ def test_notebook_perturbation(name, monkeypatch):
         identifiers=torch.from_numpy(data["pid"][idx]).int(),
         idx=idx,
     )
-    config = perturbation.PerturbationConfig(sigmas=tuple(data["sigmas"]), copies=K, segments=20)
+    config = perturbation.PerturbationConfig(sigmas=tuple(data["sigmas"]), copies=K, segments=20, readout=16)
     with torch.no_grad():
-        found = perturbation.measure(subject, config, questions)
+        found = perturbation.Perturbation(subject, config).observe(questions)
     np.testing.assert_array_equal(found["solve"], data["solve"])
     np.testing.assert_array_equal(found["base"], data["base"])

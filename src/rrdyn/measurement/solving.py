@@ -22,6 +22,8 @@ from rrdyn.data.mazes import distances
 from rrdyn.data.puzzle import Puzzle, Tokens
 from rrdyn.data.solver import Solver, to_digits, to_tokens
 from rrdyn.data.sudoku import BLANK, BOXES, Sudoku
+from rrdyn.dynamics.trajectory import follow
+from rrdyn.measurement.answers import Answers
 from rrdyn.models import Model
 
 NODE_LIMIT = 2_000_000
@@ -75,18 +77,12 @@ def attempt(
     """Run the model on one question (L,) of tokens for `segments` segments; `label` (L,) where the answer is known."""
     device = model.inner.H_init.device
     inputs = torch.from_numpy(np.asarray(question, dtype=np.int32)[None]).to(device)
-    z = model.initial(1)
     recurrence = model.recurrence(model.embed(inputs, torch.tensor([puzzle_id], device=device)))
-    answers, q_halt, halts_at = [], [], None
-    for segment in range(segments):
-        z = recurrence.segment(z)
-        readout = model.read(z)
-        answers.append(readout.logits[0].float().argmax(-1).cpu().numpy())
-        q_halt.append(float(readout.q_halt))
-        threshold = 0.0 if model.config.no_ACT_continue else float(readout.q_continue)
-        if halts_at is None and q_halt[-1] > threshold:
-            halts_at = segment + 1
-    rows = np.stack(answers)
+    seen = Answers(model, torch.zeros_like(inputs), keep=("preds", "q_halt"), host=True)
+    follow(recurrence, model.initial(1), segments, [seen])
+    columns = seen.table.columns()
+    rows, q_halt = columns["preds"][0].long().numpy(), columns["q_halt"][0].double().numpy()
+    halts_at = int(seen.halted_at(0)) or None
     solutions, solution = solve(puzzle, question, label)
     checks = puzzle.check(np.repeat(np.asarray(question)[None], segments, axis=0), rows)
     right = None
@@ -95,7 +91,7 @@ def attempt(
     elif solution is not None:
         right = (rows == solution).all(axis=1)
     return Attempt(
-        puzzle=puzzle, question=np.asarray(question), answers=rows, q_halt=np.array(q_halt), halts_at=halts_at,
+        puzzle=puzzle, question=np.asarray(question), answers=rows, q_halt=q_halt, halts_at=halts_at,
         solutions=solutions, solution=solution, checks=checks, right=right,
     )  # fmt: skip
 
