@@ -9,10 +9,17 @@ from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
+from tests import agreement
 
 # Where others use the machine too, an example may take long: that says nothing about the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+def pytest_terminal_summary(terminalreporter):
+    line = agreement.summary(terminalreporter.getreports("passed"))
+    if line:
+        terminalreporter.write_line(line)
 
 
 class TinyStudy(NamedTuple):
