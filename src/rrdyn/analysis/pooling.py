@@ -1,4 +1,4 @@
-"""Trajectories of several perturbation cells put together per alpha, as the perturbation figure draws them."""
+"""Trajectories of several perturbation cells put together per alpha."""
 
 from __future__ import annotations
 
@@ -101,3 +101,13 @@ def quantiles(rows: np.ndarray, percents: Sequence[float]) -> np.ndarray:
     if seen.any():
         result[:, seen] = np.nanpercentile(rows[:, seen], percents, axis=0)
     return result
+
+
+def crossing(rows: np.ndarray, level: float) -> np.ndarray:
+    """(n,) bool: the trajectories that exceed the level at any step."""
+    return (np.nan_to_num(rows, nan=-np.inf) > level).any(axis=1)
+
+
+def mean_mass(alive: np.ndarray) -> np.ndarray:
+    """(n,) mean over the steps that have a mass; infinite where a trajectory has none."""
+    return np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.inf for row in alive])
