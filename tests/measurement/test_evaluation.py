@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rrdyn.data.maze import Maze
+from rrdyn.data.maze.kind import Maze
 from rrdyn.data.writer import write_split
 from rrdyn.measurement.campaign import Request
 from rrdyn.measurement.evaluation import EvaluationConfig, evaluate, evaluate_request, mean, rate, summary, table

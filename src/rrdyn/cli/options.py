@@ -11,7 +11,7 @@ from rrdyn.cli.command import Arguments, Outcome, Positional
 
 if TYPE_CHECKING:
     from rrdyn.analysis.thresholds import Tau
-    from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
+    from rrdyn.data.puzzle import Puzzle
     from rrdyn.measurement.campaign import Request
 
 
@@ -24,14 +24,15 @@ class DatasetOptions(Arguments):
     """Replace the folder if it is there."""
 
 
-def made(args: DatasetOptions, kind: type[SudokuRecipe] | type[MazeRecipe]) -> Outcome:
+def made(args: DatasetOptions, kind: type[Puzzle]) -> Outcome:
     """Build the dataset of the recipe among the arguments and say what is in it."""
     from rrdyn.data.build import build, made_from
     from rrdyn.data.inspection import summary
 
-    recipe = kind(**{name: getattr(args, name) for name in kind.model_fields})
+    assert kind.recipe is not None
+    recipe = kind.recipe(**{name: getattr(args, name) for name in kind.recipe.model_fields})
     there = args.out is not None and not args.force and made_from(args.out, recipe)
-    path = build(recipe, args.out, force=args.force)
+    path = build(recipe, args.out, kind=kind, force=args.force)
     data, text = summary(path)
     next = [f"rrdyn inspect {path}", f"rrdyn train {path}"]
     return Outcome(data=data, text=text, wrote=[] if there else [path], kept=[path] if there else [], next=next)

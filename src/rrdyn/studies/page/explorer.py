@@ -89,12 +89,15 @@ def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> dict[str, Any]:
         return {}
     changes = answers.copy()
     changes[:, 1:] ^= answers[:, :-1]  # what changed since the segment before: mostly zeros, which pack well
+    boxes = split.puzzle.boxes or (0, 0)
     return {
         "height": int(split.puzzle.height),
         "width": int(split.puzzle.width),
-        "box_height": int(getattr(split.puzzle, "box_height", 0)),
-        "box_width": int(getattr(split.puzzle, "box_width", 0)),
+        "box_height": boxes[0],
+        "box_width": boxes[1],
         "tokens": split.puzzle.tokens,
+        "shades": split.puzzle.shades,
+        "unwritten": split.puzzle.unwritten,
         "given": pack(np.asarray(split.inputs[idx], dtype=np.uint8)),
         "label": pack(np.asarray(split.labels[idx], dtype=np.uint8)),
         "changes": pack(changes),

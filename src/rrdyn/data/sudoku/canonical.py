@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import permutations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from rrdyn.data.compiled import compiled
 from rrdyn.data.parallel import in_order
-
-if TYPE_CHECKING:
-    from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.sudoku.geometry import BLANK, Geometry
 
 
 def _least_image(
@@ -83,12 +81,11 @@ def _compiled_least_image() -> Any:
     return compiled(_least_image)
 
 
-def sudoku_keys(puzzle: Sudoku, inputs: np.ndarray, labels: np.ndarray, workers: int | None = None) -> list[bytes]:
+def sudoku_keys(geometry: Geometry, inputs: np.ndarray, labels: np.ndarray, workers: int | None = None) -> list[bytes]:
     """Keys of puzzles (N, L) in tokens with complete labels; equal exactly where a symmetry maps one onto the other."""
-    columns = _column_orders(puzzle.side, puzzle.box_width)
-    run = _least_image if puzzle.side <= 4 else _compiled_least_image()
-    square = puzzle.box_height == puzzle.box_width
-    n = puzzle.side
+    n = geometry.side
+    columns = _column_orders(n, geometry.box_width)
+    run = _least_image if n <= 4 else _compiled_least_image()
 
     def key(pair: tuple[np.ndarray, np.ndarray]) -> bytes:
         question, answer = pair
@@ -97,8 +94,8 @@ def sudoku_keys(puzzle: Sudoku, inputs: np.ndarray, labels: np.ndarray, workers:
             answer.reshape(n, n).astype(np.int64) - 1,
             question.reshape(n, n) > 1,
             columns,
-            puzzle.box_height,
-            square,
+            geometry.box_height,
+            geometry.square,
             least,
         )
         return least.astype(np.uint8).tobytes()
@@ -117,3 +114,24 @@ def _column_orders(side: int, box_width: int) -> np.ndarray:
             partial = [[*head, *(stack * box_width + k for k in order)] for head in partial for order in within]
         orders += partial
     return np.array(orders, dtype=np.int64)
+
+
+def sudoku_sketches(geometry: Geometry, inputs: np.ndarray) -> list[bytes]:
+    """Cheaper than keys, and equal wherever they are: for each given, sorted, how many givens its row, band, column,
+    stack, box and digit have."""
+    n, high, wide = geometry.side, geometry.box_height, geometry.box_width
+    given = np.asarray(inputs).reshape(-1, n, n)
+    here = (given > BLANK).astype(np.int64)
+    rows, columns = here.sum(axis=2), here.sum(axis=1)
+    bands = rows.reshape(-1, n // high, high).sum(axis=2).repeat(high, axis=1)
+    stacks = columns.reshape(-1, n // wide, wide).sum(axis=2).repeat(wide, axis=1)
+    across = np.broadcast_to((rows * 32 + bands)[:, :, None], here.shape)
+    down = np.broadcast_to((columns * 32 + stacks)[:, None, :], here.shape)
+    if geometry.square:  # a transpose exchanges the two
+        across, down = np.minimum(across, down), np.maximum(across, down)
+    boxes = here.reshape(-1, n * n)[:, geometry.units[2 * n :]].sum(axis=2)
+    box = boxes[:, geometry.box_of].reshape(here.shape)
+    digits = np.stack([(given == token).sum(axis=(1, 2)) for token in range(n + 2)], axis=1)
+    digit = np.take_along_axis(digits, given.reshape(-1, n * n).astype(np.intp), axis=1).reshape(here.shape)
+    values = (((across * 512 + down) * 16 + box) * 16 + digit) * here
+    return [row.tobytes() for row in np.sort(values.reshape(-1, n * n).astype(np.int32), axis=1)]

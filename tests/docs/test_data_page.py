@@ -10,8 +10,8 @@ import numpy as np
 from rrdyn.data.defaults import ensure
 from rrdyn.data.folder import open_split
 from rrdyn.data.inspection import describe
-from rrdyn.data.maze import Maze
-from rrdyn.data.puzzle import KINDS
+from rrdyn.data.maze.kind import Maze
+from rrdyn.data.registry import KINDS
 from rrdyn.data.sampler import Sampler
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text()

@@ -1,13 +1,13 @@
-"""A set of original puzzles in memory, and keeping equal ones out of different splits."""
+"""Which puzzles are equal up to symmetry, and keeping equal ones out of different splits."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 
 from rrdyn.artifacts.errors import notice
+from rrdyn.data.collection import Collection, Splits, joined
 from rrdyn.data.puzzle import Puzzle
 
 COMPARED = 1_000_000
@@ -15,35 +15,6 @@ COMPARED = 1_000_000
 
 PIECE = 20_000
 """Puzzles sketched at a time, to bound the memory."""
-
-
-@dataclass(frozen=True, eq=False)
-class Puzzles:
-    """Tokens (N, L) uint8 of questions and answers, and their difficulty (N,) float64 or None."""
-
-    inputs: np.ndarray
-    labels: np.ndarray
-    difficulty: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def take(self, rows: np.ndarray) -> Puzzles:
-        difficulty = None if self.difficulty is None else self.difficulty[rows]
-        return Puzzles(self.inputs[rows], self.labels[rows], difficulty)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Splits:
-    """The three splits of a dataset before augmentation; `val` may be None."""
-
-    train: Puzzles
-    val: Puzzles | None
-    test: Puzzles
-
-    def items(self) -> list[tuple[str, Puzzles]]:
-        named = [("train", self.train), ("val", self.val), ("test", self.test)]
-        return [(name, puzzles) for name, puzzles in named if puzzles is not None]
 
 
 class Known:
@@ -54,9 +25,9 @@ class Known:
 
     def __init__(self, puzzle: Puzzle) -> None:
         self.puzzle = puzzle
-        self._met: dict[bytes, Puzzles | set[bytes]] = {}
+        self._met: dict[bytes, Collection | set[bytes]] = {}
 
-    def add(self, one: Puzzles, sketch: bytes) -> bool:
+    def add(self, one: Collection, sketch: bytes) -> bool:
         """Note a set of one puzzle; False where an equal one was noted before."""
         met = self._met.get(sketch)
         if met is None:
@@ -71,7 +42,7 @@ class Known:
         return True
 
 
-def classes(puzzle: Puzzle, puzzles: Puzzles) -> np.ndarray:
+def classes(puzzle: Puzzle, puzzles: Collection) -> np.ndarray:
     """A number (N,) for each puzzle, the same for two exactly where they are equal up to symmetry.
 
     Above COMPARED puzzles only literally equal ones get the same number.
@@ -90,13 +61,8 @@ def classes(puzzle: Puzzle, puzzles: Puzzles) -> np.ndarray:
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
-def joined(one: Puzzles, other: Puzzles) -> Puzzles:
-    """Both sets, without their difficulty."""
-    return Puzzles(np.concatenate([one.inputs, other.inputs]), np.concatenate([one.labels, other.labels]))
-
-
 def cut_validation(
-    puzzle: Puzzle, train: Puzzles, test: Puzzles, *, n: int | None, val_groups: int, rng: np.random.Generator
+    puzzle: Puzzle, train: Collection, test: Collection, *, n: int | None, val_groups: int, rng: np.random.Generator
 ) -> Splits:
     """Draw `n` training puzzles (None: all that are left) and `val_groups` validation puzzles from `train`.
 
@@ -108,7 +74,7 @@ def cut_validation(
     # without validation and without a limit the order of the file is kept
     rows = np.arange(len(train)) if wanted == len(train) and not val_count else rng.permutation(len(train))[:wanted]
     drawn = train.take(rows)
-    number = classes(puzzle, joined(drawn, test))
+    number = classes(puzzle, joined([drawn, test]))
     of_drawn, of_test = number[: len(drawn)], number[len(drawn) :]
     kept = np.arange(val_count, len(drawn))
     kept = kept[~np.isin(of_drawn[kept], of_drawn[:val_count])]

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from rrdyn.data.compiled import compiled
 from rrdyn.data.parallel import in_order
-
-if TYPE_CHECKING:
-    from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.sudoku.geometry import Geometry
 
 NO_CELL = -1
 NO_LIMIT = np.iinfo(np.int64).max
@@ -134,12 +132,9 @@ class Found:
 class Solver:
     """The search for one size of Sudoku, on digits (L,) with 0 for empty."""
 
-    def __init__(self, puzzle: Sudoku) -> None:
-        side = puzzle.side
-        cell = np.arange(side * side)
-        row, column = cell // side, cell % side
-        self.puzzle = puzzle
-        self.boxes = (row // puzzle.box_height) * (side // puzzle.box_width) + column // puzzle.box_width
+    def __init__(self, geometry: Geometry) -> None:
+        side = geometry.side
+        self.boxes = geometry.box_of
         self.ascending = np.tile(np.arange(1, side + 1), (side * side, 1))
         self._run = _search if side <= PLAIN_SIDE else _compiled_search()
 
@@ -174,17 +169,17 @@ def to_tokens(digits: np.ndarray) -> np.ndarray:
     return (digits + 1).astype(np.uint8)
 
 
-def rate(puzzle: Sudoku, inputs: np.ndarray, workers: int | None = None) -> np.ndarray:
+def rate(geometry: Geometry, inputs: np.ndarray, workers: int | None = None) -> np.ndarray:
     """Rating (N,) int64 of questions (N, L) in tokens."""
-    solver = Solver(puzzle)
+    solver = Solver(geometry)
     return np.fromiter(
         in_order(solver.rating, to_digits(np.asarray(inputs)), workers), dtype=np.int64, count=len(inputs)
     )
 
 
-def solve(puzzle: Sudoku, inputs: np.ndarray, workers: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def solve(geometry: Geometry, inputs: np.ndarray, workers: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The first answer (N, L) uint8 of questions (N, L) in tokens, and how many they have (N,): 0, 1, or 2 for more."""
-    solver = Solver(puzzle)
+    solver = Solver(geometry)
     inputs = np.asarray(inputs)
     answers, counts = np.zeros(inputs.shape, dtype=np.uint8), np.zeros(len(inputs), dtype=np.int64)
     for at, found in enumerate(in_order(solver.search, to_digits(inputs), workers)):

@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from itertools import islice
-from math import isqrt
 from pathlib import Path
 
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import existing
-from rrdyn.data.maze import Maze
+from rrdyn.data.collection import Collection, joined
 from rrdyn.data.puzzle import Puzzle
-from rrdyn.data.puzzles import Puzzles
-from rrdyn.data.sudoku import BLANK, Sudoku
 
 ROWS = 100_000
 """Rows read at a time."""
@@ -30,11 +27,11 @@ def read_csv(
     min_rating: int = 0,
     check: bool = False,
     workers: int | None = None,
-) -> tuple[Puzzle, Puzzles]:
+) -> tuple[Puzzle, Collection]:
     """Read one file. The size of the puzzles is that of `like`, or of the first row.
 
     Raises InputError naming the line: a wrong length, an unknown character, an answer that contradicts its question
-    and, with `check`, a question without a solution or with more than one (Sudoku), or no shortest path (maze).
+    and, with `check`, what the kind's `first_fault` finds: more than one solution (Sudoku), no shortest path (maze).
     """
     puzzle, parts = like, []
     for rows in _chunks(existing(path)):
@@ -42,7 +39,7 @@ def read_csv(
         part = _encode(path, puzzle, rows)
         _require_consistent(path, puzzle, rows, part)
         if check:
-            _require_solution(path, puzzle, rows, part, workers)
+            _require_sound(path, puzzle, rows, part, workers)
         if min_rating:
             if part.difficulty is None:
                 raise InputError(f"{path} has no rating", expected="a rating column, for --min-rating")
@@ -50,12 +47,7 @@ def read_csv(
         parts.append(part)
     if puzzle is None or not sum(len(part) for part in parts):
         raise InputError(f"{path} holds no puzzles", expected=f"rows rated {min_rating} or more" if parts else "rows")
-    rated = [part.difficulty for part in parts if part.difficulty is not None]
-    return puzzle, Puzzles(
-        np.concatenate([part.inputs for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate(rated) if len(rated) == len(parts) else None,
-    )
+    return puzzle, joined(parts)
 
 
 def _chunks(path: Path) -> Iterator[list[Row]]:
@@ -94,30 +86,28 @@ def _rows(path: Path, reader: Iterator[list[str]], header: list[str]) -> Iterato
 
 def _kind_of_size(kind: type[Puzzle], row: Row, path: Path) -> Puzzle:
     line, question, *_ = row
-    side = isqrt(len(question))
-    sides = (4, 6, 9) if kind is Sudoku else range(2, 256)
-    if side * side != len(question) or side not in sides:
-        expected = "16, 36 or 81 (4x4, 6x6, 9x9)" if kind is Sudoku else "a square number of cells"
+    puzzle = kind.fitting(len(question))
+    if puzzle is None:
         raise InputError(
             f"{path}, line {line}: the question has the wrong length",
             found=f"{len(question)} characters",
-            expected=expected,
+            expected=kind.sizes,
         )
-    return Sudoku(side) if kind is Sudoku else Maze(side)
+    return puzzle
 
 
-def _encode(path: Path, puzzle: Puzzle, rows: list[Row]) -> Puzzles:
+def _encode(path: Path, puzzle: Puzzle, rows: list[Row]) -> Collection:
     inputs = _tokens(path, puzzle, [row[1] for row in rows], [row[0] for row in rows], answer=False)
     labels = _tokens(path, puzzle, [row[2] for row in rows], [row[0] for row in rows], answer=True)
     if not any(row[3] for row in rows):
-        return Puzzles(inputs, labels)
+        return Collection(inputs, labels)
     difficulty = np.empty(len(rows))
     for at, (line, _, _, rating) in enumerate(rows):
         try:
             difficulty[at] = float(rating)
         except ValueError:
             raise InputError(f"{path}, line {line}: the rating is no number", found=repr(rating)) from None
-    return Puzzles(inputs, labels, difficulty)
+    return Collection(inputs, labels, difficulty)
 
 
 def _tokens(path: Path, puzzle: Puzzle, texts: list[str], lines: list[int], *, answer: bool) -> np.ndarray:
@@ -140,43 +130,28 @@ def _tokens(path: Path, puzzle: Puzzle, texts: list[str], lines: list[int], *, a
     raise InputError(f"{path}, line {lines[at]}: the {part} cannot be read", found=repr(texts[at]))
 
 
-def _require_consistent(path: Path, puzzle: Puzzle, rows: list[Row], part: Puzzles) -> None:
+def _require_consistent(path: Path, puzzle: Puzzle, rows: list[Row], part: Collection) -> None:
     wrong = np.flatnonzero(puzzle.contradicts(part.inputs, part.labels))
     if not len(wrong):
         return
     at = int(wrong[0])
-    question, answer = rows[at][1], rows[at][2]
-    changed = [cell for cell, (q, a) in enumerate(zip(question, answer)) if q != a and q not in ".0 "]
-    if changed:
-        cell = changed[0]
-        place = f"row {cell // puzzle.width + 1}, column {cell % puzzle.width + 1}"
+    question, answer = part.inputs[at], part.labels[at]
+    changed = np.flatnonzero(puzzle.given(question) & (answer != question))
+    if len(changed):
+        cell = int(changed[0])
         raise InputError(
             f"{path}, line {rows[at][0]}: the answer contradicts the question",
-            found=f"{answer[cell]!r} in {place}",
-            expected=f"{question[cell]!r}, as the question has it",
+            found=f"{rows[at][2][cell]!r} in row {cell // puzzle.width + 1}, column {cell % puzzle.width + 1}",
+            expected=f"{rows[at][1][cell]!r}, as the question has it",
         )
-    incomplete = isinstance(puzzle, Sudoku) and bool((part.labels[at] == BLANK).any())
     raise InputError(
         f"{path}, line {rows[at][0]}: the answer is no answer",
-        found="an empty cell" if incomplete else "a broken rule",
-        expected="each digit once in every row, column and box"
-        if isinstance(puzzle, Sudoku)
-        else "free cells marked o that join S to G",
+        found=puzzle.why_wrong(question, answer, puzzle.wrong_cells(question, answer)),
+        expected=puzzle.rule,
     )
 
 
-def _require_solution(path: Path, puzzle: Puzzle, rows: list[Row], part: Puzzles, workers: int | None) -> None:
-    if isinstance(puzzle, Sudoku):
-        from rrdyn.data.solver import solve
-
-        solutions = solve(puzzle, part.inputs, workers)[1]
-        wrong = np.flatnonzero(solutions != 1)
-        if len(wrong):
-            found = "no solution" if solutions[wrong[0]] == 0 else "more than one solution"
-            raise InputError(
-                f"{path}, line {rows[wrong[0]][0]}: the question has {found}", expected="exactly one solution"
-            )
-        return
-    wrong = np.flatnonzero(~puzzle.check(part.inputs, part.labels)["shortest"])
-    if len(wrong):
-        raise InputError(f"{path}, line {rows[wrong[0]][0]}: the answer is no shortest path from S to G")
+def _require_sound(path: Path, puzzle: Puzzle, rows: list[Row], part: Collection, workers: int | None) -> None:
+    fault = puzzle.first_fault(part.inputs, part.labels, workers)
+    if fault is not None:
+        raise InputError(f"{path}, line {rows[fault.row][0]}: {fault.problem}", expected=fault.expected)

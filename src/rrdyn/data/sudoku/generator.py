@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rrdyn.data.puzzles import Puzzles
-from rrdyn.data.solver import Solver, to_tokens
-from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.collection import Collection
+from rrdyn.data.sudoku.geometry import Geometry
+from rrdyn.data.sudoku.solver import Solver, to_tokens
+from rrdyn.data.sudoku.symmetries import Shuffles
 from rrdyn.runtime.streams import generator
 
 GRID_NODES = 2000
@@ -20,14 +21,15 @@ PATIENCE = 300
 class Generator:
     """Puzzle number i of a seed, whatever the others are and whoever makes them."""
 
-    def __init__(self, puzzle: Sudoku, *, seed: int, clues: int | None = None, min_rating: int = 0) -> None:
+    def __init__(self, geometry: Geometry, *, seed: int, clues: int | None = None, min_rating: int = 0) -> None:
         """`clues` is where digging stops (None: nowhere, the puzzle is minimal); see `climb` for `min_rating`."""
-        self.puzzle, self.seed, self.clues, self.min_rating = puzzle, seed, clues, min_rating
-        self.solver = Solver(puzzle)
+        self.geometry, self.seed, self.clues, self.min_rating = geometry, seed, clues, min_rating
+        self.solver = Solver(geometry)
+        self.symmetries = Shuffles(geometry.side, geometry.box_height, geometry.box_width)
 
-    def make(self, number: int) -> Puzzles:
+    def make(self, number: int) -> Collection:
         """Puzzle `number` as a set of one: exactly one solution, rated at least `min_rating`."""
-        rng = generator(self.seed, "sudoku", self.puzzle.side, number)
+        rng = generator(self.seed, "sudoku", self.geometry.side, number)
         while True:
             answer = self.grid(rng)
             question = self.dig(answer, rng)
@@ -36,21 +38,21 @@ class Generator:
                 question, rating = self.climb(question, answer, rating, rng)
             if rating >= self.min_rating:
                 tokens = to_tokens(np.stack([question, answer]))
-                return Puzzles(tokens[:1], tokens[1:], np.array([rating], dtype=np.float64))
+                return Collection(tokens[:1], tokens[1:], np.array([rating], dtype=np.float64))
 
     def grid(self, rng: np.random.Generator) -> np.ndarray:
         """A full grid (L,): the first one a search meets that tries digits in a random order in each cell, shuffled.
 
         Every grid can come up, but not all equally often.
         """
-        side = self.puzzle.side
+        side = self.geometry.side
         empty = np.zeros(side * side, dtype=np.int64)
         while True:
             order = np.argsort(rng.random((side * side, side)), axis=1) + 1
             found = self.solver.search(empty, wanted=1, node_limit=GRID_NODES, order=order)
             if found.solutions:
-                symmetries = self.puzzle.symmetries
-                (shuffled,) = symmetries.apply(rng.random((1, symmetries.draws)), found.answer[None] + 1)
+                uniforms = rng.random((1, self.symmetries.draws))
+                (shuffled,) = self.symmetries.apply(uniforms, found.answer[None] + 1)
                 return shuffled[0] - 1
 
     def dig(self, answer: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -8,7 +8,8 @@ from tests.data.puzzle_folders import arc_folder
 from rrdyn.data.build import build
 from rrdyn.data.folder import open_split
 from rrdyn.data.inspection import describe, draw_pair, histogram
-from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
+from rrdyn.data.maze.recipe import MazeRecipe
+from rrdyn.data.sudoku.recipe import SudokuRecipe
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "data" / "converted"
 

@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rrdyn.data.solver import PLAIN_SIDE, Solver, rate, solve, to_digits, to_tokens
-from rrdyn.data.sudoku import Sudoku
-from rrdyn.data.sudokus import Generator
+from rrdyn.data.sudoku.generator import Generator
+from rrdyn.data.sudoku.geometry import Geometry
+from rrdyn.data.sudoku.kind import Sudoku
+from rrdyn.data.sudoku.solver import PLAIN_SIDE, Solver, rate, solve, to_digits, to_tokens
 
-HARD = Path(__file__).parents[3] / "shared" / "data" / "sudoku-hard" / "test.csv"
+HARD = Path(__file__).parents[4] / "shared" / "data" / "sudoku-hard" / "test.csv"
 
 
 def plain_search(puzzle: Sudoku, digits: list[int]) -> tuple[int, int]:
     """The rating as its definition reads, by recursion: (solutions, nodes without the root)."""
 
     def candidates(cell: int) -> list[int]:
-        seen = {digits[other] for unit in puzzle.units if cell in unit for other in unit}
+        seen = {digits[other] for unit in puzzle.geometry.units if cell in unit for other in unit}
         return [digit for digit in range(1, puzzle.side + 1) if digit not in seen]
 
     best, choices = None, None
@@ -43,7 +44,7 @@ def plain_search(puzzle: Sudoku, digits: list[int]) -> tuple[int, int]:
 def test_rating_and_count_equal_a_plain_recursion(side, clues):
     """Also with several solutions: clues are taken off at random from a full grid."""
     puzzle = Sudoku(side)
-    solver = Solver(puzzle)
+    solver = Solver(puzzle.geometry)
     rng = np.random.default_rng(side)
     for _ in range(4):
         digits = solver.search(np.zeros(side * side), wanted=1).answer
@@ -54,16 +55,16 @@ def test_rating_and_count_equal_a_plain_recursion(side, clues):
 
 def test_four_by_four_has_288_grids_and_six_by_six_has_28_200_960():
     """With the first row fixed there are 720 times fewer of 6x6: its digits can be renamed in 720 ways."""
-    assert Solver(Sudoku(4)).search(np.zeros(16), wanted=10**9).solutions == 288
+    assert Solver(Geometry(4)).search(np.zeros(16), wanted=10**9).solutions == 288
     first_row = np.concatenate([np.arange(1, 7), np.zeros(30)])
-    assert Solver(Sudoku(6)).search(first_row, wanted=10**9).solutions == 28_200_960 // 720
+    assert Solver(Geometry(6)).search(first_row, wanted=10**9).solutions == 28_200_960 // 720
 
 
 @pytest.mark.parametrize("side", [4, 6])
 def test_every_cell_of_a_unique_puzzle_is_forced(side):
     puzzle = Sudoku(side)
-    solver = Solver(puzzle)
-    made = Generator(puzzle, seed=0).make(0)
+    solver = Solver(puzzle.geometry)
+    made = Generator(puzzle.geometry, seed=0).make(0)
     digits, answer = to_digits(made.inputs[0]), to_digits(made.labels[0])
     assert solver.search(digits).solutions == 1
     for cell, digit in enumerate(answer):
@@ -72,32 +73,32 @@ def test_every_cell_of_a_unique_puzzle_is_forced(side):
 
 def test_solutions_are_counted_up_to_two():
     puzzle = Sudoku(4)
-    one = Generator(puzzle, seed=0, clues=6).make(0).inputs
+    one = Generator(puzzle.geometry, seed=0, clues=6).make(0).inputs
     none, many = np.ones_like(one), np.ones_like(one)
     none[0, :2] = 2  # the same digit twice in a row
-    answers, counts = solve(puzzle, np.concatenate([one, none, many]))
+    answers, counts = solve(puzzle.geometry, np.concatenate([one, none, many]))
     assert counts.tolist() == [1, 0, 2]
     assert puzzle.check(one, answers[:1])["valid"][0]
     assert (answers[1] == 0).all()
 
 
 def test_a_node_limit_stops_the_search():
-    found = Solver(Sudoku(9)).search(np.zeros(81), wanted=10**9, node_limit=500)
+    found = Solver(Geometry(9)).search(np.zeros(81), wanted=10**9, node_limit=500)
     assert found.nodes == 500
 
 
 def test_the_plain_and_the_compiled_search_are_one_function():
-    from rrdyn.data import solver
+    from rrdyn.data.sudoku import solver
 
     assert PLAIN_SIDE < 6
-    assert Solver(Sudoku(4))._run is solver._search
-    assert Solver(Sudoku(6))._run.py_func is solver._search
+    assert Solver(Geometry(4))._run is solver._search
+    assert Solver(Geometry(6))._run.py_func is solver._search
 
 
 @pytest.mark.skipif(not HARD.is_file(), reason="the hard Sudoku lists are not beside the repository")
 def test_published_ratings_are_met_exactly():
     puzzle, rows = Sudoku(9), hard_rows()[::400]
-    ratings = rate(puzzle, np.stack([puzzle.encode(row["question"]) for row in rows]))
+    ratings = rate(puzzle.geometry, np.stack([puzzle.encode(row["question"]) for row in rows]))
     assert ratings.tolist() == [int(row["rating"]) for row in rows]
 
 
@@ -105,11 +106,11 @@ def test_published_ratings_are_met_exactly():
 @pytest.mark.skipif(not HARD.is_file(), reason="the hard Sudoku lists are not beside the repository")
 def test_the_hard_list_is_solved_whole():
     puzzle, rows = Sudoku(9), hard_rows()
-    answers, counts = solve(puzzle, np.stack([puzzle.encode(row["question"]) for row in rows]))
+    answers, counts = solve(puzzle.geometry, np.stack([puzzle.encode(row["question"]) for row in rows]))
     assert (counts == 1).all()
     assert [puzzle.decode(answer) for answer in answers] == [row["answer"] for row in rows]
     sample = rows[::8][:500]
-    ratings = rate(puzzle, np.stack([puzzle.encode(row["question"]) for row in sample]))
+    ratings = rate(puzzle.geometry, np.stack([puzzle.encode(row["question"]) for row in sample]))
     assert ratings.tolist() == [int(row["rating"]) for row in sample]
 
 

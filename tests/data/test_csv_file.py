@@ -4,15 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.test_sudoku import upstream_draws
+from tests.data.sudoku.upstream_draws import upstream_draws
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.data.build import build
-from rrdyn.data.csvs import read_csv
+from rrdyn.data.csv_file import read_csv
 from rrdyn.data.folder import open_split
-from rrdyn.data.maze import Maze
-from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
-from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.maze.kind import Maze
+from rrdyn.data.maze.recipe import MazeRecipe
+from rrdyn.data.sudoku.kind import Sudoku
+from rrdyn.data.sudoku.recipe import SudokuRecipe
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 ARRAYS = ("inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices")
@@ -112,8 +113,8 @@ BAD = {
     "a digit too large": (f"a,{QUESTION},5{ANSWER[1:]},1", ": the answer has an unknown character", "'5' in row 1"),
     "not Latin": (f"a,☃{QUESTION[1:]},{ANSWER},1", ": the question has an unknown character", "'☃'"),
     "another answer": (f"a,{QUESTION},2143432112343412,1", ": the answer contradicts the question", "'2' in row 1"),
-    "an empty cell": (f"a,{QUESTION},1.34341221434321,1", ": the answer is no answer", "an empty cell"),
-    "a broken rule": ("a,................,1234123412341234,1", ": the answer is no answer", "a broken rule"),
+    "an empty cell": (f"a,{QUESTION},1.34341221434321,1", ": the answer is no answer", "wrong in 1 cell: "),
+    "a broken rule": ("a,................,1234123412341234,1", ": the answer is no answer", "wrong in 16 cells"),
     "a word for a number": (f"a,{QUESTION},{ANSWER},hard", ": the rating is no number", "'hard'"),
     "a column too few": (f"{QUESTION},{ANSWER},1", " has the wrong number of columns", "3"),
 }  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rrdyn.data.puzzle import Puzzle, register
+from rrdyn.data.puzzle import Puzzle
+from rrdyn.data.registry import register
 
 END = 1
 COLOURS = "0123456789"
@@ -18,9 +19,15 @@ class Arc(Puzzle):
     """
 
     name = "arc"
+    unwritten = " |"
+    shades = {colour: colour for colour in COLOURS}
 
     def __init__(self, height: int = 30, width: int = 30) -> None:
         super().__init__(height, width, " |" + COLOURS)
+
+    @classmethod
+    def fitting(cls, cells: int, vocab_size: int | None = None) -> Arc | None:
+        return cls() if (cells, vocab_size) == (900, 2 + len(COLOURS)) else None
 
     def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
         """`framed`: the prediction has a rectangle of colours, so that a grid can be read from it."""
