@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
-from tests import agreement
 from jaxtyping import install_import_hook
+from tests import agreement
 
 # Shapes at the doors of models/ are checked in every test. The layers inside are not: a thousand checks a segment would
 # nearly double the time of a small one; tests/models/test_shapes.py goes through them once.
