@@ -80,7 +80,7 @@ def test_every_command_has_its_file_and_every_file_its_command():
     from rrdyn.cli.app import COMMANDS, _module
 
     expected = {_module(name).rsplit(".", 1)[1] for name in COMMANDS}
-    shared = {"__init__", "app", "command", "completion", "options"}
+    shared = {"__init__", "app", "command", "completion", "data_kind", "options"}
     found = {path.stem for path in (SOURCE / "cli").glob("*.py")} - shared
     assert found == expected
 

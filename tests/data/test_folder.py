@@ -108,7 +108,7 @@ def test_arrays_that_disagree_are_named(foreign, name, array, message):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "not readable JSON"), ("[]", "missing or wrong"), ('{"pad_id": 0}', "ignore_label_id is missing or wrong")],
+    [("{", "not readable JSON"), ("[]", "not as it should be"), ('{"pad_id": 0}', "ignore_label_id is missing")],
 )
 def test_broken_metadata_is_named(foreign, content, message):
     (foreign / "train" / "dataset.json").write_text(content)

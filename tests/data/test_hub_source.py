@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,7 +82,7 @@ def hub(tmp_path, monkeypatch):
 
 
 def made(recipe: SudokuRecipe | MazeRecipe, out: Path) -> dict[str, object]:
-    return open_split(build(recipe, out), "train").record
+    return json.loads((build(recipe, out) / "rrdyn.json").read_text())
 
 
 def test_the_published_set_is_fetched_and_named(hub, tmp_path):

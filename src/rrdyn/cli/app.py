@@ -63,6 +63,8 @@ GROUPS: dict[str, dict[str, str]] = {
     },
 }
 COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
+OPEN = {"data": "rrdyn.cli.data_kind"}
+"""Groups with members that plug-ins add: the module whose `commands()` names them, and whose `command(NAME)` is one."""
 COMPLETION = "--tyro-print-completion"
 
 
@@ -98,11 +100,14 @@ def _dispatch(argv: list[str]) -> int:
 
         return print_completion({name: _module(name) for name in COMMANDS}, argv)
     name, rest = find_command(argv)
-    if name not in COMMANDS:  # a group such as `rrdyn plot`, alone or with --help
+    if " " not in name and name not in COMMANDS:  # a group such as `rrdyn plot`, alone or with --help
         print(overview(only=name))
         return 0 if rest else 2
     from rrdyn.cli.command import run_command
 
+    if name not in COMMANDS:
+        group, member = name.split()
+        return run_command(name, import_module(OPEN[group]).command(member), rest)
     return run_command(name, import_module(_module(name)), rest)
 
 
@@ -116,8 +121,15 @@ def find_command(argv: list[str]) -> tuple[str, list[str]]:
     if len(argv) == 1 or argv[1] in ("-h", "--help"):
         return argv[0], argv[1:]
     if argv[1] not in members:
+        members += [name for name in added(argv[0]) if name not in members]
+    if argv[1] not in members:
         raise _unknown(argv[1], members, f"rrdyn {argv[0]}")
     return f"{argv[0]} {argv[1]}", argv[2:]
+
+
+def added(group: str) -> dict[str, str]:
+    """Members of a group that plug-ins may add to, each with its summary; {} for a closed group."""
+    return import_module(OPEN[group]).commands() if group in OPEN else {}
 
 
 def _unknown(word: str, known: list[str], program: str) -> UsageError:
@@ -140,5 +152,8 @@ def overview(only: str | None = None) -> str:
         rows = [f"  {name:<20}{summary}" for name, summary in commands.items() if only in (None, name.split()[0])]
         if rows:
             lines += [f"{group}:", *rows, ""]
+    if only is not None and (more := {f"{only} {name}": summary for name, summary in added(only).items()}):
+        rows = [f"  {name:<20}{summary}" for name, summary in more.items() if name not in COMMANDS]
+        lines += ["added by plug-ins:", *rows, ""] if rows else []
     lines.append("Nothing at hand? `rrdyn demo` makes a whole study in minutes on a laptop.")
     return "\n".join(lines)

@@ -8,12 +8,12 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Protocol, get_args, get_origin
 
 import tyro
 from pydantic import ConfigDict, ValidationError
@@ -126,7 +126,17 @@ class Outcome:
     exit_code: int = 0
 
 
-def run_command(name: str, module: ModuleType, argv: list[str]) -> int:
+class Command(Protocol):
+    """A command's module, or what stands in for one."""
+
+    @property
+    def Args(self) -> type[Arguments]: ...
+
+    @property
+    def run(self) -> Callable[[Any], Outcome]: ...
+
+
+def run_command(name: str, module: Command | ModuleType, argv: list[str]) -> int:
     """Parse, run and answer: data on stdout, messages on stderr; returns the exit code."""
     args = parse(module.Args, argv, f"rrdyn {name}")
     with _environment(progress.QUIET, "1" if args.quiet else None), _notices_on_stderr():

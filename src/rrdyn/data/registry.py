@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.places import said
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.tokens import Tokens, unknown_grid
@@ -31,7 +32,7 @@ def register(kind: Kind) -> Kind:
 
 def find_kind(name: object) -> type[Puzzle] | None:
     """The kind of that name; plug-ins are loaded where it is not known yet."""
-    if name not in KINDS:
+    if str(name) not in KINDS:
         load_plugins()
     return KINDS.get(str(name))
 
@@ -59,7 +60,12 @@ def from_description(description: dict[str, Any]) -> Puzzle:
         raise InputError(
             f"there is no kind of puzzle called {name!r}", expected="one of " + ", ".join(sorted(KINDS)), run=HOW_TO_ADD
         )
-    return kind(**fields)
+    try:
+        return kind(**fields)
+    except (TypeError, ValueError, AttributeError) as error:  # of a file, whatever it says
+        raise InputError(
+            f"there is no {name} puzzle like this", found=said(error), expected="what the kind's `describe` gives"
+        ) from None
 
 
 def recognised(seq_len: int, vocab_size: int, sample: np.ndarray | str) -> Puzzle:
