@@ -40,6 +40,6 @@ def tiny_study(tmp_path_factory) -> TinyStudy:
     """Read it, and write beside it: other tests rely on what lies in runs/tiny."""
     place = tmp_path_factory.mktemp("study")
     command = [sys.executable, "-m", "rrdyn", "demo", "--tiny", "--out", "runs/tiny"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=place)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=place)
     assert done.returncode == 0, done.stderr
     return TinyStudy(place, done)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -134,13 +135,13 @@ def test_a_missing_file_is_named(hub, tmp_path):
 def test_auto_generates_when_the_hub_is_silent_and_says_so(hub, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(hub_source, "PATIENCE", 0.3)
     hub.hang = 60.0
-    started = time.monotonic()
     record = made(SudokuRecipe(n=2, test_n=2, val_groups=0), tmp_path / "made")
-    assert time.monotonic() - started < 30.0
-    assert record["source"] == "generate"
+    assert record["source"] == "generate"  # a client that waited would have been answered after a minute
     assert record["name"] == "sudoku-9x9-generated"
     heard = capsys.readouterr().err
-    assert "NOTE: sapientinc/sudoku-extreme cannot be had (no answer in 0.3 seconds)" in heard
+    # who notices first, the client or the one that waits for it, is chance
+    reasons = "no answer in 0.3 seconds|.*timed out.*"
+    assert re.search(rf"NOTE: sapientinc/sudoku-extreme cannot be had \(({reasons})\)", heard), heard
     assert "NOTE: generated puzzles of the same kind are made instead" in heard
 
 
