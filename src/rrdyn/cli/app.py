@@ -9,9 +9,14 @@ import difflib
 import os
 import sys
 from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import rrdyn
 from rrdyn.artifacts.errors import RrdynError, UsageError
+
+if TYPE_CHECKING:
+    from rrdyn.cli.command import Command
 
 GROUPS: dict[str, dict[str, str]] = {
     "start here": {
@@ -95,14 +100,14 @@ def _dispatch(argv: list[str]) -> int:
     if argv[0] == COMPLETION:
         from rrdyn.cli.completion import print_completion
 
-        return print_completion({name: _module(name) for name in COMMANDS}, argv)
+        return print_completion({name: load(name).Args for name in COMMANDS}, argv)
     name, rest = find_command(argv)
     if name not in COMMANDS:  # a group such as `rrdyn plot`, alone or with --help
         print(overview(only=name))
         return 0 if rest else 2
     from rrdyn.cli.command import run_command
 
-    return run_command(name, import_module(_module(name)), rest)
+    return run_command(name, load(name), rest)
 
 
 def find_command(argv: list[str]) -> tuple[str, list[str]]:
@@ -128,7 +133,15 @@ def _unknown(word: str, known: list[str], program: str) -> UsageError:
     )
 
 
+def load(name: str) -> ModuleType | Command:
+    """A command's arguments and what it does with them; those of a figure are made of the figure's options."""
+    module = import_module(_module(name))
+    group, _, member = name.partition(" ")
+    return module.command(member) if group == "plot" else module
+
+
 def _module(name: str) -> str:
+    name = "plot" if name.startswith("plot ") else name
     return "rrdyn.cli." + name.replace(" ", "_").replace("-", "_")
 
 

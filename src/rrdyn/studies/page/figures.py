@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rrdyn.artifacts.errors import RrdynError, notice
+from rrdyn.plotting import plot
 from rrdyn.studies.page.inventory import Inventory
 
-Draw = Callable[..., list[Path]]
 Call = Callable[[Path], list[Path]]
 
 
@@ -75,59 +75,54 @@ def _caption(png: Path) -> str:
     return beside.read_text(encoding="utf-8").strip() if beside.exists() else png.stem
 
 
-def _at(draw: Draw, name: str, *arguments: Any, **more: Any) -> Call:
-    """A drawing that takes the path of the figure, called with the folder it goes to."""
-    return lambda out: draw(*arguments, out / name, **more)
+def _at(figure: str, name: str, source: object, **options: Any) -> Call:
+    """A figure under a name of ours, drawn into the folder that it is called with."""
+    return lambda out: plot(figure, source, out=out / f"{name}.png", **options).wrote
 
 
-def _into(draw: Draw, *arguments: Any) -> Call:
-    """A drawing that names its figures itself."""
-    return lambda out: draw(*arguments, out=out)
+def _into(figure: str, source: object) -> Call:
+    """A figure that names its pictures itself."""
+    return lambda out: plot(figure, source, out=out).wrote
 
 
 def _wanted(stock: Inventory) -> Iterator[Wanted]:
-    from rrdyn.plotting import basin, dynamics, evolution, latent, perturbation, rollout, selectors, toy
-    from rrdyn.plotting.log_schema import read_schema
-    from rrdyn.plotting.options import PerturbationView
-
     if stock.trainings:
-        call = _at(dynamics.draw, "dynamics", stock.trainings, read_schema("rrdyn"))
+        call = _at("dynamics", "dynamics", stock.trainings)
         yield Wanted(["dynamics", "dynamics_overlay"], stock.trainings, call)
     yield from _of_results(stock)
     for tag, path in stock.series:
-        yield Wanted([f"evolution_{tag}"], [path], _into(evolution.draw, path.parent, tag))
+        yield Wanted([f"evolution_{tag}"], [path], _into("evolution", path))
     for path in stock.survivals:
-        yield Wanted(["rollout"], [path], _into(rollout.draw, path.parent))
+        yield Wanted(["rollout"], [path], _into("rollout", path))
     for tag, path in stock.selections:
-        yield Wanted([f"basin_{tag}"], [path], _into(basin.draw, path.parent, tag))
-        yield Wanted([f"selectors_{tag}"], [path], _into(selectors.draw, path.parent, tag))
+        yield Wanted([f"basin_{tag}"], [path], _into("basin", path.with_name(f"basin_{tag}.csv")))
+        yield Wanted([f"selectors_{tag}"], [path], _into("selectors", path.with_name(f"select_{tag}.csv")))
     for place, path in enumerate(stock.cells):
         name = "perturbation" if place == 0 else f"perturbation_{place + 1}"
-        yield Wanted([name], sorted(path.rglob("calib.json")), _at(perturbation.draw, name, path, PerturbationView()))
+        yield Wanted([name], sorted(path.rglob("calib.json")), _at("perturbation", name, path))
     for path in stock.toys:
-        yield Wanted([path.stem], [path], _at(toy.draw, path.stem, path))
+        yield Wanted([path.stem], [path], _at("toy", path.stem, path))
     for path in stock.states:
-        yield Wanted(["latent"], [path], _at(latent.draw, "latent", path))
+        yield Wanted(["latent"], [path], _at("latent", "latent", path))
 
 
 def _of_results(stock: Inventory) -> Iterator[Wanted]:
     """The 2x2 of every tag, then its puzzles' trajectories and one answer, then all spectra side by side."""
-    from rrdyn.plotting import filmstrip, spectrum, trajectories, two_by_two
+    from rrdyn.plotting.two_by_two import PLATES
 
     for tag, path in stock.results:
-        names = [f"fig_{tag}_{name}" for name in two_by_two.FIGURES]
-        yield Wanted(names, [path], _into(two_by_two.draw, path.parent, tag))
+        names = [f"fig_{tag}_{name}" for name in PLATES]
+        yield Wanted(names, [path], _into("2x2", path))
     for tag, path in stock.results:
         diag = stock.diag_of(stock.read(path))
         if diag is None:
             continue
         points = path.with_name(f"points_{tag}.csv")
         known = points if points.exists() else None
-        call = _at(trajectories.draw, f"trajectories_{tag}", diag, points=known, title=tag)
+        call = _at("trajectories", f"trajectories_{tag}", diag, points=known)
         yield Wanted([f"trajectories_{tag}"], [diag, path], call)
-        yield Wanted([f"puzzle_{tag}"], [diag], _at(filmstrip.draw, f"puzzle_{tag}", diag))
+        yield Wanted([f"puzzle_{tag}"], [diag], _at("puzzle", f"puzzle_{tag}", diag, size="page"))
     for parent in dict.fromkeys(path.parent for _, path in stock.results):
-        tags = [tag for tag, path in stock.results if path.parent == parent]
         name = "spectrum" if len({path.parent for _, path in stock.results}) == 1 else f"spectrum_{parent.name}"
         sources = [path for _, path in stock.results if path.parent == parent]
-        yield Wanted([name], sources, _at(spectrum.draw, name, parent, tags))
+        yield Wanted([name], sources, _at("spectrum", name, parent))
