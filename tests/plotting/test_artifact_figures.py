@@ -105,7 +105,7 @@ def test_filmstrip_marks_the_wrong_cells(folder):
     assert [row["wrong"] for row in plate.table.where(frame="16")] == []
     assert plate.table.column("wrong", frame=16).sum() == strip.wrong[-1].sum()
     assert plate.figure.axes[2].get_title(loc="left") == f"segment 16\n{strip.wrong[-1].sum()} wrong"
-    assert strip.box == (2, 2)
+    assert strip.puzzle.boxes == (2, 2)
 
 
 def test_film_has_a_frame_a_segment(folder, tmp_path):

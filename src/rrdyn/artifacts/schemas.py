@@ -17,7 +17,15 @@ DIAG = Schema(
         "lyap_spec": Array(dims="N k", kind="float", doc="finite-time exponents, nats per sub-update, descending"),
         "exact_correct": Array(dims="N", kind="bool", doc="whole answer right at the last segment"),
         "token_acc": Array(dims="N", kind="float", doc="fraction of labelled tokens right at the last segment"),
-        "halted_at": Array(dims="N", kind="int", doc="first segment with q_halt > 0 (1-based); S if none"),
+        "halted_at": Array(
+            dims="N", kind="int", doc="first segment that halts by the model's own rule (1-based); S if none"
+        ),
+        "q_halt_positive_at": Array(
+            dims="N",
+            kind="int",
+            required=False,
+            doc="first segment with q_halt > 0 (the source study); S if none",
+        ),
         "idx": Array(dims="N", kind="int", doc="index of the puzzle in its dataset split"),
         "asked": Array(
             dims="N",
@@ -103,6 +111,21 @@ PERTURB = Schema(
     },
 )
 
+EVALUATION = Schema(
+    name="evaluation",
+    version=1,
+    doc="answers after every segment, written by rrdyn measure evaluation",
+    made_by="rrdyn measure evaluation CKPT",
+    arrays={
+        "exact": Array(dims="N S", kind="bool", doc="whole answer right after each segment; false once it has left"),
+        "token_acc": Array(dims="N S", kind="float", doc="fraction of labelled tokens right after each segment"),
+        "q_halt": Array(dims="N S", kind="float", doc="halt logit after each segment"),
+        "preds": Array(dims="N S L", kind="int", doc="predicted tokens after each segment"),
+        "halted_at": Array(dims="N", kind="int", doc="first segment that halts by the model's own rule; S if none"),
+        "idx": Array(dims="N", kind="int", doc="index of the puzzle in its dataset split"),
+    },
+)
+
 TOY = Schema(
     name="toy",
     version=1,
@@ -128,4 +151,4 @@ STATES = Schema(
     },
 )
 
-SCHEMAS = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB, TOY, STATES)}
+SCHEMAS = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB, EVALUATION, TOY, STATES)}
