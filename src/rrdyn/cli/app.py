@@ -9,9 +9,14 @@ import difflib
 import os
 import sys
 from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import rrdyn
 from rrdyn.artifacts.errors import RrdynError, UsageError
+
+if TYPE_CHECKING:
+    from rrdyn.cli.command import Command
 
 GROUPS: dict[str, dict[str, str]] = {
     "start here": {
@@ -63,7 +68,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
 }
 COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
-OPEN = {"data": "rrdyn.cli.data_kind"}
+OPEN = {"data": "rrdyn.cli.data_kind", "plot": "rrdyn.cli.plot"}
 """Groups with members that plug-ins add: the module whose `commands()` names them, and whose `command(NAME)` is one."""
 COMPLETION = "--tyro-print-completion"
 
@@ -98,17 +103,14 @@ def _dispatch(argv: list[str]) -> int:
     if argv[0] == COMPLETION:
         from rrdyn.cli.completion import print_completion
 
-        return print_completion({name: _module(name) for name in COMMANDS}, argv)
+        return print_completion({name: load(name).Args for name in COMMANDS}, argv)
     name, rest = find_command(argv)
     if " " not in name and name not in COMMANDS:  # a group such as `rrdyn plot`, alone or with --help
         print(overview(only=name))
         return 0 if rest else 2
     from rrdyn.cli.command import run_command
 
-    if name not in COMMANDS:
-        group, member = name.split()
-        return run_command(name, import_module(OPEN[group]).command(member), rest)
-    return run_command(name, import_module(_module(name)), rest)
+    return run_command(name, load(name), rest)
 
 
 def find_command(argv: list[str]) -> tuple[str, list[str]]:
@@ -141,8 +143,12 @@ def _unknown(word: str, known: list[str], program: str) -> UsageError:
     )
 
 
-def _module(name: str) -> str:
-    return "rrdyn.cli." + name.replace(" ", "_").replace("-", "_")
+def load(name: str) -> ModuleType | Command:
+    """A command's arguments and what it does with them: its module, or a member of a group that is made by name."""
+    group, _, member = name.partition(" ")
+    if group == "plot" or name not in COMMANDS:
+        return import_module(OPEN[group]).command(member)
+    return import_module("rrdyn.cli." + name.replace(" ", "_").replace("-", "_"))
 
 
 def overview(only: str | None = None) -> str:

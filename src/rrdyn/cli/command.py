@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, Protocol, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 import tyro
 from pydantic import ConfigDict, ValidationError
@@ -26,7 +26,7 @@ from rrdyn.artifacts.errors import Notice, UsageError
 from rrdyn.artifacts.files import dump_json
 from rrdyn.runtime import progress
 
-__all__ = ["Arguments", "Outcome", "Positional", "parse", "run_command", "within_study"]
+__all__ = ["Arguments", "Command", "Outcome", "Positional", "parse", "run_command", "within_study"]
 
 POSITIONAL = get_args(Positional[Any])[1]  # type: ignore[misc]
 WITHIN_STUDY = "RRDYN_WITHIN_STUDY"
@@ -126,17 +126,14 @@ class Outcome:
     exit_code: int = 0
 
 
-class Command(Protocol):
-    """A command's module, or what stands in for one."""
+class Command(NamedTuple):
+    """What a command's module holds: its arguments, and what it does with them."""
 
-    @property
-    def Args(self) -> type[Arguments]: ...
-
-    @property
-    def run(self) -> Callable[[Any], Outcome]: ...
+    Args: type[Arguments]
+    run: Callable[[Any], Outcome]
 
 
-def run_command(name: str, module: Command | ModuleType, argv: list[str]) -> int:
+def run_command(name: str, module: ModuleType | Command, argv: list[str]) -> int:
     """Parse, run and answer: data on stdout, messages on stderr; returns the exit code."""
     args = parse(module.Args, argv, f"rrdyn {name}")
     with _environment(progress.QUIET, "1" if args.quiet else None), _notices_on_stderr():

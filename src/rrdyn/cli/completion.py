@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import make_dataclass
-from importlib import import_module
 from typing import Annotated, Any, Union
 
 import tyro
 
-from rrdyn.cli.command import MARKERS
+from rrdyn.cli.command import MARKERS, Arguments
 
 
-def print_completion(modules: dict[str, str], argv: list[str]) -> int:
-    """Print a completion script; `argv` names the shell (bash, zsh, tcsh), `modules` maps "plot latent" to a module."""
+def print_completion(commands: dict[str, type[Arguments]], argv: list[str]) -> int:
+    """Print a completion script; `argv` names the shell (bash, zsh, tcsh), `commands` maps names to arguments."""
     top: list[Any] = []
     groups: dict[str, list[Any]] = {}
-    for name, module in modules.items():
+    for name, kind in commands.items():
         *group, last = name.split()
-        command = Annotated[import_module(module).Args, tyro.conf.subcommand(last)]  # type: ignore[valid-type]
+        command = Annotated[kind, tyro.conf.subcommand(last)]  # type: ignore[valid-type]
         groups.setdefault(group[0], []).append(command) if group else top.append(command)
     for group_name, members in groups.items():
         holder = make_dataclass(group_name.capitalize(), [("command", _one_of(members))])

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from rrdyn.cli.command import Arguments, Outcome
+from rrdyn.cli.command import Arguments, Command
 from rrdyn.cli.options import DatasetOptions, made
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.registry import makeable
-
-
-@dataclass(frozen=True)
-class Command:
-    """What a command's module holds."""
-
-    Args: type[Arguments]
-    run: Callable[[DatasetOptions], Outcome]
 
 
 def commands() -> dict[str, str]:
@@ -31,7 +20,7 @@ def command(name: str) -> Command:
     examples = f"1. rrdyn data {name}\n    2. rrdyn data {name} --source generate --n 1000 --out data/my-{name}"
     about = {"__doc__": f"{_summary(kind)}\n\n    {examples}\n    ", "__module__": __name__}
     args: type[Arguments] = type("Args", (DatasetOptions, kind.recipe), about)
-    return Command(Args=args, run=lambda given: made(given, kind))
+    return Command(args, lambda given: made(given, kind))
 
 
 def _summary(kind: type[Puzzle]) -> str:

@@ -39,7 +39,7 @@ def run(args: Args) -> Outcome:
         )  # fmt: skip
     wrote = evolution.write(found, out)
     if args.figures:
-        from rrdyn.plotting import evolution as figures
+        from rrdyn.plotting import plot
 
-        wrote += figures.draw(out, tag)
+        wrote += plot("evolution", out / f"evolution_{tag}.csv", out=out).wrote
     return Outcome(data={"tag": tag, "rows": found.rows}, text=evolution.table(found), wrote=wrote)
