@@ -22,6 +22,7 @@ from rrdyn.measurement.rollout import RolloutConfig, rollout, state_file
 from rrdyn.measurement.subject import Subject, default_outputs, open_subject
 from rrdyn.models.layouts import locate
 from rrdyn.runtime import devices, launch
+from rrdyn.runtime.hub_address import is_address
 from rrdyn.runtime.progress import say
 
 NO_PIECE = "--piece is not a piece of the puzzles"
@@ -220,7 +221,7 @@ def check_devices(count: int, device: str) -> None:
 
 def output_files(checkpoints: tuple[Path, ...], out: Path | None, kind: str) -> list[Path]:
     """One output per checkpoint: `out` itself, files in the folder `out`, or the default places."""
-    weights = [locate(path).weights if str(path).startswith("hub:") else Path(path) for path in checkpoints]
+    weights = [locate(path).weights if is_address(path) else Path(path) for path in checkpoints]
     if out is None:
         return default_outputs(weights, kind)
     if len(checkpoints) == 1 and out.suffix == ".npz":

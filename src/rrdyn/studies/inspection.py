@@ -13,6 +13,7 @@ from rrdyn.artifacts.files import existing, read_json
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schema import Schema
 from rrdyn.artifacts.schemas import SCHEMAS
+from rrdyn.runtime.hub_address import is_address
 
 Described = tuple[dict[str, Any], str]
 LISTED = 24
@@ -26,7 +27,7 @@ NAMES = ("", ".yaml", ".json", ".pt", ".pth", ".bin", ".safetensors")
 
 def inspect(path: Path | str) -> Described:
     """A record and a text on any artifact, table, checkpoint, run or dataset. Raises InputError for anything else."""
-    if str(path).startswith("hub:/"):
+    if is_address(path):
         from rrdyn.runtime.hub import pull
 
         path = pull(str(path))
