@@ -19,6 +19,7 @@ from rrdyn.data.folder import PuzzleSplit, open_split
 from rrdyn.models.checkpoints import load
 from rrdyn.models.model import Model
 from rrdyn.runtime import devices
+from rrdyn.runtime.hub_address import is_address
 from rrdyn.runtime.streams import generator
 
 
@@ -182,7 +183,7 @@ def default_outputs(checkpoints: Sequence[Path], kind: str) -> list[Path]:
     folder = {"diag": "diag"}.get(kind, "eval")
 
     def place(path: Path) -> tuple[Path, str]:
-        if str(path).startswith("hub:"):
+        if is_address(path):
             return Path(), path.name
         if (path / "checkpoints").is_dir():
             return path / folder, ""
