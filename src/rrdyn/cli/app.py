@@ -103,7 +103,7 @@ def _dispatch(argv: list[str]) -> int:
 
         return print_completion({name: load(name).Args for name in COMMANDS}, argv)
     name, rest = find_command(argv)
-    if name not in COMMANDS:  # a group such as `rrdyn plot`, alone or with --help
+    if name not in COMMANDS and " " not in name:  # a group such as `rrdyn plot`, alone or with --help
         print(overview(only=name))
         return 0 if rest else 2
     from rrdyn.cli.command import run_command
@@ -120,9 +120,18 @@ def find_command(argv: list[str]) -> tuple[str, list[str]]:
         raise _unknown(argv[0], list({name.split()[0]: None for name in COMMANDS}), "rrdyn")
     if len(argv) == 1 or argv[1] in ("-h", "--help"):
         return argv[0], argv[1:]
+    if argv[1] not in members and argv[0] == "plot":
+        members += _figures_of_plugins()
     if argv[1] not in members:
         raise _unknown(argv[1], members, f"rrdyn {argv[0]}")
     return f"{argv[0]} {argv[1]}", argv[2:]
+
+
+def _figures_of_plugins() -> dict[str, str]:
+    """Name -> first sentence of its help. Asked only where needed: it loads every plug-in."""
+    from rrdyn.plotting import from_outside
+
+    return {figure.name: figure.summary for figure in from_outside()}
 
 
 def _unknown(word: str, known: list[str], program: str) -> UsageError:
@@ -153,5 +162,7 @@ def overview(only: str | None = None) -> str:
         rows = [f"  {name:<20}{summary}" for name, summary in commands.items() if only in (None, name.split()[0])]
         if rows:
             lines += [f"{group}:", *rows, ""]
+    if only == "plot" and (figures := _figures_of_plugins()):
+        lines += ["figures of plug-ins:", *(f"  {'plot ' + name:<20}{said}" for name, said in figures.items()), ""]
     lines.append("Nothing at hand? `rrdyn demo` makes a whole study in minutes on a laptop.")
     return "\n".join(lines)

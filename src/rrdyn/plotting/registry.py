@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.plotting import options as own
 from rrdyn.plotting.options import FigureOptions
+from rrdyn.runtime.plugins import HOW_TO_ADD, load_plugins
 
 if TYPE_CHECKING:
     from rrdyn.plotting.output import Output
@@ -83,15 +84,23 @@ def register(name: str, options: type[O]) -> Callable[[Draw[O]], Draw[O]]:
 
 
 def find(name: str) -> Figure[Any]:
-    """The figure of that name. Raises UsageError for an unknown one."""
+    """The figure of that name; plug-ins are loaded where it is none of ours. Raises UsageError for an unknown one."""
+    if name not in FIGURES:
+        load_plugins()
     if name not in FIGURES:
         near = difflib.get_close_matches(name, FIGURES, n=1, cutoff=0.5)
         raise UsageError(
             f"there is no figure {name!r}",
             expected=f"did you mean {near[0]!r}?" if near else "one of " + ", ".join(FIGURES),
-            run="RRDYN_PLUGINS=MODULE, the module that registers it, on the Python path",
+            run=HOW_TO_ADD,
         )
     return FIGURES[name]
+
+
+def from_outside() -> list[Figure[Any]]:
+    """The figures of plug-ins."""
+    load_plugins()
+    return [figure for name, figure in FIGURES.items() if name not in OWN]
 
 
 def draw(name: str, inputs: FigureOptions, *, writes: bool = True) -> Output:
