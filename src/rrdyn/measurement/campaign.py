@@ -175,7 +175,8 @@ def _told(
     meta = subject.meta(
         seed=measurement.settings.seed, settings=settings, dtype=measurement.settings.dtype,
         measurement=measurement.name, revision=measurement.revision, budget=subject.model.budget,
-        sub_updates_per_segment=subject.sub_updates, n=len(joined["idx"]), **more, **measurement.about(arrays),
+        sub_updates_per_segment=subject.model.sub_updates_per_segment, n=len(joined["idx"]), **more,
+        **measurement.about(arrays),
         **measurement.counted(arrays),
     )  # fmt: skip
     return arrays, meta

@@ -49,15 +49,6 @@ class Subject:
     weights: Path
     device: torch.device
 
-    @property
-    def sub_updates(self) -> int:
-        """Of one segment, as the recurrence itself has them."""
-        model = self.model
-        inputs = torch.zeros(1, model.config.seq_len, dtype=torch.int32, device=self.device)
-        with torch.no_grad():
-            recurrence = model.recurrence(model.embed(inputs, inputs.new_zeros(1)))
-        return len(recurrence.sub_updates)
-
     def choose(self, n: int, seed: int, after: int = 0) -> np.ndarray:
         """Indices (n,) of puzzles drawn without replacement, ascending; a smaller n of the same seed is a subset.
 
