@@ -10,7 +10,7 @@ import torch
 from tests.dynamics.small_models import GOLDEN_MODELS, golden_model
 
 from rrdyn.dynamics import lyapunov_spectrum, protocol
-from rrdyn.dynamics.lyapunov import plain_segment
+from rrdyn.dynamics.trajectory import plain_segment
 from rrdyn.measurement import perturbation
 from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Latent

@@ -10,7 +10,8 @@ from tests.dynamics.small_models import HRM, TRM_ATT, TRM_MLP, golden_model, ran
 
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics import lyapunov_spectrum, maps, protocol
-from rrdyn.dynamics.growth import follow_growth
+from rrdyn.dynamics.growth import Nearby
+from rrdyn.dynamics.trajectory import follow
 
 DATA = Path(__file__).parents[1] / "golden" / "dynamics"
 
@@ -165,13 +166,22 @@ def test_a_recurrence_of_one_tensor_and_of_any_function():
     assert isinstance(Custom(), protocol.Recurrence)
 
 
+class Noting:
+    def __init__(self, note):
+        self.note = note
+
+    def see(self, step):
+        self.note(step)
+
+
 def test_growth_of_a_difference_is_the_leading_exponent():
     model = random_model(TRM_MLP, dtype=torch.float64)
     with torch.no_grad():
         e = model.embed(torch.full((2, 16), 3, dtype=torch.int32), torch.zeros(2, dtype=torch.int32))
         z = model.initial(2)
         exact = lyapunov_spectrum(model.recurrence(e), z, 2, 1)
-        grown = [segment.log_r[0] for segment in follow_growth(model.recurrence(e), z, 2)]
+        grown: list[torch.Tensor] = []
+        follow(model.recurrence(e), z, 2, [Noting(lambda step: grown.append(step.spread.log_r[0]))], Nearby())
     found = torch.stack(grown).sum(0) / exact.steps
     torch.testing.assert_close(found, exact.exponents, rtol=0, atol=2e-3)
 

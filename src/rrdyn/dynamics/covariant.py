@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from rrdyn.dynamics import protocol
-from rrdyn.dynamics.lyapunov import Cadence, first_frame, follow, plain_segment
+from rrdyn.dynamics.lyapunov import Cadence, Tangents, first_frame
 from rrdyn.dynamics.protocol import Recurrence
+from rrdyn.dynamics.trajectory import Step, follow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,21 +65,32 @@ def covariant_vectors(
     state = protocol.as_state(z0)
     keys = list(range(len(state[0]))) if keys is None else keys
     with torch.no_grad(), protocol.forward_differentiable():
-        for _ in range(warmup):
-            state = plain_segment(recurrence, state)
+        state = follow(recurrence, state, warmup)
         tangents = first_frame(state, k, dtype, seed, keys)
-        frames, factors = [], []
+        kept = _Frames(align, segments)
         if align == 0:
-            frames.append(protocol.to_frame(tangents).double())
-        for segment in follow(recurrence, state, tangents, align + segments + tail, qr_every):
-            if align <= segment.number <= align + segments:
-                frames.append(protocol.to_frame(segment.frame).double())
-            if segment.number > align:
-                product = segment.factors[0].r
-                for factor in segment.factors[1:]:
-                    product = factor.r @ product
-                factors.append(product)
-        return _backward(frames, factors, segments, segments * len(recurrence.sub_updates))
+            kept.frames.append(protocol.to_frame(tangents).double())
+        follow(recurrence, state, align + segments + tail, [kept], Tangents(tangents, qr_every))
+        return _backward(kept.frames, kept.factors, segments, segments * len(recurrence.sub_updates))
+
+
+class _Frames:
+    """Frames at the window's segment ends, and the factor of every segment from its start on."""
+
+    def __init__(self, align: int, segments: int) -> None:
+        self.align, self.segments = align, segments
+        self.frames: list[Tensor] = []
+        self.factors: list[Tensor] = []
+
+    def see(self, step: Step) -> None:
+        assert step.spread is not None
+        if self.align <= step.number <= self.align + self.segments:
+            self.frames.append(protocol.to_frame(step.spread.frame).double())
+        if step.number > self.align:
+            product = step.spread.triangles[0]
+            for triangle in step.spread.triangles[1:]:
+                product = triangle @ product
+            self.factors.append(product)
 
 
 def _backward(frames: list[Tensor], factors: list[Tensor], segments: int, steps: int) -> Covariant:

@@ -11,7 +11,7 @@ not become too flat in between, which `auto` watches.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics import protocol
 from rrdyn.dynamics.protocol import Recurrence
 from rrdyn.dynamics.qr import Factor, log_of_diagonal, orthonormalise
+from rrdyn.dynamics.trajectory import Spread, Step, follow
 from rrdyn.runtime.streams import generator
 from rrdyn.runtime.threads import each
 
@@ -31,23 +32,6 @@ Cadence = Literal["substep", "cycle", "segment", "auto"]
 CADENCES = ("substep", "cycle", "segment", "auto")
 FLATTEST = {torch.float32: 20.0, torch.float64: 1e4}
 """Condition number of the frame that `auto` lets build up between two factorisations."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Segment:
-    """One segment followed with tangents."""
-
-    number: int
-    """1-based."""
-    state: Any
-    """The state after it."""
-    log_r: Tensor
-    """(factorisations, B, K) log R_ii, nats; with cadence auto their sum, (1, B, K)."""
-    loss: Tensor
-    """(B,) largest bound on the loss of orthogonality of its frames."""
-    factors: list[Factor]
-    frame: Sequence[Tensor]
-    """Orthonormal tangents (B,K,...) after it; views, overwritten by the next segment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +99,7 @@ def lyapunov_spectrum(
 
     def follow_rows(index: slice) -> Spectrum:
         part = recurrence.rows(index) if index != slice(None) else recurrence  # type: ignore[attr-defined]
-        state = protocol.take(z0, index)
-        for _ in range(warmup):
-            state = plain_segment(part, state)
+        state = follow(part, protocol.take(z0, index), warmup)
         tangents = first_frame(state, k, dtype, seed, keys[index]) if q0 is None else None
         if q0 is not None:
             tangents = protocol.from_frame(q0[index].to(dtype), state)
@@ -131,50 +113,59 @@ def lyapunov_spectrum(
         return follow_rows(slice(None))
 
 
-def follow(
-    recurrence: Recurrence, state: Any, tangents: Any, segments: int, qr_every: Cadence = "substep"
-) -> Iterator[Segment]:
-    """Follow a trajectory and its tangents (B,K,...), yielding after each segment.
+class Tangents:
+    """Carries trajectories with their tangents (B,K,...), orthonormalised on the way.
 
     Where the tangents are wider than the state, the value path keeps its own dtype: the state is computed by the
     sub-updates' `value` and the tangents are derivatives at that state.
     """
-    bundle = protocol.join(state, tangents)
-    narrow = state if state[0].dtype != tangents[0].dtype else None
-    updates = list(recurrence.sub_updates)
-    gap, since = 1, 0
-    for number in range(1, segments + 1):
+
+    def __init__(self, tangents: Any, qr_every: Cadence = "substep") -> None:
+        self.tangents, self.qr_every = tangents, qr_every
+        self.bundle: Any = None
+        self.gap, self.since = 1, 0
+
+    def advance(self, recurrence: Recurrence, state: Any) -> tuple[Any, Spread]:
+        bundle = protocol.join(state, self.tangents) if self.bundle is None else self.bundle
+        narrow = state if state[0].dtype != bundle[0].dtype else None
         factors: list[Factor] = []
+        updates = recurrence.sub_updates
         for i, update in enumerate(updates):
             bundle = protocol.advance(update, bundle)
             if narrow is not None:
                 narrow = update.value(narrow)
                 for part, exact in zip(bundle, narrow):
                     part[:, 0] = exact
-            since += 1
-            last = i + 1 == len(updates)
-            closes = last or qr_every == "substep" or (qr_every == "cycle" and getattr(update, "closes_cycle", False))
-            if closes or (qr_every == "auto" and since >= gap):
+            self.since += 1
+            if self._due(update, last=i + 1 == len(updates)):
                 factors.append(orthonormalise(protocol.frame_rows(protocol.tangents_of(bundle))))
-                gap = _gap(factors[-1], since, bundle[0].dtype, gap) if qr_every == "auto" else gap
-                since = 0
-        r = factors[0].r[None] if len(factors) == 1 else torch.stack([factor.r for factor in factors])
-        log_r = log_of_diagonal(r)
-        yield Segment(
-            number=number,
-            state=narrow if narrow is not None else protocol.value_of(bundle),
-            log_r=log_r.sum(0, keepdim=True) if qr_every == "auto" else log_r,
-            loss=factors[0].loss if len(factors) == 1 else torch.stack([factor.loss for factor in factors]).amax(0),
-            factors=factors,
-            frame=protocol.tangents_of(bundle),
+                if self.qr_every == "auto":
+                    self.gap = _gap(factors[-1], self.since, bundle[0].dtype, self.gap)
+                self.since = 0
+        self.bundle = bundle
+        value = narrow if narrow is not None else protocol.value_of(bundle)
+        return protocol.rebuild(value, (part.clone() for part in value)), self._spread(factors)
+
+    def keep(self, index: Tensor) -> None:
+        self.bundle = protocol.rebuild(self.bundle, (part[index] for part in self.bundle))
+
+    def _due(self, update: Any, *, last: bool) -> bool:
+        if last or self.qr_every == "substep":
+            return True
+        if self.qr_every == "cycle":
+            return getattr(update, "closes_cycle", False)
+        return self.qr_every == "auto" and self.since >= self.gap
+
+    def _spread(self, factors: list[Factor]) -> Spread:
+        triangles = [factor.r for factor in factors]
+        log_r = log_of_diagonal(triangles[0][None] if len(triangles) == 1 else torch.stack(triangles))
+        losses = [factor.loss for factor in factors]
+        return Spread(
+            log_r=log_r.sum(0, keepdim=True) if self.qr_every == "auto" else log_r,
+            loss=losses[0] if len(losses) == 1 else torch.stack(losses).amax(0),
+            triangles=triangles,
+            frame=protocol.tangents_of(self.bundle),
         )
-
-
-def plain_segment(recurrence: Recurrence, state: Any) -> Any:
-    """The state one segment later, without tangents."""
-    for update in recurrence.sub_updates:
-        state = update.value(state)
-    return state
 
 
 def first_frame(state: Any, k: int, dtype: torch.dtype, seed: int, keys: Sequence[int]) -> Any:
@@ -202,25 +193,36 @@ def _gap(factor: Factor, since: int, dtype: torch.dtype, before: int) -> int:
     return max(1, min(2 * before, int(allowed / rate) if rate > 0 else 2 * before))
 
 
+class _Record:
+    """The series after `align` segments, and the last frame."""
+
+    def __init__(self, align: int) -> None:
+        self.align = align
+        self.rows: list[Tensor] = []
+        self.losses: list[Tensor] = []
+
+    def see(self, step: Step) -> None:
+        assert step.spread is not None
+        self.frame = step.spread.frame
+        if step.number > self.align:
+            self.rows.append(step.spread.log_r)
+            self.losses.append(step.spread.loss)
+
+
 def _collect(
     recurrence: Recurrence, state: Any, tangents: Any, segments: int, align: int, cadence: Cadence
 ) -> Spectrum:
-    rows, loss, last = [], None, None
-    for last in follow(recurrence, state, tangents, segments + align, cadence):
-        if last.number > align:
-            rows.append(last.log_r)
-            loss = last.loss if loss is None else torch.maximum(loss, last.loss)
-    assert last is not None
-    assert loss is not None
-    log_r = torch.cat(rows)
+    record = _Record(align)
+    end = follow(recurrence, state, segments + align, [record], Tangents(tangents, cadence))
+    log_r = torch.cat(record.rows)
     steps = segments * len(recurrence.sub_updates)
     return Spectrum(
         log_r=log_r,
         exponents=(log_r.sum(0) / steps).sort(-1, descending=True).values,
-        frame=protocol.to_frame(last.frame),
-        state=protocol.rebuild(last.state, (part.clone() for part in last.state)),
+        frame=protocol.to_frame(record.frame),
+        state=end,
         steps=steps,
-        loss=loss,
+        loss=torch.stack(record.losses).amax(0),
     )
 
 
