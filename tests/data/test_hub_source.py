@@ -16,7 +16,8 @@ from rrdyn.data import hub_source
 from rrdyn.data.build import build
 from rrdyn.data.folder import open_split
 from rrdyn.data.hub_source import Unreachable, unreachable
-from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
+from rrdyn.data.maze.recipe import MazeRecipe
+from rrdyn.data.sudoku.recipe import SudokuRecipe
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

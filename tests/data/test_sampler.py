@@ -12,7 +12,7 @@ from tests.data.puzzle_folders import arc_folder
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.data.folder import open_split, write_split
 from rrdyn.data.sampler import Sampler, in_order
-from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.sudoku.kind import Sudoku
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 FIELDS = ("inputs", "labels", "puzzle_identifiers")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from tests.plotting.log_writers import FOREIGN_ARMS, OWN_STAMP, foreign_log, own_head, own_log
 
+from rrdyn.analysis.curves import ema
 from rrdyn.artifacts.errors import Notice
 from rrdyn.cli.app import main
-from rrdyn.plotting.dynamics import mean_of, onset, overlay, small_multiples, thinned
+from rrdyn.plotting.dynamics import onset, overlay, small_multiples, thinned
 from rrdyn.plotting.log_schema import read_schema
-from rrdyn.plotting.logs import Run, ema
 from rrdyn.plotting.runs import gather, read_runs
 from rrdyn.plotting.style import Style
 
@@ -136,13 +136,6 @@ def test_a_metric_no_log_holds_gets_a_word(tmp_path):
     runs, _ = read_runs([path], OURS)
     axes = drawn(small_multiples, runs, OURS).figure.axes
     assert "in these logs" in axes[1].texts[0].get_text()
-
-
-def test_mean_over_different_log_intervals_falls_back_to_the_common_span():
-    runs = [Run(None, {}, np.array([0, 10, 20]), {}), Run(None, {}, np.array([5, 15, 25]), {})]
-    steps, mean = mean_of(runs, [np.array([0.0, 10, 20]), np.array([5.0, 15, 25])])
-    assert steps.tolist() == [5, 10, 15, 20]
-    assert mean == pytest.approx(steps)
 
 
 def test_thinning_keeps_ends_and_extremes():

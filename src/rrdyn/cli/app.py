@@ -35,6 +35,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "diagnose": "drift, Lyapunov exponents, halting and correctness of each puzzle",
         "rollout": "the recurrence far past its budget",
         "perturb": "restarts from perturbed initial states, with calibrated noise",
+        "measure": "any registered measurement, a plug-in's too",
         "merge": "files of disjoint puzzles as one",
         "toy": "the transient-chaos toy model",
     },

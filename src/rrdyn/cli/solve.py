@@ -41,7 +41,7 @@ def run(args: Args) -> Outcome:
     import sys
 
     from rrdyn.artifacts.errors import UsageError
-    from rrdyn.measurement.solving import attempt, chosen, puzzle_of, question_of, read_puzzle, series
+    from rrdyn.measurement.solving import attempt, chosen, puzzle_of, read_puzzle, series
     from rrdyn.measurement.solving_text import page, verdict
     from rrdyn.models import load
     from rrdyn.runtime import devices, progress
@@ -56,7 +56,7 @@ def run(args: Args) -> Outcome:
     if args.puzzle is not None:
         text = read_puzzle(args.puzzle)
         kind = puzzle_of(model, args.data, text)
-        question = question_of(kind, text)
+        question = kind.read_text(text)
     else:
         assert args.idx is not None
         kind, question, label, identifier = chosen(model, args.data, args.split, args.idx)

@@ -10,27 +10,37 @@ import numpy as np
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.files import read_json, sha256
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.data.collection import Collection
+from rrdyn.data.csv_source import from_csv
+from rrdyn.data.generated_source import generated
+from rrdyn.data.hub_source import from_hub, try_hub
 from rrdyn.data.parallel import in_order
 from rrdyn.data.puzzle import Puzzle
-from rrdyn.data.puzzles import Puzzles
-from rrdyn.data.recipe import MazeRecipe, Recipe, SudokuRecipe
-from rrdyn.data.sources import Gathered, gather
+from rrdyn.data.recipe import Recipe
+from rrdyn.data.registry import kind_of
+from rrdyn.data.source import Gathered
 from rrdyn.data.writer import RECORD, new_dataset, write_record, write_split
 from rrdyn.runtime.progress import say
 from rrdyn.runtime.streams import generator
 
 
 def build(
-    recipe: SudokuRecipe | MazeRecipe, out: Path | None = None, *, root: Path = Path("data"), force: bool = False
+    recipe: Recipe,
+    out: Path | None = None,
+    *,
+    kind: type[Puzzle] | None = None,
+    root: Path = Path("data"),
+    force: bool = False,
 ) -> Path:
     """Make the dataset of a recipe; returns its folder: `out`, or a name under `root` that tells the source.
 
-    An `out` that was made from the same recipe is kept as it is.
+    `kind` is by default the one that the recipe's type belongs to. An `out` that was made from the same recipe is kept
+    as it is.
     """
     if out is not None and not force and made_from(out, recipe):
         say(f"{out} is there already, made from the same settings")
         return out
-    gathered = gather(recipe)
+    gathered = gather(recipe, kind or kind_of(recipe))
     path = out or root / gathered.name
     with new_dataset(path, force=force) as staging:
         for split, puzzles in gathered.splits.items():
@@ -42,6 +52,21 @@ def build(
                 )
         _write_record(staging, gathered, recipe)
     return path
+
+
+def gather(recipe: Recipe, kind: type[Puzzle]) -> Gathered:
+    """Find or make the puzzles of a recipe."""
+    source = recipe.source
+    if source == "auto" and (recipe.train or recipe.test):
+        source = "csv"
+    if recipe.source in ("hub", "generate") and (recipe.train or recipe.test):
+        raise UsageError(f"--train and --test are for --source csv, not --source {recipe.source}")
+    if source == "csv":
+        return from_csv(recipe, kind)
+    if source == "hub":
+        return from_hub(recipe, kind)
+    published = try_hub(recipe, kind) if source == "auto" and not recipe.offline else None
+    return published or generated(recipe, kind)
 
 
 def made_from(path: Path, recipe: Recipe) -> bool:
@@ -60,9 +85,9 @@ def made_from(path: Path, recipe: Recipe) -> bool:
     return all(sha256(file) == digest for file, digest in inputs.items() if Path(file).is_file())
 
 
-def write_augmented(folder: Path, puzzle: Puzzle, train: Puzzles, recipe: Recipe) -> None:
+def write_augmented(folder: Path, puzzle: Puzzle, train: Collection, recipe: Recipe) -> None:
     """Write the training split: each puzzle followed by the copies that the recipe asks for, as one group."""
-    copies = group_size(puzzle, recipe)
+    copies = puzzle.group_size(recipe)
     difficulty = None if train.difficulty is None else np.repeat(train.difficulty, copies)
     write_split(
         folder,
@@ -75,17 +100,8 @@ def write_augmented(folder: Path, puzzle: Puzzle, train: Puzzles, recipe: Recipe
     )
 
 
-def group_size(puzzle: Puzzle, recipe: Recipe) -> int:
-    """Puzzles in a group: the original and its copies."""
-    if isinstance(recipe, SudokuRecipe):
-        return 1 + recipe.aug
-    symmetries = puzzle.symmetries
-    wanted = isinstance(recipe, MazeRecipe) and recipe.aug
-    return symmetries.copies or 1 if wanted and symmetries is not None else 1
-
-
 def augmented(
-    puzzle: Puzzle, puzzles: Puzzles, copies: int, *, seed: int, workers: int | None = None
+    puzzle: Puzzle, puzzles: Collection, copies: int, *, seed: int, workers: int | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (inputs, labels) of the groups in order, `copies` rows each, the original first.
 
@@ -120,6 +136,6 @@ def _write_record(folder: Path, gathered: Gathered, recipe: Recipe) -> None:
         origin=gathered.origin,
         recipe=recipe.content(),
         groups={split: len(puzzles) for split, puzzles in gathered.splits.items()},
-        group_size=group_size(gathered.puzzle, recipe),
+        group_size=gathered.puzzle.group_size(recipe),
         meta=provenance(seed=recipe.seed, config=recipe.content(), inputs=gathered.files),
     )

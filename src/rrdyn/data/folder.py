@@ -22,8 +22,9 @@ import numpy as np
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import existing, read_json
 from rrdyn.data.flat import FLAT_ARRAYS, FLAT_SUFFIX, as_split, flat_description
-from rrdyn.data.metadata import Metadata, infer_puzzle, read_metadata
-from rrdyn.data.puzzle import Puzzle, from_description
+from rrdyn.data.metadata import Metadata, read_metadata
+from rrdyn.data.puzzle import Puzzle
+from rrdyn.data.registry import from_description, recognised
 from rrdyn.data.writer import ARRAYS, RECORD, new_dataset, write_split
 
 __all__ = ["PuzzleSplit", "new_dataset", "open_split", "split_names", "write_split"]
@@ -133,7 +134,7 @@ def open_split(path: Path | str, split: str = "test") -> PuzzleSplit:
     difficulty = _load(rated) if rated.is_file() else None
     _check(folder, metadata, arrays, difficulty)
     record = _read_record(path)
-    puzzle = from_description(record["puzzle"]) if "puzzle" in record else infer_puzzle(metadata, arrays["inputs"])
+    puzzle = from_description(record["puzzle"]) if "puzzle" in record else _recognised(metadata, arrays["inputs"])
     return PuzzleSplit(
         path=path,
         split=split,
@@ -160,13 +161,17 @@ def _open_flat(description: Path, split: str) -> PuzzleSplit:
         path=description.parent,
         split=split,
         name=f"{task}-study",
-        puzzle=infer_puzzle(metadata, arrays["inputs"]),
+        puzzle=_recognised(metadata, arrays["inputs"]),
         metadata=metadata,
         difficulty=None,
         record={},
         files=(description, *files.values()),
         **arrays,
     )
+
+
+def _recognised(metadata: Metadata, inputs: np.ndarray) -> Puzzle:
+    return recognised(metadata.seq_len, metadata.vocab_size, inputs)
 
 
 def _no_split(path: Path, split: str) -> InputError:

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError, RrdynError
+from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
+from rrdyn.data.collection import Collection
+from rrdyn.data.csv_source import from_files
+from rrdyn.data.equality import cut_validation
 from rrdyn.data.folder import PuzzleSplit, open_split
-from rrdyn.data.puzzles import Puzzles, cut_validation
-from rrdyn.data.recipe import HUB_MAZE, HUB_SUDOKU, HUB_UNIQUE, MazeRecipe, SudokuRecipe
-from rrdyn.data.sources import DEFAULT_N, Gathered, announce_generated, from_files
+from rrdyn.data.puzzle import Puzzle
+from rrdyn.data.recipe import Recipe
+from rrdyn.data.source import DEFAULT_N, Gathered
 from rrdyn.data.writer import ARRAYS
 from rrdyn.runtime.progress import say
 from rrdyn.runtime.streams import generator
@@ -24,65 +27,43 @@ from rrdyn.runtime.streams import generator
 PATIENCE = 10.0
 """Seconds that `auto` gives the Hub to answer."""
 SPLITS = ("train", "test")
-UNIQUE_FOLDERS = ("data/maze-30x30-unique-1k", "maze-30x30-unique-1k")
-"""Where the unique-path mazes may lie in their repository."""
 
 
 class Unreachable(RrdynError):
     """The Hub did not answer, or not to the end."""
 
 
-def try_hub(recipe: SudokuRecipe | MazeRecipe) -> Gathered | None:
+def try_hub(recipe: Recipe, kind: type[Puzzle]) -> Gathered | None:
     """The published puzzles if there are any like these and the Hub answers in time; says why not otherwise."""
-    repo = repository(recipe)
-    unlike = unpublished(recipe)
-    if unlike:
-        say(f"{repo} has no {unlike}: puzzles are generated")
+    repo, unlike = recipe.repository, recipe.unpublished
+    if repo is None or unlike:
+        say(f"{repo} has no {unlike}: puzzles are generated" if repo else f"{kind.name} puzzles are generated")
         return None
     reason = unreachable(repo, _probe_file(recipe), PATIENCE)
     if reason:
-        announce_generated(reason, repo)
+        say(f"NOTE: {repo} cannot be had ({reason}).")
+        say("NOTE: generated puzzles of the same kind are made instead; the folder's name and rrdyn.json say so.")
         return None
-    return from_hub(recipe)
+    return from_hub(recipe, kind)
 
 
-def from_hub(recipe: SudokuRecipe | MazeRecipe) -> Gathered:
+def from_hub(recipe: Recipe, kind: type[Puzzle]) -> Gathered:
     """Download the published puzzles (or take them from the cache) and read them."""
-    repo = repository(recipe)
-    unlike = unpublished(recipe)
+    repo, unlike = recipe.repository, recipe.unpublished
+    if repo is None:
+        raise UsageError(f"no published {kind.name} puzzles are known", run="--repo OWNER/NAME, or --source generate")
     if unlike and recipe.repo is None:
         raise InputError(f"{repo} has no {unlike}", expected="what is published", run="use --source generate")
     reason = None if recipe.offline else unreachable(repo, _probe_file(recipe), PATIENCE)
-    if isinstance(recipe, MazeRecipe) and recipe.unique and recipe.repo is None:
+    if recipe.published_folders:
         return _from_folder(recipe, repo, reason)
     train, test = (download(repo, f"{split}.csv", offline=recipe.offline, reason=reason) for split in SPLITS)
     name = f"{repo.split('/')[-1]}-hub"
-    return from_files(recipe, train, test, source="hub", name=name, repo=repo, commit=_commit(train))
+    return from_files(recipe, kind, train, test, source="hub", name=name, repo=repo, commit=_commit(train))
 
 
-def repository(recipe: SudokuRecipe | MazeRecipe) -> str:
-    """The dataset repository that a recipe means."""
-    if recipe.repo:
-        return recipe.repo
-    if isinstance(recipe, SudokuRecipe):
-        return HUB_SUDOKU
-    return HUB_UNIQUE if recipe.unique else HUB_MAZE
-
-
-def unpublished(recipe: SudokuRecipe | MazeRecipe) -> str | None:
-    """What the recipe asks for that only a generator can give."""
-    if isinstance(recipe, SudokuRecipe):
-        if recipe.size != 9:
-            return f"puzzles of {recipe.size}x{recipe.size}"
-        return "number of clues to choose" if recipe.clues is not None else None
-    if recipe.size != 30:
-        return f"mazes of {recipe.size}x{recipe.size}"
-    return "least length to choose" if recipe.min_length is not None else None
-
-
-def _probe_file(recipe: SudokuRecipe | MazeRecipe) -> str:
-    unique = isinstance(recipe, MazeRecipe) and recipe.unique and recipe.repo is None
-    return ".gitattributes" if unique else "train.csv"
+def _probe_file(recipe: Recipe) -> str:
+    return ".gitattributes" if recipe.published_folders else "train.csv"
 
 
 def unreachable(repo: str, filename: str, seconds: float) -> str | None:
@@ -185,9 +166,9 @@ def _commit(cached: Path) -> str | None:
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts else None
 
 
-def _from_folder(recipe: MazeRecipe, repo: str, reason: str | None) -> Gathered:
+def _from_folder(recipe: Recipe, repo: str, reason: str | None) -> Gathered:
     """Puzzles that are published as a dataset folder."""
-    folder = _fetch_folder(repo, offline=recipe.offline, reason=reason)
+    folder = _fetch_folder(repo, recipe.published_folders, offline=recipe.offline, reason=reason)
     first, second = open_split(folder, "train"), open_split(folder, "test")
     rng = generator(recipe.seed, "subsample")
     n = DEFAULT_N if recipe.n is None else recipe.n or None
@@ -204,10 +185,10 @@ def _from_folder(recipe: MazeRecipe, repo: str, reason: str | None) -> Gathered:
     )
 
 
-def _fetch_folder(repo: str, *, offline: bool, reason: str | None) -> Path:
+def _fetch_folder(repo: str, folders: tuple[str, ...], *, offline: bool, reason: str | None) -> Path:
     """The dataset folder in the cache, whole, wherever in the repository it lies."""
     names = ("dataset.json", *(f"all__{array}.npy" for array in ARRAYS))
-    for folder in UNIQUE_FOLDERS:
+    for folder in folders:
         members = [f"{folder}/{split}/{name}" for split in SPLITS for name in names]
         try:
             paths = [download(repo, member, offline=offline, reason=reason) for member in members]
@@ -217,8 +198,8 @@ def _fetch_folder(repo: str, *, offline: bool, reason: str | None) -> Path:
     raise missing
 
 
-def _originals(split: PuzzleSplit) -> Puzzles:
+def _originals(split: PuzzleSplit) -> Collection:
     inputs = np.asarray(split.inputs[split.originals], dtype=np.uint8)
     labels = np.asarray(split.labels[split.originals], dtype=np.uint8)
     difficulty = split.difficulty[split.originals] if split.difficulty is not None else None
-    return Puzzles(inputs, labels, split.puzzle.difficulty(inputs, labels) if difficulty is None else difficulty)
+    return Collection(inputs, labels, split.puzzle.difficulty(inputs, labels) if difficulty is None else difficulty)

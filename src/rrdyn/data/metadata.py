@@ -1,21 +1,13 @@
-"""The numbers in `dataset.json`, and which kind of puzzle a folder without our record holds."""
+"""The numbers in `dataset.json`."""
 
 from __future__ import annotations
 
-from math import isqrt
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import read_json
-from rrdyn.data.arc import Arc
-from rrdyn.data.maze import GOAL, PATH, START, Maze
-from rrdyn.data.puzzle import Puzzle, Tokens
-from rrdyn.data.sudoku import BOXES, Sudoku
-
-ARC_VOCABULARY, MAZE_VOCABULARY = 12, 6
 
 
 class Metadata(BaseModel):
@@ -61,25 +53,3 @@ def as_metadata(content: object, path: Path) -> Metadata:
     if not metadata.sets:
         raise InputError(f"{path} names no set of arrays", found="sets: []", expected='sets: ["all"]')
     return metadata
-
-
-def infer_puzzle(metadata: Metadata, inputs: np.ndarray) -> Puzzle:
-    """The kind of puzzle, from its vocabulary and size; `inputs` (N, L) settle what these leave open."""
-    side = isqrt(metadata.seq_len)
-    if side * side == metadata.seq_len:
-        may_be_maze = metadata.vocab_size == MAZE_VOCABULARY
-        if side in BOXES and metadata.vocab_size == side + 2 and not (may_be_maze and _looks_like_maze(inputs)):
-            return Sudoku(side)
-        if may_be_maze:
-            return Maze(side)
-        if side == 30 and metadata.vocab_size == ARC_VOCABULARY:
-            return Arc()
-        return Tokens(side, side, metadata.vocab_size)
-    return Tokens(1, metadata.seq_len, metadata.vocab_size)
-
-
-def _looks_like_maze(inputs: np.ndarray) -> bool:
-    """One start, one goal and no path in each question (a 4x4 maze has the vocabulary of a 4x4 Sudoku)."""
-    head = np.asarray(inputs[:64])
-    ends = ((head == START).sum(axis=1) == 1) & ((head == GOAL).sum(axis=1) == 1)
-    return bool(len(head)) and bool((ends & (head != PATH).all(axis=1)).all())

@@ -216,7 +216,7 @@ def _symmetries(split: PuzzleSplit, augment: bool | Symmetries | None) -> Symmet
         raise UsageError(
             f"{split.puzzle.name} puzzles have no symmetries to shuffle by",
             found=split.name,
-            expected="a dataset of Sudoku or mazes, or no augmentation",
+            expected="a kind that has symmetries, such as Sudoku or mazes, or no augmentation",
         )
     return split.puzzle.symmetries
 

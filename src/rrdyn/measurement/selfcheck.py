@@ -14,8 +14,9 @@ from torch import Tensor
 
 from rrdyn.dynamics import maps, protocol
 from rrdyn.dynamics.exponents import kaplan_yorke_dimension
-from rrdyn.dynamics.lyapunov import Spectrum, lyapunov_spectrum, plain_segment
+from rrdyn.dynamics.lyapunov import Spectrum, lyapunov_spectrum
 from rrdyn.dynamics.maps import Map
+from rrdyn.dynamics.trajectory import plain_segment
 from rrdyn.models import Model, build
 from rrdyn.runtime.streams import generator
 from rrdyn.runtime.threads import one_thread

@@ -48,6 +48,15 @@ class Subject:
     weights: Path
     device: torch.device
 
+    @property
+    def sub_updates(self) -> int:
+        """Of one segment, as the recurrence itself has them."""
+        model = self.model
+        inputs = torch.zeros(1, model.config.seq_len, dtype=torch.int32, device=self.device)
+        with torch.no_grad():
+            recurrence = model.recurrence(model.embed(inputs, inputs.new_zeros(1)))
+        return len(recurrence.sub_updates)
+
     def choose(self, n: int, seed: int, after: int = 0) -> np.ndarray:
         """Indices (n,) of puzzles drawn without replacement, ascending; a smaller n of the same seed is a subset.
 
@@ -67,32 +76,37 @@ class Subject:
             idx=np.asarray(idx),
         )
 
-    def judge(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Predictions (B,L) uint8, whether the whole answer is right (B,), fraction of asked tokens right (B,)."""
-        preds = logits.float().argmax(-1)
-        asked = labels > 0
-        right = (preds == labels) & asked
-        accuracy = right.sum(-1).double() / asked.sum(-1).clamp_min(1)
-        return preds.to(torch.uint8), (right == asked).all(-1), accuracy
-
-    def path_valid(self, idx: np.ndarray, preds: np.ndarray) -> np.ndarray | None:
-        """Whether predictions (N,...,L) connect start and goal; None where puzzles are not mazes."""
-        if self.split.puzzle.validity != "path_valid":
+    def valid(self, idx: np.ndarray, preds: np.ndarray) -> np.ndarray | None:
+        """What the kind's own checker says of predictions (N,...,L), without the labels; None where it has none."""
+        name = self.split.puzzle.validity
+        if name is None:
             return None
         between = preds.shape[1:-1]
         inputs = np.asarray(self.split.inputs[idx])
         repeated = np.repeat(inputs, int(np.prod(between, dtype=int)), axis=0)
-        flags = self.split.puzzle.check(repeated, preds.reshape(-1, preds.shape[-1]))["path_valid"]
+        flags = self.split.puzzle.check(repeated, preds.reshape(-1, preds.shape[-1]))[name]
         return flags.reshape(len(idx), *between)
 
-    def fingerprint(self, idx: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
-        """Everything a result depends on: two runs with equal fingerprints write equal arrays."""
+    def validity(self, idx: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
+        """The column `valid` of an artifact, for mazes `path_valid` too; none where the kind has no checker."""
+        flags = self.valid(idx, preds)
+        if flags is None:
+            return {}
+        return {"valid": flags, **({"path_valid": flags} if self.split.puzzle.validity == "path_valid" else {})}
+
+    def asked(self, idx: np.ndarray) -> np.ndarray:
+        """(N,) how many cells each puzzle asks for: 0 where it has no label, and cannot be right or wrong."""
+        return (np.asarray(self.split.labels[idx]) > 0).sum(axis=1).astype(np.int64)
+
+    def fingerprint(self, idx: np.ndarray, settings: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Everything a result depends on: two runs with equal fingerprints write equal arrays, on one machine."""
         return {
+            **more,
             "settings": settings,
             "weights": sha256(self.weights),
             "dataset": self.split.digest,
             "puzzles": hashlib.sha256(np.ascontiguousarray(idx).tobytes()).hexdigest(),
-            "device": device_name(self.device),
+            "device": self.device.type,
             "torch": torch.__version__,
         }
 

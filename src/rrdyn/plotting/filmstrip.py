@@ -15,6 +15,8 @@ from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
 from rrdyn.artifacts.files import replacing
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import DIAG
+from rrdyn.data.drawing import Drawing
+from rrdyn.data.puzzle import Puzzle
 from rrdyn.plotting import marks
 from rrdyn.plotting.plate import Plate, Table, origin, save
 from rrdyn.plotting.style import Style
@@ -28,10 +30,12 @@ class Strip:
     given: np.ndarray  # (L,)
     label: np.ndarray  # (L,), 0 where nothing is asked
     answers: np.ndarray  # (S, L)
-    shape: tuple[int, int]
-    tokens: str
-    name: str
-    box: tuple[int, int] | None = None  # rows and columns of a sudoku's boxes
+    puzzle: Puzzle
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.puzzle.height, self.puzzle.width
 
     @property
     def wrong(self) -> np.ndarray:
@@ -77,23 +81,13 @@ def read_strip(artifact: Artifact, idx: int | None = None, data: Path | None = N
             found=f"{len(split)} puzzles of {split.inputs.shape[1]} cells",
             expected=f"puzzle {chosen} with {answers.shape[1]} cells",
         )
-    puzzle = split.puzzle
     return Strip(
         idx=chosen,
         given=np.asarray(split.inputs[chosen], dtype=int),
         label=np.asarray(split.labels[chosen], dtype=int),
         answers=answers,
-        shape=(puzzle.height, puzzle.width),
-        tokens=puzzle.tokens,
-        name=puzzle.name,
-        box=boxes_of(puzzle),
+        puzzle=split.puzzle,
     )
-
-
-def boxes_of(puzzle: Any) -> tuple[int, int] | None:
-    """Rows and columns of a Sudoku's boxes; None for other kinds."""
-    rows, columns = getattr(puzzle, "box_height", None), getattr(puzzle, "box_width", None)
-    return (int(rows), int(columns)) if rows and columns else None
 
 
 def _chosen(wanted: Sequence[int], total: int, fit: int) -> list[int]:
@@ -124,7 +118,7 @@ def filmstrip(strip: Strip, segments: Sequence[int], style: Style) -> Plate:
         ax.set_visible(False)
     last = int(strip.wrong[-1].sum())
     asked = int((strip.label != 0).sum())
-    marks.heading(figure, style, f"{strip.name} {strip.idx}: answer over segments (n = {asked} cells asked)")
+    marks.heading(figure, style, f"{strip.puzzle.name} {strip.idx}: answer over segments (n = {asked} cells asked)")
     return Plate(
         figure=figure,
         table=table,
@@ -157,22 +151,21 @@ def draw_cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: 
     rows, columns = strip.shape
     size = 0.72 * 72 * style.format.width / (5.6 * max(rows, columns)) * (1.25 if style.size == "column" else 1.0)
     letters = max(rows, columns) <= 12
-    pictured = not letters or strip.name == "maze"
+    drawing = strip.puzzle.drawing(values, strip.given)
+    pictured = not letters or drawing.shades is not None
     if pictured:
-        _picture(ax, style, strip, values)
-    for place, (token, bad) in enumerate(zip(values, wrong)):
+        _picture(ax, style, strip.shape, drawing)
+    for place, (letter, bold, bad) in enumerate(zip(drawing.letters, drawing.bold, wrong)):
         row, column = divmod(place, columns)
         if bad:
             ax.add_patch(Rectangle((column, row), 1, 1, facecolor=style.wrong, alpha=0.35, linewidth=0))
             for ends in (([column, column + 1], [row, row + 1]), ([column, column + 1], [row + 1, row])):
                 ax.plot(*ends, color=style.wrong, lw=0.35 * style.scale)
-        letter = strip.tokens[token] if token < len(strip.tokens) else "?"
-        if letters and letter not in (". #o" if pictured else ". "):
-            bold = strip.given[place] == token and strip.tokens[strip.given[place]] not in ". "
+        if letters and letter:
             ax.text(column + 0.5, row + 0.53, letter, ha="center", va="center", fontsize=size,
                     weight="bold" if bold else "normal")  # fmt: skip
     if not pictured:
-        high, wide = strip.box or (rows, columns)
+        high, wide = drawing.boxes or (rows, columns)
         for line in range(1, columns):
             ax.axvline(
                 line, color=style.soft if line % wide == 0 else style.faint, lw=(0.8 if line % wide == 0 else 0.3)
@@ -183,14 +176,16 @@ def draw_cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: 
             )
 
 
-def _picture(ax: Axes, style: Style, strip: Strip, values: np.ndarray) -> None:
-    """A large board as a picture: walls dark, the path blue, start and goal lettered."""
-    shades = {"#": style.soft, "o": style.series(0), "S": style.correct, "G": style.series(4)}
-    from matplotlib.colors import to_rgb
+def _picture(ax: Axes, style: Style, shape: tuple[int, int], drawing: Drawing) -> None:
+    """The ground of every cell: walls dark, the path blue, numbered colours ten that are told apart."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex, to_rgb
 
-    letters = [strip.tokens[token] if token < len(strip.tokens) else "?" for token in values]
-    picture = np.array([to_rgb(shades.get(letter, style.ground)) for letter in letters]).reshape(*strip.shape, 3)
-    ax.imshow(picture, extent=(0, strip.shape[1], strip.shape[0], 0), interpolation="nearest")
+    shades = {"wall": style.soft, "path": style.series(0), "start": style.correct, "goal": style.series(4)}
+    shades |= {str(number): to_hex(colormaps["tab10"](number)) for number in range(10)}
+    grounds = drawing.shades or ("",) * len(drawing.letters)
+    picture = np.array([to_rgb(shades.get(ground, style.ground)) for ground in grounds]).reshape(*shape, 3)
+    ax.imshow(picture, extent=(0, shape[1], shape[0], 0), interpolation="nearest")
 
 
 def _film(strip: Strip, out: Path, kind: str, style: Style) -> Path:

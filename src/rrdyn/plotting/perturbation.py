@@ -11,12 +11,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
+from rrdyn.analysis.pooling import Pool, crossing, mean_mass, pool, quantiles, rolling
 from rrdyn.artifacts.cells import FILES, Cell, read_cells
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.plotting import marks
 from rrdyn.plotting.options import PerturbationView
 from rrdyn.plotting.plate import Plate, Table, origin, save
-from rrdyn.plotting.pooling import Pool, pool, quantiles, rolling
 from rrdyn.plotting.style import Style
 
 PERCENTS = (10, 25, 50, 75, 90)
@@ -182,9 +182,9 @@ def _spaghetti(
     smooth = rolling(kl, view.roll)
     opacity = view.line_alpha if view.line_alpha is not None else float(np.clip(20 / max(len(kl), 1), 0.15, 0.9))
     width = view.line_lw * style.scale
-    crossed = (np.nan_to_num(kl, nan=-np.inf) > view.budget).any(axis=1)
+    crossed = crossing(kl, view.budget)
     if view.color_by_pmass and np.isfinite(alive).any():
-        mean = np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.inf for row in alive])
+        mean = mean_mass(alive)
         for row in np.argsort(-mean, kind="stable"):  # the living first, so that the dead lie on top
             points = np.column_stack([x, smooth[row]])
             if not np.isfinite(mean[row]):

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.data.folder import PuzzleSplit, open_split
 from rrdyn.plotting import marks
-from rrdyn.plotting.filmstrip import Strip, boxes_of, draw_cells
+from rrdyn.plotting.filmstrip import Strip, draw_cells
 from rrdyn.plotting.plate import Plate, Table, origin, save
 from rrdyn.plotting.style import Style
 
@@ -70,16 +70,12 @@ def boards(puzzles: PuzzleSplit, chosen: Sequence[int], style: Style) -> Plate:
 
 
 def _strip(puzzles: PuzzleSplit, index: int) -> Strip:
-    puzzle = puzzles.puzzle
     return Strip(
         idx=index,
         given=np.asarray(puzzles.inputs[index], dtype=int),
         label=np.asarray(puzzles.labels[index], dtype=int),
-        answers=np.empty((0, puzzle.seq_len), dtype=int),
-        shape=(puzzle.height, puzzle.width),
-        tokens=puzzle.tokens,
-        name=puzzle.name,
-        box=boxes_of(puzzle),
+        answers=np.empty((0, puzzles.puzzle.seq_len), dtype=int),
+        puzzle=puzzles.puzzle,
     )
 
 
@@ -93,7 +89,7 @@ def _meaning(puzzles: PuzzleSplit) -> str:
     """What the difficulty counts; files of others bring ratings of their own."""
     if puzzles.record.get("source") != "generate":
         return "the rating in the file"
-    return "steps of a shortest path" if puzzles.puzzle.name == "maze" else "nodes of an exhaustive search"
+    return puzzles.puzzle.rating_meaning
 
 
 def _board(ax: Axes, style: Style, strip: Strip, values: np.ndarray, title: str) -> None:
