@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -19,7 +19,11 @@ from torch.autograd import forward_ad
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics.one_product import OneProduct
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 S = TypeVar("S", bound=tuple[Tensor, ...])
+R = TypeVar("R", bound="DataclassInstance")
 
 
 class SubUpdate(Protocol):
@@ -134,6 +138,18 @@ def from_frame(frame: Tensor, like: S) -> S:
 def take(state: S, index: slice) -> S:
     """Some examples of a state."""
     return rebuild(state, (part[index] for part in state))
+
+
+def together(results: Sequence[R]) -> R:
+    """One result of a batch from those of its parts: dataclasses whose fields are tensors (B,...) or states."""
+    columns = {field.name: [getattr(result, field.name) for result in results] for field in fields(results[0])}
+    return type(results[0])(**{name: _joined(column) for name, column in columns.items()})
+
+
+def _joined(column: Sequence[Any]) -> Any:
+    if isinstance(column[0], Tensor):
+        return torch.cat(tuple(column))
+    return rebuild(column[0], (torch.cat(parts) for parts in zip(*column)))
 
 
 def advance(update: Any, bundle: S) -> S:
