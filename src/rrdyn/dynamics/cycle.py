@@ -232,8 +232,9 @@ def _leading(derivative: np.ndarray | LinearOperator, count: int, start: np.ndar
     else:
         try:
             # a few more than asked for: of moduli near one another it may find the wrong one first
-            values = eigs(derivative, k=min(count + 4, len(start) - 2), ncv=min(max(3 * count, 40), len(start)), tol=1e-7,
-                          maxiter=30, v0=start, return_eigenvectors=False)  # fmt: skip
+            n = len(start)
+            values = eigs(derivative, k=min(count + 4, n - 2), ncv=min(max(3 * count, 40), n), tol=1e-7, maxiter=30,
+                          v0=start, return_eigenvectors=False)  # fmt: skip
         except ArpackNoConvergence as partial:
             values = partial.eigenvalues
         except ArpackError:  # a derivative of 0

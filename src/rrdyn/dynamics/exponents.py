@@ -53,7 +53,7 @@ def batch_means(log_r: np.ndarray, steps: int = 1, *, level: float = 0.95, batch
     means = kept.reshape(number, length, *kept.shape[1:]).mean(1)
     mean = means.mean(0)
     half = stdtrit(number - 1, 0.5 + level / 2) * means.std(0, ddof=1) / math.sqrt(number)
-    half = np.where((T < FEWEST) | correlated(log_r, level=0.995), np.nan, half)
+    half = np.where((T < FEWEST) | correlated(log_r, level=0.999), np.nan, half)
     return Interval(mean, mean - half, mean + half)
 
 
