@@ -43,6 +43,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "dynamics": {
         "diagnose": "drift, Lyapunov exponents, halting and correctness of each puzzle",
+        "fate": "what becomes of each puzzle: settled, cycling, wandering or out of time",
         "rollout": "the recurrence far past its budget",
         "perturb": "restarts from perturbed initial states, with calibrated noise",
         "measure": "any registered measurement, a plug-in's too",
