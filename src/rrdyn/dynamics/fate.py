@@ -73,6 +73,7 @@ def classify_fate(
     window: int | None = None,
     seed: int = 0,
     keys: Sequence[int] | None = None,
+    observers: Sequence[Observer] = (),
 ) -> Fates:
     """Follow trajectories for up to `horizon` segments and say what became of each.
 
@@ -83,6 +84,7 @@ def classify_fate(
     window : segments at the end that are followed with tangents, the first quarter of which aligns them; default half
         of the horizon, more of a horizon below 128. At least 43 must be, for an interval, else what moves is marginal.
     seed, keys : name each trajectory's first tangents; keys default to 0, 1, ...
+    observers : see every step too; the batch is then followed as one.
 
     A trajectory is left as soon as its fate cannot change any more: it has diverged, has come back to the very bits of
     an earlier state, or has been within tolerance of its fixed point or cycle for 64 segments.
@@ -99,11 +101,11 @@ def classify_fate(
     def follow_rows(index: slice) -> Fates:
         part = recurrence.rows(index) if index != slice(None) else recurrence  # type: ignore[attr-defined]
         inquiry = _Inquiry(part, protocol.take(z0, index), horizon, window, max_period, tolerance)
-        return inquiry.answer(seed, keys[index])
+        return inquiry.answer(seed, keys[index], observers)
 
     ruled = protocol.has_rule(recurrence)
     with torch.no_grad(), nullcontext() if ruled else protocol.forward_differentiable():
-        if z0[0].device.type == "cpu" and hasattr(recurrence, "rows"):
+        if z0[0].device.type == "cpu" and hasattr(recurrence, "rows") and not observers:
             alone = [slice(i, i + 1) for i in range(batch)]
             return protocol.together(
                 each(follow_rows, alone, parallel=ruled)
@@ -145,7 +147,7 @@ class _Inquiry:
         self.pace = Pace(batch, after, horizon, self.returns)
         self.series = LateSeries(batch, after)
 
-    def answer(self, seed: int, keys: Sequence[int]) -> Fates:
+    def answer(self, seed: int, keys: Sequence[int], further: Sequence[Observer]) -> Fates:
         cadence: Cadence = "auto" if len(self.recurrence.sub_updates) > 1 else "segment"
         k = min(2, sum(part[0].numel() for part in self.z0))
         carrier = LateTangents(self.plain, k, seed=seed, keys=keys, qr_every=cadence)
@@ -157,6 +159,7 @@ class _Inquiry:
             self.closest,
             self.pace,
             self.series,
+            *further,
         ]
         if isinstance(self.recurrence, protocol.CallableRecurrence):
             observers = [_Together(observers)]
