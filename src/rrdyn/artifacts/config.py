@@ -6,11 +6,12 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rrdyn.artifacts.errors import InputError, UsageError
-from rrdyn.artifacts.files import existing
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.reading import read_yaml
+
+__all__ = ["Config", "presets", "presets_folder", "read_preset", "read_yaml", "refuse"]
 
 
 class Config(BaseModel):
@@ -81,17 +82,3 @@ def read_preset(kind: str, name: str, *, flag: str | None = None) -> dict[str, A
             run=f"{flag or f'--{kind}'} {near[0]}" if near else None,
         )
     return read_yaml(presets_folder() / kind / f"{name}.yaml")
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The settings of a YAML file, {} for an empty one. Raises InputError where it is missing or no mapping."""
-    path = existing(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} is not readable YAML", found=" ".join(str(error).split())) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds no settings", found=type(content).__name__, expected="key: value lines")
-    return content

@@ -9,6 +9,8 @@ import numpy as np
 from rrdyn.artifacts.errors import InputError
 
 ANY_COMMAND = "rrdyn --help lists the command that writes each artifact"
+INDICES = "idx"
+"""The array that names the puzzle of each row."""
 KINDS = {"float": "f", "int": "iu", "bool": "biuf", "text": "US"}
 
 
@@ -38,7 +40,7 @@ class Schema:
     """The command line that writes one, for messages."""
 
     def check(self, arrays: dict[str, np.ndarray], where: str) -> None:
-        """Raise InputError where a key is missing, of another kind, or shapes disagree."""
+        """Raise InputError where a key is missing, of another kind, shapes disagree, or a puzzle is there twice."""
         missing = [key for key, spec in self.arrays.items() if spec.required and key not in arrays]
         if missing:
             raise InputError(
@@ -50,6 +52,8 @@ class Schema:
         for key, spec in self.arrays.items():
             if key in arrays:
                 _check_array(key, arrays[key], spec, sizes, where)
+        if INDICES in self.arrays and INDICES in arrays:
+            _check_once_each(arrays[INDICES], where)
 
 
 def _check_array(key: str, array: np.ndarray, spec: Array, sizes: dict[str, tuple[int, str]], where: str) -> None:
@@ -65,3 +69,17 @@ def _check_array(key: str, array: np.ndarray, spec: Array, sizes: dict[str, tupl
                 found=f"{axis} = {size} in {key} {array.shape}, but {axis} = {first_size} in {first_key}",
                 expected=f"({', '.join(spec.axes)})",
             )
+
+
+def _check_once_each(idx: np.ndarray, where: str) -> None:
+    """A puzzle that is there twice would count twice, and narrow every interval."""
+    found, times = np.unique(idx, return_counts=True)
+    twice = found[times > 1]
+    if len(twice):
+        first = ", ".join(map(str, twice[:5].tolist())) + (", ..." if len(twice) > 5 else "")
+        raise InputError(
+            f"{where} holds {len(twice)} puzzles more than once",
+            found=f"{INDICES} {first}",
+            expected="each puzzle once",
+            run="rrdyn merge joins files of disjoint puzzles",
+        )

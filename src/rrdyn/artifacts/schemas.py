@@ -19,6 +19,24 @@ DIAG = Schema(
         "token_acc": Array(dims="N", kind="float", doc="fraction of labelled tokens right at the last segment"),
         "halted_at": Array(dims="N", kind="int", doc="first segment with q_halt > 0 (1-based); S if none"),
         "idx": Array(dims="N", kind="int", doc="index of the puzzle in its dataset split"),
+        "asked": Array(
+            dims="N",
+            kind="int",
+            required=False,
+            doc="labelled tokens of the puzzle; where 0 nothing can be right, and analyses leave the puzzle out",
+        ),
+        "valid": Array(
+            dims="N",
+            kind="bool",
+            required=False,
+            doc="the kind's own checker accepts the answer at the last segment, whatever the label",
+        ),
+        "return_distance": Array(
+            dims="N S P",
+            kind="float",
+            required=False,
+            doc="||z(t) - z(t-p)|| / max over the trajectory of ||z||, joint state, p = 1..P; NaN where t < p",
+        ),
         "log_r": Array(dims="N S k", kind="float", required=False, doc="sum of log|R_ii| a segment, nats, QR order"),
         "preds": Array(dims="N S L", kind="int", required=False, doc="predicted tokens after each segment"),
         "residual": Array(dims="N S", kind="float", required=False, doc="||F(z) - z|| / ||z|| of the joint state"),
@@ -49,6 +67,14 @@ ROLLOUT = Schema(
         "drift": Array(dims="N T", kind="float", doc="||z_H(t) - z_H(t-1)||; the first column is measured from z0"),
         "idx": Array(dims="N", kind="int", required=False, doc="index of the puzzle in its dataset split"),
         "path_valid": Array(dims="N T", kind="bool", required=False, doc="maze: path validity after each segment"),
+        "asked": Array(dims="N", kind="int", required=False, doc="labelled tokens of the puzzle; 0: left out of rates"),
+        "valid": Array(dims="N T", kind="bool", required=False, doc="the kind's own checker accepts the answer"),
+        "return_distance": Array(
+            dims="N T P",
+            kind="float",
+            required=False,
+            doc="||z(t) - z(t-p)|| / max over the trajectory of ||z||, joint state, p = 1..P; NaN where t < p",
+        ),
     },
 )
 
@@ -62,6 +88,7 @@ PERTURB = Schema(
         "base": Array(dims="N", kind="bool", doc="the unperturbed run right at the readout segment"),
         "sigmas": Array(dims="sigma", kind="float", doc="noise scale, in units of noise_unit"),
         "idx": Array(dims="N", kind="int", required=False, doc="index of the puzzle in its dataset split"),
+        "asked": Array(dims="N", kind="int", required=False, doc="labelled tokens of the puzzle; 0: left out of rates"),
         "correct": Array(dims="N sigma K T", kind="bool", required=False, doc="right after each segment"),
         "q_halt": Array(dims="N sigma K T", kind="float", required=False, doc="halt logit after each segment"),
         "drift": Array(dims="N sigma K T", kind="float", required=False, doc="||z_H(t) - z_H(t-1)||"),

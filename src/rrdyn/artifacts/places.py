@@ -1,0 +1,129 @@
+"""What lies at a path: questions that never raise, and doors that open only what can be read.
+
+A path from outside may be missing, too long, a loop of links, closed to us, or hold a NUL byte; what lies there may be
+a folder, a pipe or a device. All of that is one `InputError` naming the path, what was found and what was expected.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from rrdyn.artifacts.errors import InputError
+
+LONGEST_SHOWN = 240
+SPECIAL = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def shown(path: Path | str) -> str:
+    """A path as a message has it: in one line, without control characters, cut where nobody would read on."""
+    text = str(path) or "''"
+    text = text if text.isprintable() else repr(text)[1:-1]
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 20]}... ({len(text)} characters)"
+
+
+def said(error: BaseException) -> str:
+    """What an exception says, in one line of bounded length; its kind where it says nothing."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    text = " ".join(str(error).split())
+    return (text if len(text) <= 300 else text[:300] + " ...") or type(error).__name__
+
+
+def _status(path: Path | str) -> os.stat_result:
+    """What the system says of a path, links followed; OSError whatever is wrong with it."""
+    try:
+        return os.stat(path)
+    except ValueError as error:  # a NUL byte, or characters that no file name can have
+        raise OSError(str(error)) from None
+
+
+def exists(path: Path | str) -> bool:
+    """Whether anything can be seen there; never raises."""
+    try:
+        _status(path)
+    except OSError:
+        return False
+    return True
+
+
+def is_file(path: Path | str) -> bool:
+    """Whether a regular file is there; never raises."""
+    try:
+        return stat.S_ISREG(_status(path).st_mode)
+    except OSError:
+        return False
+
+
+def is_folder(path: Path | str) -> bool:
+    """Whether a folder is there; never raises."""
+    try:
+        return stat.S_ISDIR(_status(path).st_mode)
+    except OSError:
+        return False
+
+
+def existing(path: Path | str, *, run: str | None = None) -> Path:
+    """The path, if something is there and can be looked at. `run` is what would make it."""
+    _seen(path, run)
+    return Path(path)
+
+
+def _seen(path: Path | str, run: str | None) -> os.stat_result:
+    try:
+        return _status(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{shown(path)} does not exist", expected="an existing file or folder", run=run) from None
+    except OSError as error:
+        raise InputError(f"cannot read {shown(path)}", found=said(error), expected="a path that can be read") from None
+
+
+def regular(path: Path | str, *, most: int | None = None, run: str | None = None) -> Path:
+    """The path, if an ordinary file of at most `most` bytes is there; nothing of it is read."""
+    _check(path, _seen(path, run), most, run)
+    return Path(path)
+
+
+def _check(path: Path | str, status: os.stat_result, most: int | None, run: str | None) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        found = SPECIAL.get(stat.S_IFMT(status.st_mode), "something that is no file")
+        raise InputError(f"{shown(path)} is {found}", expected="an ordinary file", run=run)
+    if most is not None and status.st_size > most:
+        raise InputError(
+            f"{shown(path)} is too large", found=f"{status.st_size} bytes", expected=f"at most {most} bytes"
+        )
+
+
+@contextmanager
+def opened(path: Path | str, *, most: int | None = None, run: str | None = None) -> Iterator[IO[bytes]]:
+    """An ordinary file of at most `most` bytes, open for reading; OSErrors inside are told as InputErrors of it."""
+    path = regular(path, most=most, run=run)
+    try:
+        # not blocking: what was a file a moment ago may be a pipe nobody writes to
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as stream:
+            _check(path, os.fstat(handle), most, run)
+            yield stream
+    except OSError as error:
+        raise InputError(
+            f"cannot read {shown(path)}", found=said(error), expected="a file that can be read", run=run
+        ) from None
+
+
+def entries(folder: Path | str) -> list[Path]:
+    """What lies in a folder, in name order. Raises InputError where it cannot be listed."""
+    folder = existing(folder)
+    try:
+        return sorted(folder / name for name in os.listdir(folder))
+    except OSError as error:
+        raise InputError(f"cannot list {shown(folder)}", found=said(error), expected="a folder") from None
