@@ -10,8 +10,7 @@ import numpy as np
 import torch
 import yaml
 
-from rrdyn.models import Latent, Model, build
-from rrdyn.models.config import UPSTREAM_NAMES
+from rrdyn.models import Latent, Model, build, find_family
 
 DATA = Path(__file__).parents[1] / "golden" / "models"
 SHARED = Path(__file__).parents[3] / "shared" / "golden"
@@ -81,7 +80,7 @@ def write_upstream(folder: Path, model: Model, *, name="step_7", prefix="_orig_m
         for k, v in model.config.model_dump().items()
         if k not in ("seq_len", "vocab_size", "num_puzzle_identifiers")
     }
-    arch |= {"name": UPSTREAM_NAMES[model.config.name]}
+    arch |= {"name": find_family(model.config.name).upstream[0]}
     arch["loss"] = {"name": "losses@ACTLossHead", "loss_type": "stablemax_cross_entropy"}
     config = {"arch": arch, "data_paths": ["data/sudoku-x"], "ema": True, **more}
     (folder / "all_config.yaml").write_text(yaml.safe_dump(config))

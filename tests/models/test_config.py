@@ -9,17 +9,17 @@ from model_cases import FAMILIES
 
 from rrdyn.artifacts.config import presets, read_preset
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.models import build, model_config
-from rrdyn.models.config import ABLATIONS, UPSTREAM_NAMES
+from rrdyn.models import build, find_family, model_config
+from rrdyn.models.trm import ABLATIONS
 
 SIZES = {"seq_len": 81, "vocab_size": 11}
 
 
 def upstream(family="trm", **more):
     return {
-        "name": UPSTREAM_NAMES[family], "H_cycles": 3, "L_cycles": 6, "H_layers": 2, "L_layers": 2, "hidden_size": 64,
-        "num_heads": 4, "expansion": 4, "pos_encodings": "rope", "puzzle_emb_ndim": 64, "halt_max_steps": 16,
-        "halt_exploration_prob": 0.1, "batch_size": 768, "causal": False,
+        "name": find_family(family).upstream[0], "H_cycles": 3, "L_cycles": 6, "H_layers": 2, "L_layers": 2,
+        "hidden_size": 64, "num_heads": 4, "expansion": 4, "pos_encodings": "rope", "puzzle_emb_ndim": 64,
+        "halt_max_steps": 16, "halt_exploration_prob": 0.1, "batch_size": 768, "causal": False,
         "loss": {"name": "losses@ACTLossHead", "loss_type": "softmax_cross_entropy"}, **SIZES, **more,
     }  # fmt: skip
 
@@ -29,6 +29,12 @@ def test_class_paths_and_their_defaults():
     assert (trm.name, trm.prefix, trm.no_ACT_continue, trm.loss) == ("trm", 16, True, "softmax")
     assert (hrm.name, hrm.prefix, hrm.no_ACT_continue) == ("hrm", 1, False)  # its class reads neither
     assert trm.forward_dtype == hrm.forward_dtype == "bfloat16"
+
+
+def test_labels_name_run_folders():
+    labels = [model_config({"name": name, **SIZES, "mlp_t": mlp}).label for name, mlp in
+              (("trm", True), ("trm", False), ("hrm", False))]  # fmt: skip
+    assert labels == ["trm-mlp", "trm-att", "hrm"]
 
 
 def test_the_hrm_of_trms_repository_is_an_hrm():

@@ -11,9 +11,8 @@ import torch
 import yaml
 from model_cases import DATA, FAMILIES, drawn
 
-from rrdyn.models import load, save
-from rrdyn.models.config import UPSTREAM_NAMES
-from rrdyn.models.exporting import export, upstream_arch
+from rrdyn.models import find_family, load, save
+from rrdyn.models.exporting import export
 
 
 def opened(wrote: list[Path], layout: str) -> Path:
@@ -56,13 +55,13 @@ def test_upstream_to_upstream_is_the_same_file_content(tmp_path):
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_upstreams_config_has_what_its_classes_ask_for(kind):
     model = drawn(FAMILIES[kind])
-    arch = upstream_arch(model.config)
+    arch = find_family(model.config.name).to_upstream(model.config)
     wanted = {"H_cycles", "L_cycles", "H_layers", "L_layers", "hidden_size", "expansion", "num_heads", "pos_encodings",
               "halt_max_steps", "halt_exploration_prob", "forward_dtype", "name", "loss"}  # fmt: skip
     assert wanted <= set(arch)
     # upstream passes these itself, and twice is an error there
     assert not {"seq_len", "vocab_size", "num_puzzle_identifiers", "batch_size"} & set(arch)
-    assert arch["name"] == UPSTREAM_NAMES[model.config.name]
+    assert arch["name"] == find_family(model.config.name).upstream[0]
 
 
 def test_hub_layout_carries_the_test_puzzles(tmp_path):

@@ -1,4 +1,4 @@
-"""A new model from its config."""
+"""From a config, of ours or of a stranger, to a new model."""
 
 from __future__ import annotations
 
@@ -7,19 +7,34 @@ from typing import Any
 
 import torch
 
-from rrdyn.models.config import ModelConfig, model_config
-from rrdyn.models.hrm import HRM
+from rrdyn.models import hrm, trm  # noqa: F401  each registers its family
+from rrdyn.models.config import ModelConfig
+from rrdyn.models.family import find_family
 from rrdyn.models.model import Model
-from rrdyn.models.trm import TRM
 
-FAMILIES: dict[str, type[Model]] = {"trm": TRM, "hrm": HRM}
+
+def model_config(fields: Mapping[str, Any] | ModelConfig, **sizes: Any) -> ModelConfig:
+    """A config from arch fields, ours or upstream's; `sizes` fill what the fields lack.
+
+    `name` is a family's name or upstream's `path@Class`; the fields of a class path are first completed by the
+    defaults of that class. Raises UsageError for an unknown name, an ablation variant, an unknown key or a value out
+    of range.
+    """
+    if isinstance(fields, ModelConfig):
+        return fields
+    arch = dict(fields)
+    named = arch.pop("name", None)
+    family = find_family(named)
+    arch = family.from_upstream(arch, published="@" in str(named))
+    given = {key: value for key, value in sizes.items() if value is not None}
+    return family.config(**{**given, **arch, "name": family.name})
 
 
 def build(config: Mapping[str, Any] | ModelConfig, dtype: torch.dtype | None = None) -> Model:
     """A model with fresh weights, drawn from torch's generator.
 
-    `config` is our ModelConfig or a mapping in upstream's field names whose `name` is "trm", "hrm" or upstream's
-    class path. `dtype` is what to compute in; default the config's `forward_dtype`.
+    `config` is a family's config or a mapping in its field names, or in upstream's, whose `name` is a family's name
+    or upstream's class path. `dtype` is what to compute in; default the config's `forward_dtype`.
     """
     config = model_config(config)
-    return FAMILIES[config.name](config, dtype)
+    return find_family(config.name).build(config, dtype)

@@ -14,17 +14,14 @@ from torch import Tensor
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import make_folder, replacing, sha256, write_json
 from rrdyn.models.building import build
-from rrdyn.models.config import ModelConfig
-from rrdyn.models.layers import RotaryTable
 from rrdyn.models.layouts import META, WEIGHTS, Found, locate
 from rrdyn.models.model import Model, Source
 from rrdyn.models.sizes import complete, resolve_dataset
-from rrdyn.models.weights import FLOATS, Contents, damaged, read_weights
+from rrdyn.models.weights import FLOATS, Contents, damaged, matched, read_weights
 
 SCHEMA, VERSION = "checkpoint", 1
 EXPORT, HEADER = "rrdyn-checkpoint", "rrdyn"
 LISTED = 8
-ARTICLE = {"trm": "a", "hrm": "an"}
 
 
 def load(
@@ -63,8 +60,9 @@ def load_found(
         raise InputError(problem, found=error.found, expected=error.expected, run=error.run) from None
     with torch.device("meta"):
         model = build(config, dtype)
-    check_tensors(contents.tensors, model, found.weights)
-    return _filled(model, contents.tensors, device, _source(found, given))
+    tensors = matched(contents.tensors, model.state_dict(), found.weights)
+    check_tensors(tensors, model, found.weights)
+    return _filled(model, tensors, device, _source(found, given))
 
 
 def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Found]:
@@ -119,7 +117,7 @@ def check_tensors(tensors: Mapping[str, Tensor], model: Model, path: Path) -> No
         raise InputError(
             f"{path} does not hold this model's weights",
             found="; ".join(f"{kind}: {_listed(names)}" for kind, names in complaints.items() if names),
-            expected=f"the {len(wanted)} tensors of {describe_config(model.config)}",
+            expected=f"the {len(wanted)} tensors of {model.config.summary}",
         )
 
 
@@ -128,28 +126,18 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def describe_config(config: ModelConfig) -> str:
-    """A model in a few words."""
-    mixing = "MLP mixing" if config.mlp_t else f"attention, {config.pos_encodings} positions"
-    name = f"{ARTICLE[config.name]} {config.name.upper()}"
-    return f"{name} ({mixing}, hidden {config.hidden_size}, {config.positions} positions)"
-
-
 def _filled(model: Model, tensors: Mapping[str, Tensor], device: torch.device | str, source: Source) -> Model:
     """The model, made without memory, with the tensors as its parameters and its tables computed."""
 
     def as_kept(key: str, tensor: Tensor) -> Tensor:
-        if key in ("inner.H_init", "inner.L_init"):
+        if key in model.initial_tensors:
             return tensor.to(model.dtype)
         return tensor if tensor.dtype == model.dtype == torch.float64 else tensor.to(torch.float32)
 
     # clone: a tensor of the file may be a view of a larger storage
     kept = {key: as_kept(key, tensor).clone(memory_format=torch.contiguous_format) for key, tensor in tensors.items()}
     model.load_state_dict(kept, assign=True)
-    config = model.config
-    if config.uses_rope:
-        head_dim = config.hidden_size // config.num_heads
-        model.inner.rotary_emb = RotaryTable(head_dim, config.positions, config.rope_theta)
+    model.fill_tables()
     model.source = source
     return model.to(device).eval()
 
@@ -170,9 +158,7 @@ def stored(model: Model) -> dict[str, Tensor]:
     """The state dict as it is written: on the CPU, the initial vectors in the dtype the model was made for."""
     made_for = getattr(torch, model.config.forward_dtype)
     return {
-        key: tensor.detach()
-        .to("cpu", made_for if key in ("inner.H_init", "inner.L_init") else tensor.dtype)
-        .contiguous()
+        key: tensor.detach().to("cpu", made_for if key in model.initial_tensors else tensor.dtype).contiguous()
         for key, tensor in model.state_dict().items()
     }
 

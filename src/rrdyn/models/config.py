@@ -1,31 +1,60 @@
-"""What a model is: the fields of the published arch configs, under their published names."""
+"""What a model of any family is told: its sizes and budget; and the fields that the two published families share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import UsageError
 
 Size = Annotated[int, Field(ge=1, le=1 << 20)]
 Cycles = Annotated[int, Field(ge=1, le=1024)]
-
-CLASSES = {
-    "TinyRecursiveReasoningModel_ACTV1": "trm",
-    "HierarchicalReasoningModel_ACTV1": "hrm",
-}
-UPSTREAM_NAMES = {
-    "trm": "recursive_reasoning.trm@TinyRecursiveReasoningModel_ACTV1",
-    "hrm": "hrm.hrm_act_v1@HierarchicalReasoningModel_ACTV1",
-}
-ABLATIONS = ("trm_singlez", "trm_hier6", "transformers_baseline")
+Dtype = Literal["float32", "bfloat16", "float64"]
+SIZES = ("seq_len", "vocab_size", "num_puzzle_identifiers")
+"""Fields that come from the puzzles; published configs leave them out."""
 
 
 class ModelConfig(Config):
-    """Architecture of a TRM or an HRM, sizes of its puzzles included."""
+    """Base of a family's config. A family adds its own fields, each with the family's default."""
+
+    name: str
+    """The family."""
+    seq_len: Annotated[int, Field(ge=1, le=1 << 16)]
+    """Tokens of a puzzle."""
+    vocab_size: Size
+    """Token values."""
+    num_puzzle_identifiers: Annotated[int, Field(ge=1, le=1 << 26)] = 1
+    """Puzzle identifiers that its vectors, where it has any, are for."""
+    halt_max_steps: Annotated[int, Field(ge=1, le=1 << 16)] = 16
+    """Segments of the budget."""
+    forward_dtype: Dtype = "float32"
+    """The dtype it was made to compute in."""
+
+    @property
+    def has_puzzle_vectors(self) -> bool:
+        """Whether every puzzle identifier has a vector of its own."""
+        return False
+
+    @property
+    def label(self) -> str:
+        """The architecture as it stands in the names of run folders."""
+        return self.name
+
+    @property
+    def short(self) -> str:
+        """The model in a few words that do not need the length of its puzzles."""
+        return f"a model of the family {self.name}"
+
+    @property
+    def summary(self) -> str:
+        """The model in a few words."""
+        return f"{self.short} ({self.seq_len} tokens of {self.vocab_size})"
+
+
+class ReasonerConfig(ModelConfig):
+    """The fields of the published arch configs, under their published names."""
 
     name: Literal["trm", "hrm"]
     """trm: one net for both updates; hrm: an H stack and an L stack."""
@@ -67,13 +96,19 @@ class ModelConfig(Config):
     """Added to the mean square in every norm."""
     rope_theta: Annotated[float, Field(gt=0)] = 10000.0
     """Base of the rotary angles."""
-    forward_dtype: Literal["float32", "bfloat16", "float64"] = "bfloat16"
+    forward_dtype: Dtype = "bfloat16"
     """The dtype it was made to compute in."""
     loss: Literal["stablemax", "softmax"] = "stablemax"
     """Cross entropy it is trained with."""
 
+    @model_serializer(mode="wrap")
+    def _in_published_order(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # pydantic puts the fields of the base first; the text of a config enters the digests of files
+        fields: dict[str, Any] = handler(self)
+        return {key: fields[key] for key in ReasonerConfig.__annotations__ if key in fields}
+
     @model_validator(mode="after")
-    def _fits_together(self) -> ModelConfig:
+    def _fits_together(self) -> ReasonerConfig:
         if self.hidden_size % self.num_heads:
             raise UsageError(
                 "hidden_size is not a multiple of num_heads",
@@ -87,16 +122,11 @@ class ModelConfig(Config):
                 found=f"puzzle_emb_ndim {self.puzzle_emb_ndim}",
                 expected=f"at most puzzle_emb_len x hidden_size = {self.prefix * self.hidden_size}",
             )
-        if self.name == "hrm":
-            if self.H_layers == 0:
-                raise UsageError("an HRM needs an H stack", found="H_layers 0", expected="H_layers of 1 or more")
-            if self.puzzle_emb_len or self.no_ACT_continue:
-                raise UsageError(
-                    "an HRM derives its prefix and always has a continue head",
-                    found=f"puzzle_emb_len {self.puzzle_emb_len}, no_ACT_continue {self.no_ACT_continue}",
-                    expected="puzzle_emb_len 0, no_ACT_continue false",
-                )
         return self
+
+    @property
+    def has_puzzle_vectors(self) -> bool:
+        return self.puzzle_emb_ndim > 0
 
     @property
     def prefix(self) -> int:
@@ -114,58 +144,16 @@ class ModelConfig(Config):
     def uses_rope(self) -> bool:
         return self.pos_encodings == "rope" and not self.mlp_t
 
+    @property
+    def label(self) -> str:
+        return "hrm" if self.name == "hrm" else f"trm-{'mlp' if self.mlp_t else 'att'}"
 
-def model_config(fields: Mapping[str, Any] | ModelConfig, **sizes: Any) -> ModelConfig:
-    """A config from upstream's arch fields; `sizes` fill what the fields lack.
+    @property
+    def short(self) -> str:
+        return f"{'an' if self.name == 'hrm' else 'a'} {self.name.upper()}, hidden {self.hidden_size}"
 
-    `name` is "trm", "hrm" or upstream's `path@Class`. Defaults that upstream's classes have and ours has not are
-    applied first. Raises UsageError for an unknown name, an ablation variant, an unknown key or a value out of range.
-    """
-    if isinstance(fields, ModelConfig):
-        return fields
-    arch = dict(fields)
-    named = arch.pop("name", None)
-    upstream = "@" in str(named)
-    name = family(named)
-    arch.pop("batch_size", None)  # sizes a training buffer upstream, nothing here
-    arch.pop("causal", None)
-    if isinstance(loss := arch.get("loss"), Mapping):
-        arch["loss"] = loss_name(loss.get("loss_type"))
-    if name == "hrm":
-        if upstream:  # its class does not read these two
-            arch.update(no_ACT_continue=False, puzzle_emb_len=0)
-        arch = {"no_ACT_continue": False, "H_cycles": 2, "L_cycles": 2, "H_layers": 4, "L_layers": 4, **arch}
-    else:
-        arch.setdefault("puzzle_emb_len", 16)
-    if arch.get("puzzle_emb_ndim") is None:
-        arch.pop("puzzle_emb_ndim", None)
-    if arch.get("pos_encodings") is None and "pos_encodings" in arch:
-        arch["pos_encodings"] = "none"
-    return ModelConfig(name=name, **{**{key: value for key, value in sizes.items() if value is not None}, **arch})
-
-
-def family(named: object) -> Literal["trm", "hrm"]:
-    """The model family a config names: "trm" or "hrm"."""
-    text = str(named)
-    module, _, cls = text.partition("@")
-    for ablation in ABLATIONS:
-        if ablation in text:
-            raise UsageError(
-                f"{ablation} is an ablation variant of upstream that rrdyn does not build",
-                found=text,
-                expected="trm or hrm",
-            )
-    found = CLASSES.get(cls) if cls else text if text in UPSTREAM_NAMES else None
-    if found == "trm" and cls and module.rsplit(".", 1)[-1] != "trm":
-        found = None  # upstream reuses the class name for its variants; the module tells them apart
-    if found is None:
-        raise UsageError("the config names no known model", found=repr(named), expected="trm or hrm")
-    return found  # type: ignore[return-value]
-
-
-def loss_name(loss_type: object) -> str:
-    """stablemax or softmax, from upstream's `loss_type`."""
-    text = str(loss_type).removesuffix("_cross_entropy")
-    if text not in ("stablemax", "softmax"):
-        raise UsageError("the config names no known loss", found=loss_type, expected="stablemax or softmax")
-    return text
+    @property
+    def summary(self) -> str:
+        mixing = "MLP mixing" if self.mlp_t else f"attention, {self.pos_encodings} positions"
+        name = self.short.partition(",")[0]
+        return f"{name} ({mixing}, hidden {self.hidden_size}, {self.positions} positions)"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rrdyn.artifacts.files import sha256
-from rrdyn.models.checkpoints import ARTICLE, describe_config, load_found
+from rrdyn.models.checkpoints import load_found
 from rrdyn.models.layouts import locate
 from rrdyn.models.model import Model
 from rrdyn.models.sizes import resolve_dataset
@@ -26,9 +26,7 @@ def describe(path: Path | str) -> tuple[dict[str, Any], str]:
     here = resolve_dataset(found.dataset, found.weights)
     record: dict[str, Any] = {
         "kind": "checkpoint",
-        "what": describe_config(config)
-        if length_known
-        else f"{ARTICLE[config.name]} {config.name.upper()}, hidden {config.hidden_size}",
+        "what": config.summary if length_known else config.short,
         "path": str(found.weights),
         "layout": source.layout,
         "step": source.step,
@@ -36,18 +34,18 @@ def describe(path: Path | str) -> tuple[dict[str, Any], str]:
         "bytes": found.weights.stat().st_size,
         "sha256": sha256(found.weights),
         "parameters": parts(model),
-        "initial_state": model.inner.H_init.numel() + model.inner.L_init.numel(),
+        "initial_state": sum(model.state_dict()[name].numel() for name in model.initial_tensors),
         "forward_dtype": config.forward_dtype,
         "sub_updates": {
-            "per_segment": config.H_cycles * (config.L_cycles + 1),
+            "per_segment": model.sub_updates_per_segment,
             "differentiated_in_training": model.gradient_span,
-            "budget_segments": config.halt_max_steps,
+            "budget_segments": model.budget,
         },
         "expects": {
             "seq_len": config.seq_len if length_known else None,
             "vocab_size": config.vocab_size,
             "num_puzzle_identifiers": config.num_puzzle_identifiers,
-            "prefix": config.prefix,
+            "prefix": model.prefix,
             "dataset": source.dataset,
             "dataset_here": here is not None,
         },
@@ -61,9 +59,9 @@ def parts(model: Model) -> dict[str, int]:
     """Number of parameters by part, and of all: what training changes, puzzle vectors too, the initial state not."""
     counts: dict[str, int] = {}
     for name, tensor in model.state_dict().items():
-        part = name.split(".")[1].replace("puzzle_emb", "puzzle vectors")
-        if part in ("H_init", "L_init"):
+        if name in model.initial_tensors:
             continue
+        part = name.removeprefix("inner.").split(".")[0].replace("puzzle_emb", "puzzle vectors")
         counts[part] = counts.get(part, 0) + tensor.numel()
     return {**counts, "all": sum(counts.values())}
 

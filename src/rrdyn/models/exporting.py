@@ -15,14 +15,14 @@ import rrdyn
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder, read_json, replacing, write_json, write_text
 from rrdyn.models.checkpoints import EXPORT, save, stored
-from rrdyn.models.config import UPSTREAM_NAMES, ModelConfig
+from rrdyn.models.config import SIZES, ModelConfig
+from rrdyn.models.family import find_family
 from rrdyn.models.layouts import UPSTREAM_CONFIG
 from rrdyn.models.model import Model
-from rrdyn.models.sizes import SIZES, dataset_sizes
+from rrdyn.models.sizes import dataset_sizes
 
 Layout = Literal["pt", "upstream", "hub", "rrdyn"]
 COMPILED = "_orig_mod.model."
-TRM_ONLY = ("mlp_t", "puzzle_emb_len", "no_ACT_continue")
 RECIPE = {
     "global_batch_size": 768, "epochs": 50000, "eval_interval": 5000, "checkpoint_every_eval": True,
     "lr": 1e-4, "lr_min_ratio": 1.0, "lr_warmup_steps": 2000, "beta1": 0.9, "beta2": 0.95, "weight_decay": 1.0,
@@ -92,27 +92,9 @@ def upstream_config(model: Model) -> dict[str, Any]:
         return source.upstream
     dataset = source.dataset if source else None
     sizes = {key: getattr(model.config, key) for key in SIZES}
-    content: dict[str, Any] = {"arch": upstream_arch(model.config), **RECIPE, "sizes": sizes}
-    if model.config.name == "trm":
-        ema = bool(source and source.ema)
-        content.update(
-            data_paths=[dataset] if dataset else [], data_paths_test=[], evaluators=[], ema=ema, ema_rate=0.999
-        )
-    else:
-        content.update(data_path=dataset or "")
-    return content
-
-
-def upstream_arch(config: ModelConfig) -> dict[str, Any]:
-    """The arch section of an upstream config."""
-    arch = {key: value for key, value in config.model_dump().items() if key not in SIZES}
-    if config.name == "hrm":
-        arch = {key: value for key, value in arch.items() if key not in TRM_ONLY or (key == "mlp_t" and value)}
-    arch["name"] = UPSTREAM_NAMES[config.name]
-    if config.name == "hrm" and (config.mlp_t or config.pos_encodings == "none"):
-        arch["name"] = "recursive_reasoning.hrm@HierarchicalReasoningModel_ACTV1"  # the HRM of TRM's repository
-    arch["loss"] = {"name": "losses@ACTLossHead", "loss_type": f"{config.loss}_cross_entropy"}
-    return arch
+    family = find_family(model.config.name)
+    content: dict[str, Any] = {"arch": family.to_upstream(model.config), **RECIPE, "sizes": sizes}
+    return content | family.upstream_run(dataset, ema=bool(source and source.ema))
 
 
 def _hub(model: Model, root: Path) -> list[Path]:

@@ -1,33 +1,22 @@
-"""What TRM and HRM share: embedding of a puzzle, initial state, readout. Parameter names are upstream's."""
+"""What a model is to the rest of the package, whatever its family: embed, start, iterate, read, halt."""
 
 from __future__ import annotations
 
-import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rrdyn.artifacts.errors import UsageError
 from rrdyn.models.config import ModelConfig
-from rrdyn.models.layers import (
-    Block,
-    Cast,
-    Embedding,
-    Linear,
-    PuzzleEmbedding,
-    RotaryTable,
-    Stack,
-    at_least_float32,
-    truncated_normal_,
-)
-from rrdyn.models.recurrence import Latent, Recurrence, SubUpdate
+from rrdyn.models.recurrence import Recurrence
 
-ROOT_HALF = 0.707106781  # as published, nine digits
+WIDE = 32
+"""Numbers held at a time for one number of a state, where a model does not say."""
 
 
 class Readout(NamedTuple):
@@ -56,152 +45,140 @@ class Source:
     """The whole all_config.yaml it came with."""
 
 
-class Inner(nn.Module):
-    """The parameters, under upstream's names."""
-
-    H_init: Tensor
-    L_init: Tensor
-
-    def __init__(self, config: ModelConfig, dtype: torch.dtype) -> None:
-        super().__init__()
-        size = config.hidden_size
-        std = 1 / math.sqrt(size)
-        self.embed_tokens = Embedding(config.vocab_size, size, std=std)
-        self.lm_head = Linear(size, config.vocab_size)
-        self.q_head = Linear(size, 2, bias=True)
-        if config.puzzle_emb_ndim:
-            self.puzzle_emb = PuzzleEmbedding(config.num_puzzle_identifiers, config.puzzle_emb_ndim)
-        if config.pos_encodings == "learned":
-            self.embed_pos = Embedding(config.positions, size, std=std)
-        if config.uses_rope:
-            self.rotary_emb = RotaryTable(size // config.num_heads, config.positions, config.rope_theta)
-        if config.name == "hrm":
-            self.H_level = stack(config, config.H_layers)
-        self.L_level = stack(config, config.L_layers)
-        self.register_buffer("H_init", truncated_normal_(torch.empty(size, dtype=dtype), 1))
-        self.register_buffer("L_init", truncated_normal_(torch.empty(size, dtype=dtype), 1))
-        with torch.no_grad():  # near-zero halting probability at first
-            self.q_head.weight.zero_()
-            assert self.q_head.bias is not None
-            self.q_head.bias.fill_(-5)
-
-
-def stack(config: ModelConfig, layers: int) -> Stack:
-    """That many blocks of the config's sizes."""
-    return Stack(
-        [
-            Block(
-                size=config.hidden_size,
-                heads=config.num_heads,
-                expansion=config.expansion,
-                eps=config.rms_norm_eps,
-                mixed_positions=config.positions if config.mlp_t else None,
-            )
-            for _ in range(layers)
-        ]
-    )
-
-
-class Model(nn.Module):
+class Model(nn.Module, ABC):
     """A recursive reasoner: embed a puzzle, iterate segments from the initial state, read an answer from any state.
 
-    B batch, S positions (prefix + puzzle length L), D hidden, V token values.
+    A family's model defines `embed`, `initial`, `recurrence` and `read`; the rest has defaults. The state is a
+    NamedTuple of tensors (B,...), its parts of any names and number. B batch, L puzzle length, V token values.
     """
+
+    initial_tensors: ClassVar[tuple[str, ...]] = ()
+    """State-dict names of what the initial state is made of, where training leaves it alone: kept in the dtype the
+    model computes in, and no parameter in a count."""
 
     def __init__(self, config: ModelConfig, dtype: torch.dtype | None = None) -> None:
         """`dtype`: what to compute in; default the config's `forward_dtype`."""
         super().__init__()
         self.config = config
-        self.dtype = dtype or getattr(torch, config.forward_dtype)
+        self.dtype: torch.dtype = dtype or getattr(torch, config.forward_dtype)
         self.source: Source | None = None
-        self.inner = Inner(config, self.dtype)
-        self.casts = [part for module in self.modules() for part in vars(module).values() if isinstance(part, Cast)]
+
+    @abstractmethod
+    def embed(self, inputs: Tensor, puzzle_ids: Tensor, puzzle_vectors: Tensor | None = None) -> Tensor:
+        """The input embedding e (B,...) of puzzles (B,L) with identifiers (B,).
+
+        Raises UsageError where the puzzles do not fit the model.
+        """
+
+    @abstractmethod
+    def initial(self, batch: int) -> Any:
+        """The initial state of `batch` puzzles: a NamedTuple of tensors (B,...) in the model's dtype."""
+
+    @abstractmethod
+    def recurrence(self, e: Tensor) -> Recurrence[Any]:
+        """The sub-updates of one segment with the input embedding e."""
+
+    @abstractmethod
+    def read(self, z: Any) -> Readout:
+        """The answer in a state, and the halt logits: at least float32. A model without a continue head gives zeros."""
+
+    def segment(self, z: Any, e: Tensor) -> Any:
+        """The state one segment later."""
+        return self.recurrence(e).segment(z)
+
+    @property
+    def budget(self) -> int:
+        """Segments that it is trained for."""
+        return int(self.config.halt_max_steps)
+
+    @property
+    def has_continue(self) -> bool:
+        """Whether a continue head takes part in halting."""
+        return False
+
+    def halts(self, readout: Readout) -> Tensor:
+        """(B,) bool: whether a readout says stop: q_halt > 0, or q_halt > q_continue with a continue head.
+
+        The rule of the published evaluations.
+        """
+        return readout.q_halt > (readout.q_continue if self.has_continue else 0)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        for tensors in (self.parameters(), self.buffers()):
+            for tensor in tensors:
+                return tensor.device
+        return torch.device("cpu")
 
     @property
     def prefix(self) -> int:
         """Positions before the puzzle, which hold its vector."""
-        return self.config.prefix
+        return 0
 
     @property
     def initial_std(self) -> float:
-        """Standard deviation over features of the initial z_H, the unit of perturbations of z0."""
-        return float(self.inner.H_init.float().std())
+        """The unit of perturbations of z0: the standard deviation of the first part of one initial state, 1 if 0."""
+        with torch.no_grad():
+            part = self.initial(1)[0].float()
+            return (float(part.std()) if part.numel() > 1 else 0.0) or 1.0
+
+    @property
+    def puzzle_table(self) -> Tensor | None:
+        """The puzzles' own vectors (identifiers, n), which training moves row by row; None for a model without."""
+        return None
 
     def puzzle_vectors(self, puzzle_ids: Tensor) -> Tensor | None:
-        """The puzzles' own vectors (B,ndim) as a new float32 leaf, or None for a model without.
+        """The puzzles' own vectors (B,n) as a new leaf, or None for a model without.
 
         Training marks them with `requires_grad_()`, passes them to `embed`, and steps the rows by their gradient.
         """
-        if self.config.puzzle_emb_ndim == 0:
-            return None
-        return self.inner.puzzle_emb.weights[puzzle_ids]
-
-    def embed(self, inputs: Tensor, puzzle_ids: Tensor, puzzle_vectors: Tensor | None = None) -> Tensor:
-        """The input embedding e (B,S,D) of puzzles (B,L) with identifiers (B,), prefix first.
-
-        Raises UsageError where the puzzles are not `seq_len` long.
-        """
-        self._forget_casts()
-        if inputs.ndim != 2 or inputs.shape[1] != self.config.seq_len:
-            raise UsageError(
-                "these puzzles do not fit the model",
-                found=f"inputs of shape {tuple(inputs.shape)}",
-                expected=f"(batch, {self.config.seq_len})",
-                run="give the dataset that the model was trained on (--data)",
-            )
-        size = self.config.hidden_size
-        e = self.inner.embed_tokens(inputs.to(torch.int32), self.dtype)
-        if self.config.puzzle_emb_ndim:
-            if puzzle_ids.device.type == "cpu" and int(puzzle_ids.max()) >= self.config.num_puzzle_identifiers:
-                raise UsageError(
-                    "these puzzles have an identifier that the model has no vector for",
-                    found=int(puzzle_ids.max()),
-                    expected=f"less than {self.config.num_puzzle_identifiers}",
-                    run="give the dataset that the model was trained on (--data)",
-                )
-            vectors = self.puzzle_vectors(puzzle_ids) if puzzle_vectors is None else puzzle_vectors
-            assert vectors is not None
-            vectors = F.pad(vectors.to(self.dtype), (0, self.prefix * size - vectors.shape[-1]))
-            e = torch.cat((vectors.view(-1, self.prefix, size), e), dim=-2)
-        if self.config.pos_encodings == "learned":
-            e = ROOT_HALF * (e + self.inner.embed_pos.weight_as(self.dtype))
-        return math.sqrt(size) * e
-
-    def initial(self, batch: int) -> Latent:
-        """The initial state of `batch` puzzles: one fixed vector for z_H, one for z_L, at every position."""
-        shape = (batch, self.config.positions, 1)
-        return Latent(*(init.to(self.dtype).repeat(shape) for init in (self.inner.H_init, self.inner.L_init)))
-
-    def recurrence(self, e: Tensor) -> Recurrence:
-        """The sub-updates of one segment with the input embedding e (B,S,D)."""
-        self._forget_casts()
-        cos_sin = self.inner.rotary_emb.as_dtype(self.dtype) if self.config.uses_rope else None
-        update_L = SubUpdate(writes="z_L", stack=self.inner.L_level, cos_sin=cos_sin, injection=e, dtype=self.dtype)
-        update_H = SubUpdate(writes="z_H", stack=self.stack_H, cos_sin=cos_sin, injection=None, dtype=self.dtype)
-        cycle = (*[update_L] * self.config.L_cycles, update_H)
-        return Recurrence(sub_updates=cycle * self.config.H_cycles, gradient_span=self.gradient_span)
-
-    def _forget_casts(self) -> None:
-        # Optimisers and averages write through `.data`, of which a tensor keeps no record.
-        for cast in self.casts:
-            cast.forget()
+        table = self.puzzle_table
+        return None if table is None else table[puzzle_ids]
 
     @property
-    @abstractmethod
-    def stack_H(self) -> Stack:
-        """The net that updates z_H."""
+    def nets(self) -> Sequence[nn.Module]:
+        """The modules that a segment applies over and over, each once: what pays to be compiled."""
+        return ()
+
+    @cached_property
+    def sub_updates_per_segment(self) -> int:
+        """The clock of a segment, from the recurrence itself."""
+        return len(self._recurrence_of_one().sub_updates)
 
     @property
-    @abstractmethod
     def gradient_span(self) -> int:
         """How many of a segment's last sub-updates training differentiates."""
+        return self._recurrence_of_one().gradient_span
 
-    def segment(self, z: Latent, e: Tensor) -> Latent:
-        """The state one segment later."""
-        return self.recurrence(e).segment(z)
+    def _recurrence_of_one(self) -> Recurrence[Any]:
+        zeros = torch.zeros(1, self.config.seq_len, dtype=torch.int32, device=self.device)
+        with torch.no_grad():
+            return self.recurrence(self.embed(zeros, zeros[:, 0]))
 
-    def read(self, z: Latent) -> Readout:
-        """The answer in z_H: logits (in the model's dtype) of the puzzle, q (at least float32) of position 0."""
-        logits = self.inner.lm_head(z.z_H)[:, self.prefix :]
-        q = self.inner.q_head(z.z_H[:, 0]).to(at_least_float32(self.dtype))
-        return Readout(logits, q[..., 0], q[..., 1])
+    @cached_property
+    def state_elements(self) -> int:
+        """Numbers in the state of one puzzle, all parts together."""
+        with torch.no_grad():
+            return sum(part[0].numel() for part in self.initial(1))
+
+    def activation_bytes(self, tangents: int = 0, width: int = 4) -> int:
+        """About the most memory that a sub-update of one puzzle takes with so many tangents, of `width` bytes a number.
+
+        The estimate by which puzzles are shared out; a model whose inner layers are wide says its own.
+        """
+        return (1 + tangents) * WIDE * self.state_elements * width
+
+    def fill_tables(self) -> None:
+        """Compute what the state dict does not hold, for a model made without memory whose weights are in place.
+
+        By default from a second model of the same config; nothing to do for a model without such tables.
+        """
+        if not any(tensor.is_meta for tensor in self.buffers()):
+            return
+        with torch.random.fork_rng(devices=[]):
+            fresh = dict(type(self)(self.config, self.dtype).named_buffers())
+        for name, tensor in list(self.named_buffers()):
+            if tensor.is_meta:
+                owner, _, leaf = name.rpartition(".")
+                self.get_submodule(owner)._buffers[leaf] = fresh[name]

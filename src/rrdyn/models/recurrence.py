@@ -1,81 +1,41 @@
-"""The recurrence: a latent state and the ordered sub-updates that make up one segment.
+"""The recurrence of a model: the ordered sub-updates that make up one segment of a latent state.
 
-    TRM segment = H_cycles x (L_cycles x [z_L <- f(z_L + (z_H + e))], 1 x [z_H <- f(z_H + z_L)])
-    HRM segment = the same with f_L and f_H
-
-Order of additions as written: another order changes float32 results (1.8e-4 on a TRM-MLP after one segment).
+A state is a NamedTuple of tensors, each with the batch first, of any names and number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from rrdyn.models.layers import Stack
+State = TypeVar("State", bound=tuple[Tensor, ...])
+Rows = slice | Tensor
+"""Which examples of a batch: a slice (views are taken), or a tensor of indices or of flags."""
 
 
-class Latent(NamedTuple):
-    """The recurrent state: z_H and z_L, each (B,S,D)."""
+class SubUpdate(Protocol):
+    """One step of a segment. `rrdyn.dynamics.protocol.SubUpdate` says what it may have beside these two."""
 
-    z_H: Tensor
-    z_L: Tensor
+    def value(self, z: Any, /) -> Any:
+        """The state after this sub-update; the one given stays as it is."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class SubUpdate:
-    """One update of z_H or z_L by a stack of blocks."""
-
-    writes: Literal["z_H", "z_L"]
-    stack: Stack
-    cos_sin: tuple[Tensor, Tensor] | None
-    injection: Tensor | None
-    """The input embedding e (B,S,D) that an L update adds to z_H; None for an H update."""
-    dtype: torch.dtype
-    """What the model computes in."""
-
-    @property
-    def closes_cycle(self) -> bool:
-        """Whether an H cycle ends here."""
-        return self.writes == "z_H"
-
-    def value(self, z: Latent) -> Latent:
-        """The state after this sub-update."""
-        z_H, z_L = z
-        if self.writes == "z_H":
-            return Latent(self.stack(z_H + z_L, self.cos_sin), z_L)
-        assert self.injection is not None
-        return Latent(z_H, self.stack(z_L + (z_H + self.injection), self.cos_sin))
-
-    def value_and_tangents(self, z: Latent, tangents: Latent) -> tuple[Latent, Latent]:
-        """The state after this sub-update, and K tangents (B,K,S,D) of each latent carried through it."""
-        from rrdyn.models.tangents import value_and_tangents  # the rules know the layers, not the loop
-
-        return value_and_tangents(self, z, tangents)
-
-    def advance(self, bundle: Latent) -> Latent:
-        """The same with value and tangents in one tensor (B,1+K,S,D) of each latent, which is overwritten."""
-        from rrdyn.models.tangents import advance
-
-        return advance(self, bundle)
-
-    def rows(self, index: slice) -> SubUpdate:
+    def rows(self, index: Rows, /) -> Self:
         """This sub-update for some examples of the batch."""
-        return self if self.injection is None else replace(self, injection=self.injection[index])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recurrence:
+class Recurrence(Generic[State]):
     """The sub-updates of one segment, in order, for one batch of puzzles."""
 
     sub_updates: tuple[SubUpdate, ...]
     gradient_span: int
     """How many of the last sub-updates training differentiates."""
 
-    def segment(self, z: Latent, *, truncate: bool = False) -> Latent:
+    def segment(self, z: State, *, truncate: bool = False) -> State:
         """One segment. With `truncate` only the last `gradient_span` sub-updates are recorded by autograd."""
         if not truncate:
             return _apply(self.sub_updates, z)
@@ -84,12 +44,14 @@ class Recurrence:
             z = _apply(first, z)
         return _apply(last, z)
 
-    def rows(self, index: slice) -> Recurrence:
+    def rows(self, index: Rows) -> Recurrence[State]:
         """The recurrence of some examples of the batch."""
-        return replace(self, sub_updates=tuple(update.rows(index) for update in self.sub_updates))
+        # a segment repeats a few sub-updates many times: each is cut once, and stays one object
+        cut = {id(update): update.rows(index) for update in self.sub_updates}
+        return replace(self, sub_updates=tuple(cut[id(update)] for update in self.sub_updates))
 
 
-def _apply(sub_updates: Iterable[SubUpdate], z: Latent) -> Latent:
+def _apply(sub_updates: Iterable[SubUpdate], z: State) -> State:
     for update in sub_updates:
         z = update.value(z)
     return z

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import read_json
-from rrdyn.models.config import ModelConfig, model_config
+from rrdyn.models.building import model_config
+from rrdyn.models.config import SIZES, ModelConfig
+from rrdyn.models.family import find_family
 
-SIZES = ("seq_len", "vocab_size", "num_puzzle_identifiers")
 KNOWN_LENGTHS = {("sudoku", 11): 81, ("maze-30x30", 6): 900, ("arc", 12): 900}
 """(word in the dataset's name, vocabulary) -> length, of the datasets upstream's builders make."""
 
@@ -38,9 +39,9 @@ def complete(
     stated = dataset_sizes(folder) if folder is not None else {}
     if given is not None and not stated:
         raise InputError(f"{given} is not a dataset folder", expected="test/dataset.json in it")
-    sizes = {**stated, **_from_tensors(tensors)}
+    sizes = {**stated, **find_family(arch.get("name")).sizes(tensors, arch)}
     if "seq_len" not in arch and "seq_len" not in sizes:
-        length = _seq_len(arch, tensors, named, sizes.get("vocab_size")) or any_length
+        length = _well_known(named, sizes.get("vocab_size")) or any_length
         if length is None:
             raise _no_length(named)
         sizes["seq_len"] = length
@@ -71,26 +72,7 @@ def resolve_dataset(named: str | None, near: Path) -> Path | None:
     return None
 
 
-def _from_tensors(tensors: Mapping[str, Tensor]) -> dict[str, int]:
-    sizes = {}
-    for key, name in (
-        ("vocab_size", "embed_tokens.embedding_weight"),
-        ("num_puzzle_identifiers", "puzzle_emb.weights"),
-    ):
-        tensor = tensors.get(f"inner.{name}")
-        if tensor is not None and tensor.ndim == 2:
-            sizes[key] = tensor.shape[0]
-    return sizes
-
-
-def _seq_len(
-    arch: Mapping[str, Any], tensors: Mapping[str, Tensor], named: str | None, vocab_size: int | None
-) -> int | None:
-    """From the positions an MLP mixes or an embedding counts; else from the dataset's name."""
-    for name in ("L_level.layers.0.mlp_t.down_proj.weight", "embed_pos.embedding_weight"):
-        tensor = tensors.get(f"inner.{name}")
-        if tensor is not None and tensor.ndim == 2:
-            return tensor.shape[0] - model_config(arch, seq_len=1, vocab_size=1).prefix
+def _well_known(named: str | None, vocab_size: int | None) -> int | None:
     for (word, vocabulary), length in KNOWN_LENGTHS.items():
         if named and word in Path(named).name.lower() and vocab_size == vocabulary:
             return length
@@ -109,7 +91,7 @@ def _no_length(named: str | None) -> InputError:
 def _check_fit(config: ModelConfig, stated: Mapping[str, int], folder: Path) -> None:
     wrong = [key for key in ("seq_len", "vocab_size") if key in stated and stated[key] != getattr(config, key)]
     rows = stated.get("num_puzzle_identifiers", 0)
-    if config.puzzle_emb_ndim and rows > config.num_puzzle_identifiers:
+    if config.has_puzzle_vectors and rows > config.num_puzzle_identifiers:
         wrong.append("num_puzzle_identifiers")
     if wrong:
         raise InputError(

@@ -13,50 +13,34 @@ import threading
 import torch
 from torch import Tensor
 
-from rrdyn.models.layers import Attention, Block, Linear, SwiGLU
-from rrdyn.models.recurrence import Latent, SubUpdate
+from rrdyn.models.layers import Attention, Block, Linear, Stack, SwiGLU
+
+CosSin = tuple[Tensor, Tensor] | None
+"""Rotary tables (S,d), or None for no rotation."""
 
 SCORES_AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 28}
 """Attention scores of tangents held at a time: what a core's cache holds, or a small part of a GPU's memory."""
 
 
-def advance(update: SubUpdate, bundle: Latent) -> Latent:
-    """One sub-update of value and tangents; the bundle is overwritten.
+def advance(stack: Stack, x: Tensor, cos_sin: CosSin, model_dtype: torch.dtype) -> Tensor:
+    """Value and tangents (B,1+K,S,D) through a stack of blocks; `x` is overwritten.
 
-    Runs in the dtype of the bundle. Where the model computes in a narrower one, its weights are rounded to that
-    first: these are the derivatives of the function that is evaluated.
+    Runs in the dtype of x; the weights are first rounded to `model_dtype`, what the model computes in.
     """
-    z_H, z_L = bundle
-    if update.writes == "z_H":
-        z_H += z_L
-        return Latent(_stack(update, z_H), z_L)
-    assert update.injection is not None
-    z_L[:, 0] += z_H[:, 0] + update.injection  # the order of additions that the published models have
-    z_L[:, 1:] += z_H[:, 1:]
-    return Latent(z_H, _stack(update, z_L))
-
-
-def value_and_tangents(update: SubUpdate, z: Latent, tangents: Latent) -> tuple[Latent, Latent]:
-    """The state (B,S,D) after a sub-update and its K tangents (B,K,S,D); the arguments stay as they are."""
-    moved = advance(update, Latent(*(torch.cat((x[:, None], t), dim=1) for x, t in zip(z, tangents))))
-    return Latent(*(part[:, 0] for part in moved)), Latent(*(part[:, 1:] for part in moved))
-
-
-def _stack(update: SubUpdate, x: Tensor) -> Tensor:
-    for block in update.stack.layers:
+    for block in stack.layers:
         assert isinstance(block, Block)
-        _block(block, x, update)
+        _block(block, x, cos_sin, model_dtype)
     return x
 
 
-def _block(block: Block, x: Tensor, update: SubUpdate) -> None:
+def _block(block: Block, x: Tensor, cos_sin: CosSin, model_dtype: torch.dtype) -> None:
     if block.mixes_by_mlp:
-        _add_swiglu_over_positions(block.mlp_t, x, update.dtype)
+        _add_swiglu_over_positions(block.mlp_t, x, model_dtype)
         _rms_norm(x, block.eps, dim=-2)
     else:
-        _add_attention(block.self_attn, x, update)
+        _add_attention(block.self_attn, x, cos_sin, model_dtype)
         _rms_norm(x, block.eps, dim=-1)
-    _add_swiglu(block.mlp, x, update.dtype)
+    _add_swiglu(block.mlp, x, model_dtype)
     _rms_norm(x, block.eps, dim=-1)
 
 
@@ -108,17 +92,17 @@ def _rms_norm(x: Tensor, eps: float, dim: int) -> None:
     tangents.addcmul_(y, along, value=-1).mul_(scale[:, None])
 
 
-def _add_attention(attention: Attention, x: Tensor, update: SubUpdate) -> None:
+def _add_attention(attention: Attention, x: Tensor, cos_sin: CosSin, model_dtype: torch.dtype) -> None:
     """x += W_o softmax(q k^T / sqrt(d)) v, written out: the fused kernels have no derivative of this kind."""
     B, slots, S, D = x.shape
     heads, size = attention.heads, attention.head_dim
-    qkv_weight, out_weight = (_weight(w, x.dtype, update.dtype) for w in (attention.qkv_proj, attention.o_proj))
+    qkv_weight, out_weight = (_weight(w, x.dtype, model_dtype) for w in (attention.qkv_proj, attention.o_proj))
     qkv = _memory("wide", (B * slots * S, len(qkv_weight)), x)
     flat = x.view(-1, D)
     torch.mm(flat, qkv_weight.mT, out=qkv)
     split = qkv.view(B, slots, S, 3 * heads, size)
-    if update.cos_sin is not None:
-        _rotate(split[..., : 2 * heads, :], *update.cos_sin)
+    if cos_sin is not None:
+        _rotate(split[..., : 2 * heads, :], *cos_sin)
     q, k, v = split.transpose(2, 3).chunk(3, dim=2)  # each (B,1+K,heads,S,d)
     mixed = _memory("mixed", (B, slots, S, heads, size), x)
     _attend(q, k, v, mixed.transpose(2, 3))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickletools
 import zipfile
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ NESTED = ("weights", "state_dict", "model_state_dict", "model")
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """Tensors by upstream's names (`inner.…`), and what else the file says."""
+    """Tensors by the names of the file, and what else it says."""
 
     tensors: dict[str, Tensor]
     about: dict[str, Any] = field(default_factory=dict)
@@ -59,7 +60,7 @@ def read_weights(path: Path) -> Contents:
         return _named(_read_torch(path, size), path)
     if path.suffix == ".safetensors" or _begins_like_safetensors(path, size):
         tensors, about = _read_safetensors(path)
-        return Contents(tensors=_renamed(tensors, path), about=about)
+        return Contents(tensors=_tensors(tensors, path), about=about)
     with open(path, "rb") as stream:
         head = stream.read(16)
     if head.startswith(b"PK"):
@@ -178,20 +179,29 @@ def _named(value: Any, path: Path) -> Contents:
             raise InputError(f"{path} holds no tensors", found=", ".join(map(str, value)) or "an empty dict")
         about = {key: item for key, item in value.items() if key != inside}
         value = value[inside]
-    return Contents(tensors=_renamed(value, path), about=about)
+    return Contents(tensors=_tensors(value, path), about=about)
 
 
-def _renamed(value: dict[Any, Any], path: Path) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
+def _tensors(value: dict[Any, Any], path: Path) -> dict[str, Tensor]:
     for key, tensor in value.items():
         if not isinstance(tensor, Tensor) or not isinstance(key, str):
             raise InputError(f"{path}: {key} is not a tensor", found=type(tensor).__name__)
-        name = key
-        while not name.startswith("inner.") and (prefix := next((p for p in PREFIXES if name.startswith(p)), None)):
-            name = name.removeprefix(prefix)
-        if name in tensors:
-            raise InputError(f"{path} holds {name} twice", found=key, expected="one tensor a name")
-        tensors[name] = tensor
-    if not tensors:
+    if not value:
         raise InputError(f"{path} holds no tensors")
-    return tensors
+    return value
+
+
+def matched(tensors: Mapping[str, Tensor], wanted: Collection[str], path: Path) -> dict[str, Tensor]:
+    """The tensors by the names a model has, without the prefixes that compilers and wrappers put before them.
+
+    A tensor of no wanted name keeps what is left without any. Raises InputError where two get one name.
+    """
+    found: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        name = key
+        while name not in wanted and (prefix := next((p for p in PREFIXES if name.startswith(p)), None)):
+            name = name.removeprefix(prefix)
+        if name in found:
+            raise InputError(f"{path} holds {name} twice", found=key, expected="one tensor a name")
+        found[name] = tensor
+    return found

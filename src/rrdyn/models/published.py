@@ -1,0 +1,61 @@
+"""What the configs and checkpoints of TRM's and HRM's own code say, in their fields and tensor names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.models.config import SIZES, ReasonerConfig
+from rrdyn.models.family import ModelFamily
+
+NOT_READ = ("batch_size", "causal")
+"""Fields of published configs that size a buffer of their training or that no class reads."""
+
+
+class PublishedFamily(ModelFamily):
+    """A family whose configs and checkpoints other code writes and reads."""
+
+    def from_upstream(self, arch: Mapping[str, Any], *, published: bool) -> dict[str, Any]:
+        fields = {key: value for key, value in arch.items() if key not in NOT_READ}
+        if isinstance(loss := fields.get("loss"), Mapping):
+            fields["loss"] = loss_name(loss.get("loss_type"))
+        if fields.get("puzzle_emb_ndim") is None:
+            fields.pop("puzzle_emb_ndim", None)
+        if "pos_encodings" in fields and fields["pos_encodings"] is None:
+            fields["pos_encodings"] = "none"
+        return fields
+
+    def to_upstream(self, config: ReasonerConfig) -> dict[str, Any]:
+        arch = {key: value for key, value in config.model_dump().items() if key not in SIZES}
+        arch["name"] = self.upstream[0]
+        arch["loss"] = {"name": "losses@ACTLossHead", "loss_type": f"{config.loss}_cross_entropy"}
+        return arch
+
+    def sizes(self, tensors: Mapping[str, Tensor], arch: Mapping[str, Any]) -> dict[str, int]:
+        """Rows of the embeddings; positions that an MLP mixes or an embedding counts, less the prefix."""
+
+        def rows(name: str) -> int | None:
+            tensor = next((tensor for key, tensor in tensors.items() if f".{key}".endswith(f".inner.{name}")), None)
+            return tensor.shape[0] if tensor is not None and tensor.ndim == 2 else None
+
+        found = {
+            "vocab_size": rows("embed_tokens.embedding_weight"),
+            "num_puzzle_identifiers": rows("puzzle_emb.weights"),
+        }
+        positions = rows("L_level.layers.0.mlp_t.down_proj.weight") or rows("embed_pos.embedding_weight")
+        if positions is not None and arch.get("seq_len") is None:
+            fields = self.from_upstream(arch, published="@" in str(arch.get("name")))
+            fields |= {"name": self.name, "seq_len": 1, "vocab_size": 1, "num_puzzle_identifiers": 1}
+            found["seq_len"] = positions - self.config(**fields).prefix  # type: ignore[attr-defined]
+        return {key: size for key, size in found.items() if size is not None}
+
+
+def loss_name(loss_type: object) -> str:
+    """stablemax or softmax, from upstream's `loss_type`."""
+    text = str(loss_type).removesuffix("_cross_entropy")
+    if text not in ("stablemax", "softmax"):
+        raise UsageError("the config names no known loss", found=loss_type, expected="stablemax or softmax")
+    return text
