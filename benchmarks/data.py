@@ -18,18 +18,20 @@ from pathlib import Path
 import numpy as np
 
 from rrdyn.data.build import augmented
-from rrdyn.data.csvs import read_csv
+from rrdyn.data.collection import Collection
+from rrdyn.data.csv_file import read_csv
 from rrdyn.data.folder import open_split, write_split
-from rrdyn.data.maze import GOAL, START, WALL, Maze
-from rrdyn.data.mazes import Floods
+from rrdyn.data.generated_source import generated
+from rrdyn.data.maze.kind import Maze
+from rrdyn.data.maze.recipe import MazeRecipe
+from rrdyn.data.maze.solver import GOAL, START, WALL, Floods
 from rrdyn.data.parallel import in_order
-from rrdyn.data.puzzles import Puzzles
-from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
 from rrdyn.data.sampler import Sampler
-from rrdyn.data.solver import Solver, rate, solve, to_digits
-from rrdyn.data.sources import generated
-from rrdyn.data.sudoku import Sudoku
-from rrdyn.data.sudokus import Generator
+from rrdyn.data.sudoku.generator import Generator
+from rrdyn.data.sudoku.geometry import Geometry
+from rrdyn.data.sudoku.kind import Sudoku
+from rrdyn.data.sudoku.recipe import SudokuRecipe
+from rrdyn.data.sudoku.solver import Solver, rate, solve, to_digits
 
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
@@ -48,10 +50,10 @@ def quantiles(values: np.ndarray) -> str:
     return " ".join(f"{value:,.0f}" for value in np.quantile(values, QUANTILES))
 
 
-def sudokus(n: int, side: int = 9, **settings: object) -> Puzzles:
-    maker = Generator(Sudoku(side), seed=0, **settings)
+def sudokus(n: int, side: int = 9, **settings: object) -> Collection:
+    maker = Generator(Geometry(side), seed=0, **settings)
     parts = list(in_order(maker.make, range(n)))
-    return Puzzles(
+    return Collection(
         np.concatenate([part.inputs for part in parts]),
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.difficulty for part in parts if part.difficulty is not None]),
@@ -101,7 +103,7 @@ def mazes() -> None:
     """1000 mazes of 30x30, over 110 steps, by each method."""
     for settings in ({}, {"unique": True}, {"method": "density"}, {"method": "density", "unique": True}):
         recipe = MazeRecipe(source="generate", n=1000, test_n=1, val_groups=0, **settings)
-        seconds, made = timed(lambda recipe=recipe: generated(recipe))
+        seconds, made = timed(lambda recipe=recipe: generated(recipe, Maze))
         lengths = made.splits.train.difficulty
         say(f"1000 mazes {settings or 'carve'}", seconds=f"{seconds:.1f}", steps=quantiles(lengths))
 
@@ -110,7 +112,7 @@ def sudoku() -> None:
     """1000 minimal 9x9 puzzles, distinct up to symmetry, and 1000 of the demo's 6x6."""
     for side, clues in ((9, None), (6, 10)):
         recipe = SudokuRecipe(source="generate", size=side, clues=clues, n=1000, test_n=1, val_groups=0)
-        seconds, made = timed(lambda recipe=recipe: generated(recipe))
+        seconds, made = timed(lambda recipe=recipe: generated(recipe, Sudoku))
         train = made.splits.train
         counts = (train.inputs > 1).sum(axis=1)
         say(f"1000 sudoku {side}x{side}", seconds=f"{seconds:.1f}", rating=quantiles(train.difficulty),
@@ -128,11 +130,11 @@ def climbing() -> None:
 def hard(folder: Path) -> None:
     """The hard list: solved whole, re-rated, its rating quantiles."""
     puzzle, test = read_csv(folder / "test.csv", Sudoku)
-    seconds, (answers, counts) = timed(lambda: solve(puzzle, test.inputs))
+    seconds, (answers, counts) = timed(lambda: solve(puzzle.geometry, test.inputs))
     say("hard list solved", puzzles=len(test), seconds=f"{seconds:.1f}",
         right=int((answers == test.labels).all(axis=1).sum()), one_solution=int((counts == 1).sum()))  # fmt: skip
     sample = np.random.default_rng(0).permutation(len(test))[:500]
-    seconds, ratings = timed(lambda: rate(puzzle, test.inputs[sample]))
+    seconds, ratings = timed(lambda: rate(puzzle.geometry, test.inputs[sample]))
     say("hard list re-rated", puzzles=500, seconds=f"{seconds:.1f}",
         exact=int((ratings == test.difficulty[sample]).sum()))  # fmt: skip
     for split in ("train", "test"):
@@ -167,7 +169,7 @@ def independent() -> None:
     for side, clues in ((4, 6), (6, 10), (9, None)):
         n = 60 if side == 4 else 2000
         recipe = SudokuRecipe(source="generate", size=side, clues=clues, n=n // 2, test_n=n // 2, val_groups=0)
-        puzzle, made = Sudoku(side), generated(recipe).splits
+        puzzle, made = Sudoku(side), generated(recipe, Sudoku).splits
         rules = clauses(puzzle)
         unique, number = 0, 0
         with Minisat22(bootstrap_with=rules) as solver:
@@ -183,7 +185,7 @@ def independent() -> None:
         say(f"sudoku {side}x{side} by SAT", puzzles=n, exactly_one=unique, shared_up_to_symmetry=len(keys[0] & keys[1]))
     for settings in ({}, {"unique": True}, {"method": "density"}):
         recipe = MazeRecipe(source="generate", n=500, test_n=500, val_groups=0, **settings)
-        made = generated(recipe).splits
+        made = generated(recipe, Maze).splits
         floods, shortest = Floods(30, 30), 0
         for question, steps in zip(made.train.inputs, made.train.difficulty):
             edges = [
@@ -208,7 +210,7 @@ def clauses(puzzle: Sudoku) -> list[list[int]]:
     """Each cell a digit, no digit twice in a unit."""
     side = puzzle.side
     rules = [[literal(side, cell, digit) for digit in range(1, side + 1)] for cell in range(side * side)]
-    for unit in puzzle.units:
+    for unit in puzzle.geometry.units:
         for at, cell in enumerate(unit):
             for other in unit[:at]:
                 rules += [
@@ -233,7 +235,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, "hard", []], default=[])
     parser.add_argument("--hard", type=Path, default=Path("../shared/data/sudoku-hard"))
     args = parser.parse_args()
-    Solver(Sudoku(9)).search(np.zeros(81), wanted=1)  # compile
+    Solver(Geometry(9)).search(np.zeros(81), wanted=1)  # compile
     for part in args.parts or [name for name in PARTS if name != "independent"]:
         if part == "hard":
             hard(args.hard)

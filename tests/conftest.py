@@ -9,10 +9,23 @@ from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
+from jaxtyping import install_import_hook
+from tests import agreement
+
+# Shapes at the doors of models/ are checked in every test. The layers inside are not: a thousand checks a segment would
+# nearly double the time of a small one; tests/models/test_shapes.py goes through them once.
+DOORS = ["rrdyn.models.model", "rrdyn.models.reasoner", "rrdyn.models.latent", "rrdyn.models.losses"]
+install_import_hook(DOORS, "beartype.beartype")
 
 # Where others use the machine too, an example may take long: that says nothing about the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+def pytest_terminal_summary(terminalreporter):
+    line = agreement.summary(terminalreporter.getreports("passed"))
+    if line:
+        terminalreporter.write_line(line)
 
 
 class TinyStudy(NamedTuple):
@@ -27,6 +40,6 @@ def tiny_study(tmp_path_factory) -> TinyStudy:
     """Read it, and write beside it: other tests rely on what lies in runs/tiny."""
     place = tmp_path_factory.mktemp("study")
     command = [sys.executable, "-m", "rrdyn", "demo", "--tiny", "--out", "runs/tiny"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=place)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=place)
     assert done.returncode == 0, done.stderr
     return TinyStudy(place, done)

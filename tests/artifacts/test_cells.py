@@ -68,5 +68,5 @@ def test_refusals(tmp_path):
     with pytest.raises(InputError, match="not readable JSON"):
         read_cells(tmp_path)
     (folder / "calib.json").write_text("[]")
-    with pytest.raises(InputError, match="not part of a cell"):
+    with pytest.raises(InputError, match="not as it should be"):
         read_cells(tmp_path)

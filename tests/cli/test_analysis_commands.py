@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from tests.agreement import assert_same_text
 from tests.analysis.made_files import ESTIMATOR, GOLDEN, diagnosis, write_diagnosis, write_restarts, write_rollout
 
 from rrdyn.cli.app import main
@@ -26,14 +27,14 @@ def test_analyze_2x2_end_to_end(tmp_path, capsys):
     assert "Does the exponent add to late drift and q_halt?" in (out / "results.md").read_text()
 
 
-def test_compat_on_the_golden_file(tmp_path, capsys):
+def test_compat_on_the_golden_file(tmp_path, capsys, record_property):
     assert (
         main(["analyze-2x2", str(GOLDEN / "diag_ties_n300.npz"), "--compat", "--no-figures", "--out", str(tmp_path)])
         == 0
     )
-    found = (tmp_path / "results_ties_n300.json").read_text().splitlines()
-    wanted = (GOLDEN / "results_ties_n300.json").read_text().splitlines()
-    assert [line for line in found if '"npz"' not in line] == [line for line in wanted if '"npz"' not in line]
+    files = [folder / "results_ties_n300.json" for folder in (tmp_path, GOLDEN)]
+    found, wanted = ([line for line in file.read_text().splitlines() if '"npz"' not in line] for file in files)
+    assert_same_text("\n".join(found), "\n".join(wanted), record_property)
     assert "settled" in capsys.readouterr().out
 
 

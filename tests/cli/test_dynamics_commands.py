@@ -10,7 +10,7 @@ import pytest
 
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.cli.app import main
-from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.sudoku.kind import Sudoku
 from rrdyn.data.writer import write_split
 from rrdyn.models import load, save
 

@@ -18,7 +18,7 @@ import torch
 from rrdyn.artifacts.npz import write_npz
 from rrdyn.artifacts.schemas import ROLLOUT
 from rrdyn.cli.app import main
-from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.sudoku.kind import Sudoku
 from rrdyn.data.writer import write_split
 from rrdyn.models import load, save
 from rrdyn.runtime import hub

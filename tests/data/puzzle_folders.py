@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rrdyn.data.arc import Arc
+from rrdyn.data.arc.kind import Arc
 from rrdyn.data.folder import write_split
 
 

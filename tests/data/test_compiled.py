@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import sys
-from itertools import count
 
 import numba
-import pytest
 
 from rrdyn.data.compiled import compiled
-from rrdyn.data.parallel import cores, in_order
 
 
 def doubled(number: int) -> int:
@@ -30,22 +27,6 @@ def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(monkeypatch):
 
     monkeypatch.setattr(numba, "njit", njit)
     assert compiled(doubled)(4) == 8
-
-
-@pytest.mark.parametrize("workers", [1, 2, 5, None])
-def test_results_come_in_order_and_an_endless_source_may_be_left(workers):
-    results = in_order(doubled, count(), workers)
-    assert [next(results) for _ in range(30)] == list(range(0, 60, 2))
-    results.close()
-
-
-def test_an_error_reaches_the_caller():
-    with pytest.raises(ZeroDivisionError):
-        list(in_order(lambda number: 1 // number, [2, 1, 0], 2))
-
-
-def test_there_is_a_core():
-    assert cores() >= 1
 
 
 def test_the_data_room_is_light_to_import():

@@ -9,7 +9,7 @@ import pytest
 from tests.dynamics.small_models import HRM, TRM_MLP, grids, random_model
 
 from rrdyn.data.folder import write_split
-from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.sudoku.kind import Sudoku
 from rrdyn.models.checkpoints import save
 
 

@@ -11,13 +11,23 @@ from tests.dynamics.small_models import TRM_MLP, random_model
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import DIAG, STATES
 from rrdyn.cli.app import main
-from rrdyn.measurement.diagnosis import DiagnosisConfig, diagnose, measure, save_states
+from rrdyn.measurement.campaign import carry_out
+from rrdyn.measurement.diagnosis import Diagnosis, DiagnosisConfig
 from rrdyn.measurement.subject import open_subject
 from rrdyn.models.checkpoints import save
 
 
 def subject_of(checkpoint, dtype=torch.float32):
     return open_subject(checkpoint, data=None, split="test", dtype=dtype, device=torch.device("cpu"))
+
+
+def diagnose(subject, out, config, batch=None):
+    return carry_out(Diagnosis(subject, config), out, batch=batch)
+
+
+def measure(subject, config, questions):
+    with torch.no_grad():
+        return Diagnosis(subject, config).observe(questions)
 
 
 def arrays_of(path):
@@ -119,8 +129,8 @@ def test_many_checkpoints_states_and_a_second_call(trm_checkpoint, tmp_path, cap
 
 
 def test_saved_states_move_as_the_drift_says(trm_checkpoint, tmp_path):
-    subject, config = subject_of(trm_checkpoint), DiagnosisConfig(n=40, k=2, segments=3)
-    path = save_states(subject, config, np.array([7]), tmp_path / "states.npz")
+    subject, config = subject_of(trm_checkpoint), DiagnosisConfig(n=1, k=2, segments=3, save_states=(7,))
+    (path,) = carry_out(Diagnosis(subject, config), tmp_path / "diag.npz").also
     z_H = read_npz(path, STATES)["z_H"][0].astype(float)
     with torch.no_grad():
         arrays = measure(subject, config, subject.questions(np.array([7])))

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from rrdyn.data.maze import Maze
+from rrdyn.data.maze.kind import Maze
 from rrdyn.data.writer import write_split
-from rrdyn.measurement.evaluation import EvaluationConfig, evaluate, halts, mean, rate, summary, table
+from rrdyn.measurement.campaign import Request
+from rrdyn.measurement.evaluation import EvaluationConfig, evaluate, evaluate_request, mean, rate, summary, table
 from rrdyn.measurement.subject import open_subject
 from rrdyn.models import Readout, build, load, save
 
@@ -49,53 +50,54 @@ def subject(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fixed(subject):
-    return evaluate(subject, EvaluationConfig(n=None, batch=7))
+    return evaluate(subject, EvaluationConfig(n=0, batch=7))
 
 
 def test_halting_is_the_fixed_budget_read_at_the_halting_segment(subject, fixed):
-    halted = evaluate(subject, EvaluationConfig(n=None, batch=7, halt=True))
+    halted = evaluate(subject, EvaluationConfig(n=0, batch=7, halt=True))
     assert len(np.unique(fixed.halted_at)) > 2  # a case worth testing
     np.testing.assert_array_equal(halted.halted_at, fixed.halted_at)
     for key in ("exact", "token_acc", "q_halt", "preds", "valid"):
-        np.testing.assert_array_equal(halted.at_halt(getattr(halted, key)), fixed.at_halt(getattr(fixed, key)))
+        np.testing.assert_array_equal(halted.at_halt(halted.arrays[key]), fixed.at_halt(fixed.arrays[key]))
     for row, last in enumerate(halted.halted_at):  # what is not counted is not computed
-        assert np.isnan(halted.q_halt[row, last:]).all()
-        assert (halted.preds[row, last:] == -1).all()
+        assert np.isnan(halted.arrays["q_halt"][row, last:]).all()
+        assert (halted.arrays["preds"][row, last:] == -1).all()
 
 
 def test_the_halting_segment_is_the_first_that_says_so(fixed):
-    says = fixed.q_halt > 0
+    says = fixed.arrays["q_halt"] > 0
     first = np.where(says.any(1), says.argmax(1) + 1, fixed.segments)
     np.testing.assert_array_equal(fixed.halted_at, first)
 
 
 def test_nothing_depends_on_the_batch(subject, fixed):
     for batch in (1, 60):
-        other = evaluate(subject, EvaluationConfig(n=None, batch=batch))
-        np.testing.assert_array_equal(other.preds, fixed.preds)
+        other = evaluate(subject, EvaluationConfig(n=0, batch=batch))
+        np.testing.assert_array_equal(other.arrays["preds"], fixed.arrays["preds"])
         # a batch of one takes another kernel for the two numbers of the halting heads
-        np.testing.assert_allclose(other.q_halt, fixed.q_halt, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(other.arrays["q_halt"], fixed.arrays["q_halt"], rtol=0, atol=1e-5)
 
 
-def test_two_devices_give_the_same(subject, fixed):
-    from rrdyn.measurement import evaluation
-
-    lanes = dict(evaluation._each(lambda n: n * n, 7, torch.device("cuda"), 2))
-    assert lanes == {n: n * n for n in range(7)}
-    shared = evaluate(subject, EvaluationConfig(n=None, batch=7), devices=[CPU, CPU])
-    np.testing.assert_array_equal(shared.preds, fixed.preds)
+@pytest.mark.slow
+def test_two_processes_give_the_same(subject, fixed):
+    request = Request(
+        measurement="evaluation", config=EvaluationConfig(n=0, batch=7), checkpoints=(subject.weights.parent,),
+        device="cpu", devices=2,
+    )  # fmt: skip
+    _, shared = evaluate_request(request)
+    np.testing.assert_array_equal(shared.arrays["preds"], fixed.arrays["preds"])
 
 
 def test_exactness_and_validity_are_told_apart(subject, fixed):
     labels = np.asarray(subject.split.labels)
-    np.testing.assert_array_equal(fixed.exact, (fixed.preds == labels[:, None]).all(-1))
+    np.testing.assert_array_equal(fixed.exact, (fixed.arrays["preds"] == labels[:, None]).all(-1))
     assert fixed.exact[:30, 3].all()
     assert fixed.validity == "path_valid"
-    assert (fixed.valid != fixed.exact).any()
+    assert (fixed.arrays["valid"] != fixed.exact).any()
 
 
 def test_the_record_and_its_table(subject, fixed):
-    record = summary(fixed, EvaluationConfig(n=None))
+    record = summary(fixed)
     assert record["n"] == 60
     assert record["budget"] == 8
     assert record["segments"][3]["exact"]["value"] == fixed.exact[:, 3].mean()
@@ -105,7 +107,7 @@ def test_the_record_and_its_table(subject, fixed):
     text = table(record)
     assert f"{lost} answers lost" in text
     assert len([line for line in text.splitlines() if line.strip().startswith(("1 ", "8 ", "halted"))]) == 3
-    short = summary(fixed, EvaluationConfig(halt=True))
+    short = summary(evaluate(subject, EvaluationConfig(n=0, halt=True)))
     assert "segments" not in short
     assert "halted" in table(short)
 
@@ -120,7 +122,7 @@ def test_intervals():
 
 
 def test_a_subset_is_drawn_by_the_seed(subject):
-    a, b, c = (evaluate(subject, EvaluationConfig(n=9, segments=1, seed=seed)).idx for seed in (0, 0, 1))
+    a, b, c = (evaluate(subject, EvaluationConfig(n=9, segments=1, seed=seed)).arrays["idx"] for seed in (0, 0, 1))
     assert a.tolist() == b.tolist() != c.tolist()
     assert len(set(a.tolist())) == 9
 
@@ -131,5 +133,5 @@ def test_each_family_halts_by_its_own_rule():
     halt_only = build({"name": "trm", **sizes})
     both = build({"name": "trm", "no_ACT_continue": False, **sizes})
     hrm = build({"name": "hrm", "H_layers": 1, "L_layers": 1, **sizes})
-    assert halts(halt_only, readout).tolist() == [True, True, False]
-    assert halts(both, readout).tolist() == halts(hrm, readout).tolist() == [True, False, True]
+    assert halt_only.halts(readout).tolist() == [True, True, False]
+    assert both.halts(readout).tolist() == hrm.halts(readout).tolist() == [True, False, True]

@@ -62,7 +62,7 @@ def test_equal_rows_are_kept_once_and_others_refused(pieces, trm_checkpoint, tmp
 
 @pytest.mark.parametrize(
     ("extra", "what"),
-    [(["--qr-every", "segment"], "qr every"), (["--seed", "1"], "seed"), (["--dtype", "float64"], "estimator")],
+    [(["--qr-every", "segment"], "qr every"), (["--seed", "1"], "seed"), (["--dtype", "float64"], "dtype")],
 )
 def test_other_settings_are_named(extra, what, pieces, trm_checkpoint, tmp_path):
     other = measured("diagnose", trm_checkpoint, tmp_path / "other.npz", "--piece", "1/2", *extra)

@@ -14,7 +14,7 @@ from rrdyn.artifacts.errors import Interrupted
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.cli.app import main
 from rrdyn.measurement import parts
-from rrdyn.measurement.parts import Shard
+from rrdyn.measurement.shard import Shard
 from rrdyn.measurement.subject import default_outputs
 
 

@@ -10,7 +10,8 @@ from rrdyn.artifacts.schemas import PERTURB
 from rrdyn.cli.app import main
 from rrdyn.measurement import perturbation
 from rrdyn.measurement.calibration import bisect, calibrate
-from rrdyn.measurement.perturbation import PerturbationConfig, measure, perturb
+from rrdyn.measurement.campaign import carry_out
+from rrdyn.measurement.perturbation import Perturbation, PerturbationConfig
 from rrdyn.measurement.subject import open_subject
 
 
@@ -28,7 +29,7 @@ SMALL = PerturbationConfig(n=3, copies=2, segments=4, readout=3)
 
 def test_sigma_zero_is_the_clean_run_and_noise_is_realised(subject):
     with torch.no_grad():
-        arrays = measure(subject, SMALL, subject.questions(np.array([5])))
+        arrays = Perturbation(subject, SMALL).observe(subject.questions(np.array([5])))
     assert (arrays["kl"][:, 0] == 0).all()
     assert (arrays["noise_norm"][:, 0] == 0).all()
     np.testing.assert_array_equal(arrays["correct"][0, 0, 0], arrays["correct"][0, 0, 1])
@@ -42,7 +43,7 @@ def test_sigma_zero_is_the_clean_run_and_noise_is_realised(subject):
 
 def test_one_latent_at_a_time(subject):
     both, only = (
-        perturbation._perturbed(subject, SMALL.model_copy(update={"where": where}), np.array([1]), 0.5)[0]
+        Perturbation(subject, SMALL.model_copy(update={"where": where}))._perturbed(np.array([1]), 0.5)[0]
         for where in ("both", "z_L")
     )
     start = subject.model.initial(2)
@@ -55,15 +56,15 @@ def test_bf16_states_swallow_small_noise_and_the_record_says_so(trm_checkpoint):
     narrow = opened(trm_checkpoint, torch.bfloat16)
     config = SMALL.model_copy(update={"absolute": True})
     wanted = 3e-5 * np.sqrt(2 * narrow.model.config.positions * narrow.model.config.hidden_size)
-    _, kept = perturbation._perturbed(narrow, config, np.array([1]), 3e-5)
-    _, wide = perturbation._perturbed(opened(trm_checkpoint), config, np.array([1]), 3e-5)
+    _, kept = Perturbation(narrow, config)._perturbed(np.array([1]), 3e-5)
+    _, wide = Perturbation(opened(trm_checkpoint), config)._perturbed(np.array([1]), 3e-5)
     np.testing.assert_allclose(wide, wanted, rtol=0.1)
     assert not np.allclose(kept, wanted, rtol=0.3)
 
 
 def test_batches_do_not_matter(subject, tmp_path):
-    a = perturb(subject, tmp_path / "a.npz", SMALL, batch=1).arrays
-    b = perturb(subject, tmp_path / "b.npz", SMALL, batch=3).arrays
+    a = carry_out(Perturbation(subject, SMALL), tmp_path / "a.npz", batch=1).arrays
+    b = carry_out(Perturbation(subject, SMALL), tmp_path / "b.npz", batch=3).arrays
     for key in a:
         np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 

@@ -10,7 +10,10 @@ from rrdyn.artifacts.errors import InputError, Notice, UsageError
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import ROLLOUT
 from rrdyn.cli.app import main
-from rrdyn.measurement.rollout import RolloutConfig, roll, rollout
+from rrdyn.measurement import answers
+from rrdyn.measurement.campaign import carry_out
+from rrdyn.measurement.judging import Judgement
+from rrdyn.measurement.rollout import Rollout, RolloutConfig
 from rrdyn.measurement.subject import open_subject
 
 
@@ -19,23 +22,27 @@ def subject(trm_checkpoint):
     return open_subject(trm_checkpoint, data=None, split="test", dtype=torch.float32, device=torch.device("cpu"))
 
 
+def rollout(subject, out, config, batch=None, **more):
+    return carry_out(Rollout(subject, config.model_copy(update=more)), out, batch=batch)
+
+
 def test_it_is_the_models_segments(subject):
     with torch.no_grad():
         questions = subject.questions(np.array([3]))
-        arrays = roll(subject, RolloutConfig(), questions, subject.model.initial(1), 6)
+        arrays = Rollout(subject, RolloutConfig(segments=6)).observe(questions)
         z = subject.model.initial(1)
         e = subject.model.embed(questions.inputs, questions.identifiers)
         for t in range(6):
             after = subject.model.segment(z, e)
             assert arrays["drift"][0, t] == (after.z_H.double() - z.z_H.double()).norm()
             z = after
-        np.testing.assert_array_equal(arrays["z_H"], z.z_H)
+        np.testing.assert_array_equal(arrays["end_z_H"], z.z_H)
 
 
 def test_batches_do_not_matter_and_an_extension_is_the_long_run(subject, tmp_path):
     whole = rollout(subject, tmp_path / "whole.npz", RolloutConfig(n=5, segments=9), batch=2).arrays
     first = rollout(subject, tmp_path / "a.npz", RolloutConfig(n=5, segments=4), batch=3, keep_state=True)
-    assert first.state.name == "a_state.npz"
+    assert [path.name for path in first.also] == ["a_state.npz"]
     longer = rollout(subject, tmp_path / "b.npz", RolloutConfig(n=5, segments=9), extend=first.path).arrays
     assert whole.keys() == longer.keys()
     for key in whole:
@@ -60,13 +67,11 @@ def test_a_stopped_puzzle_stays_right(subject, monkeypatch):
     def judge(logits, labels):  # right from the second segment on
         seen.append(1)
         flag = torch.full((len(labels),), len(seen) >= 2)
-        return logits.argmax(-1).to(torch.uint8), flag, flag.double()
+        return Judgement(logits.argmax(-1), flag, flag.double())
 
-    monkeypatch.setattr(type(subject), "judge", lambda self, logits, labels: judge(logits, labels))
+    monkeypatch.setattr(answers, "judge", judge)
     with torch.no_grad():
-        arrays = roll(
-            subject, RolloutConfig(stop_after=2), subject.questions(np.array([0])), subject.model.initial(1), 7
-        )
+        arrays = Rollout(subject, RolloutConfig(stop_after=2, segments=7)).observe(subject.questions(np.array([0])))
     assert arrays["exact"].tolist() == [[False, *[True] * 6]]
     assert np.isnan(arrays["drift"][0, 3:]).all()
     assert np.isfinite(arrays["drift"][0, :3]).all()
@@ -82,7 +87,7 @@ def test_command(trm_checkpoint, tmp_path, capsys):
 def test_a_state_is_set_aside_with_its_rollout(subject, tmp_path):
     out, three, four = tmp_path / "r.npz", RolloutConfig(n=2, segments=3), RolloutConfig(n=2, segments=4)
     first = rollout(subject, out, three, keep_state=True)
-    ended = read_npz(first.state)["z_H"]
+    ended = read_npz(first.also[0])["z_H"]
     with pytest.warns(Notice, match=r"r\.1\.npz"):
         rollout(subject, out, four, keep_state=True)
     assert {path.name for path in tmp_path.iterdir()} == {"r.npz", "r_state.npz", "r.1.npz", "r.1_state.npz"}

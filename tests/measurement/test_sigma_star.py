@@ -13,7 +13,7 @@ from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import PERTURB
 from rrdyn.cli.app import main
 from rrdyn.data.folder import write_split
-from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.sudoku.kind import Sudoku
 from rrdyn.measurement.calibration import calibrate
 from rrdyn.measurement.perturbation import PerturbationConfig
 from rrdyn.measurement.subject import open_subject

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.data.maze import Maze
-from rrdyn.data.puzzle import Tokens
-from rrdyn.data.sudoku import Sudoku
-from rrdyn.measurement.solving import attempt, puzzle_of, question_of, read_puzzle, series, solve
+from rrdyn.data.arc.kind import Arc
+from rrdyn.data.maze.kind import Maze
+from rrdyn.data.puzzle import Solutions
+from rrdyn.data.sudoku.kind import Sudoku
+from rrdyn.data.tokens import Tokens
+from rrdyn.measurement.solving import attempt, puzzle_of, read_puzzle, series
 from rrdyn.measurement.solving_text import grid, page, verdict
 from rrdyn.models import build, load
 
@@ -33,7 +35,7 @@ def maze():
 
 def tried(model, text, segments=8):
     puzzle = puzzle_of(model, None, text)
-    return attempt(model, puzzle, question_of(puzzle, text), segments=segments)
+    return attempt(model, puzzle, puzzle.read_text(text), segments=segments)
 
 
 def test_a_right_answer(sudoku):
@@ -96,25 +98,24 @@ def test_kinds_without_a_dataset():
     assert isinstance(kind(16, 6, "1..2"), Sudoku)
     assert isinstance(kind(16, 6, "#S G"), Maze)
     assert isinstance(kind(900, 6), Maze)
-    assert isinstance(kind(900, 12), Tokens)
+    assert isinstance(kind(900, 12), Arc)
+    assert isinstance(kind(900, 13), Tokens)
 
 
 def test_ways_to_write_a_puzzle(tmp_path):
     grid9, maze = Sudoku(4), Maze(5)
-    plain = question_of(grid9, RIGHT)
+    plain = grid9.read_text(RIGHT)
     framed = " . 2 | . 4\n 3 . | . .\n-----+-----\n . . | . 3\n 4 . | 2 .\n"
-    np.testing.assert_array_equal(question_of(grid9, framed), plain)
-    np.testing.assert_array_equal(question_of(grid9, RIGHT.replace(".", "0")), plain)
+    np.testing.assert_array_equal(grid9.read_text(framed), plain)
+    np.testing.assert_array_equal(grid9.read_text(RIGHT.replace(".", "0")), plain)
     (tmp_path / "p.txt").write_text(framed)
     assert read_puzzle(str(tmp_path / "p.txt")) == framed
     lines = " #\nG###S\n   #\n## #\n"
     with pytest.raises(InputError, match="wrong length"):
-        question_of(maze, lines)
+        maze.read_text(lines)
+    np.testing.assert_array_equal(maze.read_text(lines + "\n \n"[1:]), maze.read_text(" #   G###S   # ## #      "))
     np.testing.assert_array_equal(
-        question_of(maze, lines + "\n \n"[1:]), question_of(maze, " #   G###S   # ## #      ")
-    )
-    np.testing.assert_array_equal(
-        question_of(maze, " #o  G###S   # ## #      "), question_of(maze, " #   G###S   # ## #      ")
+        maze.read_text(" #o  G###S   # ## #      "), maze.read_text(" #   G###S   # ## #      ")
     )
 
 
@@ -130,20 +131,18 @@ def test_ways_to_write_a_puzzle(tmp_path):
 )
 def test_puzzles_that_cannot_be_read(kind, text, message):
     with pytest.raises(InputError, match=message):
-        question_of(kind, text)
+        kind.read_text(text)
 
 
 def test_a_puzzle_too_hard_to_count_is_not_called_impossible(monkeypatch):
-    from rrdyn.measurement import solving
-
-    monkeypatch.setattr(solving, "NODE_LIMIT", 1)
-    assert solve(Sudoku(4), question_of(Sudoku(4), NONE)) == ("unknown", None)
+    monkeypatch.setattr("rrdyn.data.sudoku.kind.NODE_LIMIT", 1)
+    assert Sudoku(4).solutions(Sudoku(4).read_text(NONE)) == Solutions(number="unknown")
 
 
 def test_a_kind_without_a_checker_is_judged_by_its_label(sudoku):
     label = tried(sudoku, RIGHT).solution
     kind = Tokens(4, 4, 6)
-    question = question_of(Sudoku(4), RIGHT)
+    question = Sudoku(4).read_text(RIGHT)
     assert attempt(sudoku, kind, question, segments=2, label=label).right.all()
     unknown = attempt(sudoku, kind, question, segments=2)
     assert unknown.right is None

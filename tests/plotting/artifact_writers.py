@@ -10,7 +10,7 @@ import numpy as np
 from rrdyn.artifacts.npz import write_npz
 from rrdyn.artifacts.schemas import DIAG, PERTURB, ROLLOUT, STATES, TOY
 from rrdyn.data.folder import new_dataset, write_split
-from rrdyn.data.sudoku import Sudoku
+from rrdyn.data.sudoku.kind import Sudoku
 from rrdyn.data.writer import write_record
 from rrdyn.runtime.streams import generator
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from tests.plotting import artifact_writers, cell_writers, log_writers
 
+from rrdyn.analysis.paths import cells_by_own_threshold
 from rrdyn.analysis.puzzles import read_puzzles
 from rrdyn.analysis.two_by_two import analyze, write
 from rrdyn.artifacts.npz import read_npz
@@ -42,7 +43,7 @@ def study(root: Path) -> Path:
 
 
 def _two_by_two(name: str) -> Callable[[Path, Style], Plate]:
-    return lambda root, style: two_by_two.FIGURES[name](read_study(root, "tiny"), style)
+    return lambda root, style: two_by_two.PLATES[name](read_study(root, "tiny"), style)
 
 
 def _dynamics(root: Path, style: Style) -> Plate:
@@ -56,7 +57,7 @@ def _cells(view: PerturbationView) -> Callable[[Path, Style], Plate]:
 
 def _trajectories(root: Path, style: Style) -> Plate:
     puzzles = read_puzzles(root / "diag.npz")
-    return trajectories.trajectories(puzzles, trajectories.cells_of(puzzles, None), "tiny", style)
+    return trajectories.trajectories(puzzles, cells_by_own_threshold(puzzles), "tiny", style)
 
 
 RENDERINGS: dict[str, tuple[Style, Callable[[Path, Style], Plate]]] = {

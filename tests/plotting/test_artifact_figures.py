@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 from tests.plotting import artifact_writers as write
 
+from rrdyn.analysis.paths import cells_by_own_threshold
+from rrdyn.analysis.puzzles import read_puzzles
 from rrdyn.analysis.ranks import auc
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import read_npz, write_npz
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.cli.app import main
-from rrdyn.plotting import filmstrip, latent, toy, trajectories
+from rrdyn.plotting import filmstrip, latent, plot, toy, trajectories
 from rrdyn.plotting.style import Style
 
 
@@ -51,13 +53,9 @@ def drawn(function, *arguments, size="column"):
         return function(*arguments, style)
 
 
-def test_trajectories_draw_running_exponents_that_end_at_the_spectrum(folder):
-    puzzles = trajectories.read_puzzles(folder / "diag_tiny.npz")
-    running, unit = trajectories.running_exponent(puzzles)
-    assert running[:, -1] == pytest.approx(puzzles.lambda_1, abs=1e-6)
-    assert unit == "nats per\nsub-update"
-    cells = trajectories.cells_of(puzzles, folder / "points_tiny.csv")
-    assert np.array_equal(cells, trajectories.cells_of(puzzles, None))
+def test_trajectories_draw_the_median_of_each_cell(folder):
+    puzzles = read_puzzles(folder / "diag_tiny.npz")
+    cells = cells_by_own_threshold(puzzles)
     table = drawn(trajectories.trajectories, puzzles, cells, "tiny").table
     median = table.column("value", cell="A", quantity="drift", kind="median")
     assert median == pytest.approx(np.median(puzzles.drift_zH[cells == "A"], axis=0))
@@ -66,16 +64,9 @@ def test_trajectories_draw_running_exponents_that_end_at_the_spectrum(folder):
 def test_trajectories_without_log_r_say_so(folder, tmp_path):
     whole = read_npz(folder / "diag_tiny.npz", DIAG)
     path = write_npz(tmp_path / "d.npz", DIAG, {key: whole[key] for key in whole if key != "log_r"}, {})
-    puzzles = trajectories.read_puzzles(path)
-    plate = drawn(trajectories.trajectories, puzzles, trajectories.cells_of(puzzles, None), "tiny")
+    puzzles = read_puzzles(path)
+    plate = drawn(trajectories.trajectories, puzzles, cells_by_own_threshold(puzzles), "tiny")
     assert "no log_r in this file" in [text.get_text() for ax in plate.figure.axes for text in ax.texts]
-
-
-def test_points_of_another_file_are_refused(folder, tmp_path):
-    lines = (folder / "points_tiny.csv").read_text().splitlines()
-    (tmp_path / "points.csv").write_text("\n".join(lines[:10]) + "\n")
-    with pytest.raises(InputError, match="other puzzles"):
-        trajectories.cells_of(trajectories.read_puzzles(folder / "diag_tiny.npz"), tmp_path / "points.csv")
 
 
 def test_toy_draws_the_auc_of_each_readout(folder):
@@ -104,14 +95,6 @@ def test_principal_plane_of_a_plane_curve_holds_everything(folder):
         latent.plane(artifact, Style(), 6)
 
 
-def test_expected_variance_of_a_random_walk_matches_drawn_walks():
-    rng = np.random.default_rng(0)
-    walks = np.cumsum(rng.normal(size=(17, 20_000)), axis=0)
-    _, explained = latent.principal(walks)
-    assert explained[:5] == pytest.approx(latent.random_walk(17)[:5], rel=0.03)
-    assert latent.random_walk(17).sum() == pytest.approx(1.0)
-
-
 def test_filmstrip_marks_the_wrong_cells(folder):
     artifact = read_npz(folder / "diag_tiny.npz", DIAG)
     strip = filmstrip.read_strip(artifact)
@@ -122,18 +105,18 @@ def test_filmstrip_marks_the_wrong_cells(folder):
     assert [row["wrong"] for row in plate.table.where(frame="16")] == []
     assert plate.table.column("wrong", frame=16).sum() == strip.wrong[-1].sum()
     assert plate.figure.axes[2].get_title(loc="left") == f"segment 16\n{strip.wrong[-1].sum()} wrong"
-    assert strip.box == (2, 2)
+    assert strip.puzzle.boxes == (2, 2)
 
 
 def test_film_has_a_frame_a_segment(folder, tmp_path):
-    wrote = filmstrip.draw(
-        folder / "diag_tiny.npz", tmp_path / "film", Style("column"), idx=3, segments=[1, 2], film="gif"
-    )
+    wrote = plot(
+        "puzzle", folder / "diag_tiny.npz", out=tmp_path / "film.png", idx=(3,), segments=(1, 2), film="gif"
+    ).wrote
     assert wrote[-1].name == "film.gif"
     with Image.open(wrote[-1]) as film:
         assert film.n_frames == 16
     with pytest.raises(UsageError, match="no segment 99"):
-        filmstrip.draw(folder / "diag_tiny.npz", tmp_path / "film", segments=[99])
+        plot("puzzle", folder / "diag_tiny.npz", segments=(99,))
 
 
 def test_filmstrip_needs_answers_and_the_right_dataset(folder, tmp_path):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.plotting.log_writers import FOREIGN_ARMS, STAMP, foreign_log, own_jsonl, own_log, own_rows
 
 from rrdyn.artifacts.errors import InputError, Notice, UsageError
 from rrdyn.plotting.log_schema import LogSchema, read_schema
-from rrdyn.plotting.logs import Run, Skipped, as_number, as_numbers, ema, header_names, read_log, settled
+from rrdyn.plotting.logs import Run, Skipped, as_number, as_numbers, header_names, read_log, settled
 from rrdyn.plotting.runs import gather, read_runs
 
 OURS, FOREIGN = read_schema("rrdyn"), read_schema("reward_hacking")
@@ -122,17 +122,6 @@ def test_settled_steps_increase_strictly_and_keep_the_last_of_each(steps):
     last = {step: row for row, step in enumerate(steps)}
     assert all(last[int(step)] == row for step, row in zip(run.steps, run.columns["row"]))
     assert run.steps[-1] == steps[-1]
-
-
-@settings(deadline=None)
-@given(st.lists(st.one_of(st.just(math.nan), st.floats(-10, 10)), max_size=60), st.integers(1, 9))
-def test_ema_is_the_seed_recursion_and_holds_over_gaps(values, span):
-    weight, previous, expected = 2.0 / (span + 1), math.nan, []
-    for value in values:
-        if not math.isnan(value):
-            previous = value if math.isnan(previous) else weight * value + (1 - weight) * previous
-        expected.append(previous)
-    assert ema(np.array(values, dtype=float), span) == pytest.approx(np.array(expected), abs=1e-9, nan_ok=True)
 
 
 def test_own_runs_are_read_from_jsonl_and_agree_with_their_table(tmp_path):

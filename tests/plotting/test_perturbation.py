@@ -6,16 +6,14 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tests.plotting.cell_writers import ALPHAS, FORKS, cell, kl_of, study
+from tests.plotting.cell_writers import ALPHAS, FORKS, cell, study
 
+from rrdyn.analysis.pooling import pool, rolling
 from rrdyn.artifacts.cells import read_cells
-from rrdyn.artifacts.errors import InputError, Notice, UsageError
+from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.cli.app import main
 from rrdyn.plotting.options import PerturbationView
 from rrdyn.plotting.perturbation import chosen_cells, perturbation
-from rrdyn.plotting.pooling import pool, rolling
 from rrdyn.plotting.style import Style
 
 pytestmark = pytest.mark.filterwarnings("ignore::rrdyn.artifacts.errors.Notice")
@@ -30,23 +28,6 @@ def drawn(root, **view):
     style, view = Style("page"), PerturbationView(window=40, **view)
     with style.active():
         return perturbation(chosen_cells(root, view), view, style)
-
-
-def test_cells_of_the_window_are_pooled_and_others_left_out(root):
-    with pytest.warns(Notice, match="older"):
-        cells = read_cells(root, 40)
-    assert [one.name for one in cells] == ["toy_s0", "toy_s1", "toy_s2"]
-    here = pool(cells, "1.0")
-    assert here.n == 24
-    assert here.kl[8, :40] == pytest.approx(kl_of("1.0", 1)[0])
-    assert np.isnan(here.kl[9, 37:]).all()  # shorter trajectories stay short
-    assert here.forks.tolist() == FORKS
-
-
-def test_mass_is_interpolated_between_fork_points(root):
-    here = pool(read_cells(root, 40), "2.0")
-    expected = np.interp(np.arange(40), FORKS, here.mass[5])
-    assert here.alive[5] == pytest.approx(expected)
 
 
 def test_band_draws_quantiles_of_all_trajectories(root):
@@ -122,23 +103,6 @@ def test_choices_that_leave_nothing_are_refused(root):
         chosen_cells(root, PerturbationView(window=40, model_contains="other"))
     with pytest.raises(UsageError, match="no cell holds alpha 3"):
         drawn(root, alphas=("3",))
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(0, 5), min_size=1, max_size=30), st.integers(1, 9))
-def test_rolling_mean_is_the_edge_padded_convolution(values, window):
-    x = np.array(values)
-    if len(x) < window:
-        expected = x
-    else:
-        padded = np.pad(x, window // 2, mode="edge") if window > 1 else x
-        expected = np.convolve(padded, np.ones(window) / window, mode="valid")[: len(x)]
-    assert rolling(x[None], window)[0] == pytest.approx(expected)
-
-
-def test_rolling_mean_stops_where_the_trajectory_stops():
-    row = np.array([[1.0, 2.0, 3.0, np.nan, np.nan]])
-    assert rolling(row, 3)[0] == pytest.approx([4 / 3, 2.0, 8 / 3, np.nan, np.nan], nan_ok=True)
 
 
 def test_command_draws_and_writes_the_table(root, tmp_path, capsys):

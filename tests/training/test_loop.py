@@ -114,7 +114,7 @@ def test_a_signal_saves_and_exits_130(dataset, tmp_path, number):
     process = subprocess.Popen(command(*line), stderr=subprocess.PIPE, text=True)
     wait_for(tmp_path / "run" / "checkpoints" / "last")
     process.send_signal(number)
-    _, messages = process.communicate(timeout=180)
+    _, messages = process.communicate(timeout=600)
     assert process.returncode == 130, messages
     assert "the state is saved" in messages
     assert "--resume" in messages
@@ -122,7 +122,7 @@ def test_a_signal_saves_and_exits_130(dataset, tmp_path, number):
         continue_and_compare(dataset, tmp_path, RunFolder(tmp_path / "run").steps()[-1] + 3)
 
 
-def wait_for(path: Path, seconds: float = 180) -> None:
+def wait_for(path: Path, seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < end, f"{path} never came"

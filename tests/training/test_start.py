@@ -111,12 +111,12 @@ def test_sigterm_on_two_processes_saves(dataset, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment)
     last = tmp_path / "run" / "checkpoints" / "last"
-    end = time.monotonic() + 180
+    end = time.monotonic() + 600
     while not last.exists() and time.monotonic() < end:
         time.sleep(0.05)
     assert last.exists()
     process.send_signal(signal.SIGTERM)
-    _, messages = process.communicate(timeout=180)
+    _, messages = process.communicate(timeout=600)
     assert process.returncode == 130, messages
     assert "state saved" in messages
     assert "Traceback" not in messages
@@ -135,19 +135,19 @@ def test_one_of_two_workers_killed(dataset, tmp_path):
         [*start, *line, "--devices", "2", "--device", "cpu"], stderr=subprocess.PIPE, text=True, env=environment
     )
     last = tmp_path / "run" / "checkpoints" / "last"
-    end = time.monotonic() + 180
+    end = time.monotonic() + 600
     while not last.exists() and time.monotonic() < end:
         time.sleep(0.05)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(int(workers[-1]), signal.SIGKILL)
-    _, messages = process.communicate(timeout=180)
+    _, messages = process.communicate(timeout=600)
     assert process.returncode == 1, messages
     assert "died, so the group was stopped" in messages
     assert "Traceback" not in messages
     done = subprocess.run(
         [*start, *line, "--resume", str(tmp_path / "run"), "--steps", str(int(last.resolve().name[5:]) + 5)],
-        env=environment, capture_output=True, text=True, timeout=180,
+        env=environment, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "going on from" in done.stderr

@@ -251,9 +251,9 @@ def write_json(path: Path | str, value: Any) -> Path:
     return write_text(path, text, begins=text[:1].encode())
 
 
-def dump_json(value: Any, *, indent: int | None = 2) -> str:
+def dump_json(value: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str:
     """Strict JSON: null for what is not finite; pydantic models, paths and numpy values as JSON's own types."""
-    return json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    return json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=ascii_only)
 
 
 def plain(value: Any) -> Any:

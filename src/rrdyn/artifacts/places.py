@@ -73,6 +73,22 @@ def is_folder(path: Path | str) -> bool:
         return False
 
 
+def modified(path: Path | str) -> int | None:
+    """When what is there was last written, in nanoseconds; None where nothing can be seen. Never raises."""
+    try:
+        return _status(path).st_mtime_ns
+    except OSError:
+        return None
+
+
+def resolved(path: Path | str) -> Path:
+    """The absolute path without links, as far as they can be followed; never raises."""
+    try:
+        return Path(path).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links is a RuntimeError before Python 3.13
+        return Path(os.path.abspath(path))
+
+
 def existing(path: Path | str, *, run: str | None = None) -> Path:
     """The path, if something is there and can be looked at. `run` is what would make it."""
     _seen(path, run)

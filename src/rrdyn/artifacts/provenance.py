@@ -13,6 +13,7 @@ from typing import Any
 
 import rrdyn
 from rrdyn.artifacts.files import dump_json, sha256
+from rrdyn.artifacts.places import exists
 
 LIBRARIES = ("torch", "numpy", "scipy", "matplotlib", "polars")
 
@@ -65,12 +66,12 @@ def library_versions() -> dict[str, str]:
 def git_commit() -> str | None:
     """Commit of the source tree rrdyn runs from, with "+changes" where the tree differs; None from a wheel."""
     root = Path(rrdyn.__file__).resolve().parents[2]
-    if not (root / ".git").exists():
+    if not exists(root / ".git"):
         return None
     try:
         head = _git(root, "rev-parse", "HEAD")
         return head + ("+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, ValueError, subprocess.SubprocessError):
         return None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rrdyn.cli.command import Outcome
 from rrdyn.cli.options import DatasetOptions, made
-from rrdyn.data.recipe import MazeRecipe
+from rrdyn.data.maze.kind import Maze
+from rrdyn.data.maze.recipe import MazeRecipe
 
 
 class Args(DatasetOptions, MazeRecipe):
@@ -18,4 +19,4 @@ class Args(DatasetOptions, MazeRecipe):
 
 
 def run(args: Args) -> Outcome:
-    return made(args, MazeRecipe)
+    return made(args, Maze)

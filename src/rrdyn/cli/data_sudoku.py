@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rrdyn.cli.command import Outcome
 from rrdyn.cli.options import DatasetOptions, made
-from rrdyn.data.recipe import SudokuRecipe
+from rrdyn.data.sudoku.kind import Sudoku
+from rrdyn.data.sudoku.recipe import SudokuRecipe
 
 
 class Args(DatasetOptions, SudokuRecipe):
@@ -18,4 +19,4 @@ class Args(DatasetOptions, SudokuRecipe):
 
 
 def run(args: Args) -> Outcome:
-    return made(args, SudokuRecipe)
+    return made(args, Sudoku)

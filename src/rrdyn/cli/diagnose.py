@@ -11,7 +11,7 @@ from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import MeasurementOptions
 
 if TYPE_CHECKING:
-    from rrdyn.measurement.diagnosis import Diagnosis
+    from rrdyn.measurement.campaign import Result
 
 
 class Args(MeasurementOptions):
@@ -49,20 +49,17 @@ class Args(MeasurementOptions):
     """Indices of puzzles whose full states go into states.npz beside the output."""
     strict: bool = False
     """Exit with 4 where a puzzle's state or exponents are not finite."""
-    force: bool = False
-    """Measure again even where the file is there."""
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.measurement.campaign import run_diagnoses
+    from rrdyn.measurement import campaign
+    from rrdyn.measurement.diagnosis import diverged
 
-    results = run_diagnoses(args.model_dump())
-    done = [result for result in results if result is not None]
+    done = campaign.run(args.request("diag", args.ckpts, args.out))
     if not done:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
-    diverged = sum(len(result.diverged) for result in done)
-    exit_code = 4 if args.strict and diverged else 0
-    wrote = [path for result in done if result.fresh for path in (result.path, *result.states)]
+    exit_code = 4 if args.strict and any(len(diverged(result.arrays)) for result in done) else 0
+    wrote = [path for result in done for path in ([result.path] if result.fresh else []) + list(result.also)]
     files = " ".join(str(result.path) for result in done)
     further = [f"rrdyn analyze-2x2 {files}", f"rrdyn plot trajectories {done[0].path}"]
     if len(done) > 1:
@@ -77,9 +74,11 @@ def run(args: Args) -> Outcome:
     )
 
 
-def summary(result: Diagnosis) -> dict[str, object]:
+def summary(result: Result) -> dict[str, object]:
     """The few numbers of a diagnosis that a person asks first."""
     import numpy as np
+
+    from rrdyn.measurement.diagnosis import diverged
 
     arrays = result.arrays
     correct = arrays["exact_correct"].astype(bool)
@@ -96,12 +95,12 @@ def summary(result: Diagnosis) -> dict[str, object]:
         "accuracy": float(correct.mean()),
         "lambda_1": {"success": middle("lyap_spec", correct), "failure": middle("lyap_spec", ~correct)},
         "late_drift": {"success": middle("drift_zH", correct), "failure": middle("drift_zH", ~correct)},
-        "diverged": [int(index) for index in result.diverged],
+        "diverged": [int(index) for index in diverged(arrays)],
         "fresh": result.fresh,
     }
 
 
-def told(result: Diagnosis) -> str:
+def told(result: Result) -> str:
     facts = summary(result)
     spelled = {
         key: ", ".join(f"{group} {'-' if value is None else format(value, '.4g')}" for group, value in medians.items())
@@ -114,6 +113,7 @@ def told(result: Diagnosis) -> str:
         f"  lambda_1    median {spelled['lambda_1']}  nats per sub-update",
         f"  late drift  median {spelled['late_drift']}",
     ]
-    if len(result.diverged):
-        lines.append(f"  diverged    {len(result.diverged)} puzzles: {', '.join(map(str, result.diverged[:10]))}")
+    if lost := facts["diverged"]:
+        assert isinstance(lost, list)
+        lines.append(f"  diverged    {len(lost)} puzzles: {', '.join(map(str, lost[:10]))}")
     return "\n".join(lines)

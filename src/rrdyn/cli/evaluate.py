@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.command import Outcome, Positional
+from rrdyn.cli.options import ProcessOptions
 
 
-class Args(Arguments):
+class Args(ProcessOptions):
     """Accuracy after each segment at the fixed budget, and with real halting: steps used, accuracy kept.
 
     1. rrdyn evaluate runs/demo/pretrain
@@ -18,56 +19,33 @@ class Args(Arguments):
     3. rrdyn evaluate hub://blackhao0426/recursive-reasoning-chaos/trm_sudoku --halt
     """
 
-    ckpt: Positional[str]
+    ckpt: Positional[Path]
     """A checkpoint: a file, a folder, a run, or hub://owner/repo/folder."""
-    data: Path | None = None
-    """The dataset; default the one the checkpoint names."""
-    split: Literal["test", "val", "train"] = "test"
-    """Which split."""
     n: Annotated[int, Field(ge=0)] = 1024
     """Puzzles, drawn without replacement; 0 for all."""
     segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
     """The budget in segments; default the model's own."""
     halt: bool = False
     """Run with halting only: puzzles that halt are not computed further."""
-    batch: Annotated[int, Field(ge=1)] | None = None
-    """Puzzles at a time on each device or thread."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Names the choice of puzzles."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    devices: Annotated[int, Field(ge=1)] = 1
-    """How many GPUs share the work."""
-    dtype: Literal["float32", "bfloat16", "float64"] = "float32"
-    """What the model computes in."""
     out: Path | None = None
     """Also write the result as JSON."""
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.artifacts.errors import UsageError
+    from rrdyn.artifacts.errors import notice
     from rrdyn.artifacts.files import write_json
-    from rrdyn.measurement.evaluation import EvaluationConfig, evaluate, summary, table
-    from rrdyn.measurement.subject import open_subject
-    from rrdyn.runtime import devices
+    from rrdyn.measurement.evaluation import evaluate_request, summary, table
 
-    device, dtype = devices.resolve(args.device), devices.resolve_dtype(args.dtype)
-    shared = []
-    if args.devices > 1:
-        if args.devices > devices.visible_gpus():
-            raise UsageError(
-                "--devices is out of range", found=args.devices, expected=f"{devices.visible_gpus()} GPUs here"
-            )
-        shared = [devices.resolve(f"cuda:{number}") for number in range(args.devices)]
-    subject = open_subject(args.ckpt, data=args.data, split=args.split, dtype=dtype, device=device)
-    config = EvaluationConfig(
-        n=args.n or None, segments=args.segments, halt=args.halt, seed=args.seed, batch=args.batch
-    )
-    record = summary(evaluate(subject, config, devices=shared), config)
-    meta = subject.meta(seed=args.seed, settings=config.model_dump(), dtype=args.dtype)
-    wrote = (
-        [write_json(args.out, {"schema": "evaluation", "schema_version": 1, **record, "meta": meta})]
-        if args.out
-        else []
-    )
+    subject, result = evaluate_request(args.request("evaluation", (args.ckpt,), None))
+    if result is None:
+        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+    if result.unlabelled:
+        notice(f"{result.unlabelled} puzzles have no answer to compare with: left out")
+    record = summary(result)
+    wrote = []
+    if args.out:
+        meta = subject.meta(seed=args.seed, settings=result.settings.model_dump(), dtype=args.dtype)
+        wrote = [write_json(args.out, {"schema": "evaluation", "schema_version": 1, **record, "meta": meta})]
     return Outcome(data=record, text=table(record), wrote=wrote, next=[f"rrdyn diagnose {args.ckpt}"])

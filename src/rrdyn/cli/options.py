@@ -11,7 +11,8 @@ from rrdyn.cli.command import Arguments, Outcome, Positional
 
 if TYPE_CHECKING:
     from rrdyn.analysis.thresholds import Tau
-    from rrdyn.data.recipe import MazeRecipe, SudokuRecipe
+    from rrdyn.data.puzzle import Puzzle
+    from rrdyn.measurement.campaign import Request
 
 
 class DatasetOptions(Arguments):
@@ -23,38 +24,58 @@ class DatasetOptions(Arguments):
     """Replace the folder if it is there."""
 
 
-def made(args: DatasetOptions, kind: type[SudokuRecipe] | type[MazeRecipe]) -> Outcome:
+def made(args: DatasetOptions, kind: type[Puzzle]) -> Outcome:
     """Build the dataset of the recipe among the arguments and say what is in it."""
     from rrdyn.data.build import build, made_from
     from rrdyn.data.inspection import summary
 
-    recipe = kind(**{name: getattr(args, name) for name in kind.model_fields})
+    assert kind.recipe is not None
+    recipe = kind.recipe(**{name: getattr(args, name) for name in kind.recipe.model_fields})
     there = args.out is not None and not args.force and made_from(args.out, recipe)
-    path = build(recipe, args.out, force=args.force)
+    path = build(recipe, args.out, kind=kind, force=args.force)
     data, text = summary(path)
     next = [f"rrdyn inspect {path}", f"rrdyn train {path}"]
     return Outcome(data=data, text=text, wrote=[] if there else [path], kept=[path] if there else [], next=next)
 
 
-class MeasurementOptions(Arguments):
-    """Measuring a checkpoint on puzzles: which puzzles, on what, by how many."""
+class ProcessOptions(Arguments):
+    """Running a checkpoint on puzzles: which puzzles, on what, by how many."""
 
     data: Path | None = None
     """Dataset folder; default the one the checkpoint names."""
     split: Literal["test", "val", "train"] = "test"
     """Which split of it."""
     batch: Annotated[int, Field(ge=1)] | None = None
-    """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Chosen once, kept on resume."""
+    """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Counts until the first part is done."""
     dtype: Literal["float32", "float64", "bfloat16"] = "float32"
     """What the model computes in."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
-    devices: Annotated[int, Field(ge=1)] = 1
+    devices: Annotated[int, Field(ge=1, le=1024)] = 1
     """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
+
+    def request(self, measurement: str, checkpoints: tuple[Path, ...], out: Path | None, **settings: Any) -> Request:
+        """What is asked of a measurement: its config from the arguments of the same names and `settings`."""
+        from rrdyn.measurement.campaign import Request
+        from rrdyn.measurement.measurement import measurement_named
+
+        given = {name: value for name, value in self if value is not None}
+        kind = measurement_named(measurement).config
+        config = kind(**{**{name: given[name] for name in kind.model_fields if name in given}, **settings})
+        own = ("measurement", "config", "checkpoints", "out")
+        shared = {name: given[name] for name in Request.__dataclass_fields__ if name in given and name not in own}
+        return Request(measurement=measurement, config=config, checkpoints=checkpoints, out=out, **shared)
+
+
+class MeasurementOptions(ProcessOptions):
+    """Measuring a checkpoint on puzzles, into a file of its own."""
+
     shard: str | None = None
     """R/W: do share R of W (from 0) of one output in a shared folder; the process that finds all parts joins them."""
     piece: str | None = None
     """R/W: only piece R of W (from 0) of the puzzles, as a file of its own; `rrdyn merge` joins the pieces."""
+    force: bool = False
+    """Measure again even where the file is there."""
 
 
 class AnalysisOptions(Arguments):

@@ -59,25 +59,37 @@ def run(args: Args) -> Outcome:
 
     if args.cells and args.calibrate_kl is None:
         raise UsageError("--cells needs a calibrated scale", run="add --calibrate-kl 1.0")
-    from rrdyn.measurement.campaign import run_perturbation
+    from rrdyn.measurement import campaign
+    from rrdyn.measurement.calibration import calibrated, perturbation, write_cells
 
-    done = run_perturbation(args.model_dump())
-    if done.result is None:
+    request = args.request("perturb", (args.ckpt,), args.out, alphas=())
+    if args.cells is not None and campaign.pieces(request) > 1:
+        raise UsageError("--cells holds all puzzles, and --piece measures some of them", expected="either",
+                         run="without --piece (--devices or --shard share the work out), or without --cells, "
+                         "and rrdyn merge")  # fmt: skip
+    if args.calibrate_kl is not None:
+        request = calibrated(request, args.calibrate_kl, args.alphas, puzzles=args.calibrate_n)
+    done = campaign.run(request)
+    if not done:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
-    rows = table(done.result.arrays, done.readout)
-    data: dict[str, Any] = {"rows": rows, "readout": done.readout, "n": len(done.result.arrays["base"])}
-    text = told(rows, done.readout, done.result.arrays["base"])
-    if done.calibration is not None:
-        data["sigma_star"] = done.calibration.sigma_star
-        data["calibration"] = {"floor": done.calibration.floor, "ceiling": done.calibration.ceiling}
-        text = f"{done.calibration.told}\n{text}"
-    wrote = [done.result.path] + ([done.cell] if done.cell else [])
-    path = done.result.path
+    result = done[0]
+    cell = write_cells(args.cells, request, result) if args.cells is not None else None
+    readout = int(result.meta["readout"])
+    rows = table(result.arrays, readout)
+    data: dict[str, Any] = {"rows": rows, "readout": readout, "n": len(result.arrays["base"])}
+    text = told(rows, readout, result.arrays["base"])
+    found = perturbation(request).calibration
+    if found is not None:
+        data["sigma_star"] = found.sigma_star
+        data["calibration"] = {"floor": found.floor, "ceiling": found.ceiling}
+        text = f"{found.told}\n{text}"
+    wrote = ([result.path] if result.fresh else []) + ([cell] if cell else [])
     return Outcome(
         data=data,
         text=text,
         wrote=wrote,
-        next=[f"rrdyn select {path}", *([f"rrdyn plot perturbation {done.cell.parent}"] if done.cell else [])],
+        kept=[] if result.fresh else [result.path],
+        next=[f"rrdyn select {result.path}", *([f"rrdyn plot perturbation {cell.parent}"] if cell else [])],
     )
 
 

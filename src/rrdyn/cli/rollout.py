@@ -42,11 +42,14 @@ class Args(MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.measurement.campaign import run_rollout
+    from rrdyn.measurement import campaign
 
-    result = run_rollout({**args.model_dump(), **puzzles(args)})
-    if result is None:
+    which = puzzles(args)
+    asked = args.model_copy(update={"split": which["split"]})
+    done = campaign.run(asked.request("rollout", (args.ckpt,), args.out, n=which["n"], seed=which["seed"]))
+    if not done:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
+    result = done[0]
     exact = result.arrays["exact"].astype(bool)
     n, T = exact.shape
     budget = min(result.budget, T)
@@ -68,8 +71,14 @@ def run(args: Args) -> Outcome:
     )
     if failed.any():
         text += f"\nof {failed.sum()} failures at {budget}: {ever:.1%} right at some later segment, {later:.1%} at {T}"
-    wrote = [result.path] + ([result.state] if result.state else [])
-    return Outcome(data=data, text=text, wrote=wrote, next=[f"rrdyn survival {result.path}"])
+    files = [result.path, *result.also]
+    return Outcome(
+        data=data,
+        text=text,
+        wrote=files if result.fresh else [],
+        kept=[] if result.fresh else files,
+        next=[f"rrdyn survival {result.path}"],
+    )
 
 
 def puzzles(args: Args) -> dict[str, Any]:

@@ -8,22 +8,23 @@ from typing import Any
 
 from rrdyn.artifacts.config import presets, read_preset
 from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.places import entries, is_folder, shown
 from rrdyn.data.build import build, made_from
-from rrdyn.data.recipe import MazeRecipe, Recipe, SudokuRecipe
-from rrdyn.data.writer import RECORD
+from rrdyn.data.recipe import Recipe
+from rrdyn.data.record import RECORD
+from rrdyn.data.registry import find_kind, makeable
 from rrdyn.runtime.progress import say
 
-RECIPES: dict[str, type[SudokuRecipe] | type[MazeRecipe]] = {"sudoku": SudokuRecipe, "maze": MazeRecipe}
+
+def recipe_of(task: str, settings: dict[str, Any]) -> Recipe:
+    """The recipe of a task, such as "sudoku" or "maze", from settings by name."""
+    kind = find_kind(task)
+    if kind is None or kind.recipe is None:
+        raise UsageError("there is no such task", found=task, expected=" or ".join(sorted(makeable())))
+    return kind.recipe(**settings)
 
 
-def recipe_of(task: str, settings: dict[str, Any]) -> SudokuRecipe | MazeRecipe:
-    """The recipe of a task ("sudoku" or "maze") from settings by name."""
-    if task not in RECIPES:
-        raise UsageError("there is no such task", found=task, expected=" or ".join(RECIPES))
-    return RECIPES[task](**settings)
-
-
-def preset_recipe(preset: str) -> tuple[str, SudokuRecipe | MazeRecipe]:
+def preset_recipe(preset: str) -> tuple[str, Recipe]:
     """Task and recipe of a preset in `configs/data`, by name, or of any YAML file with `task` and its settings."""
     settings = read_preset("data", preset)
     task = settings.pop("task", None)
@@ -42,17 +43,17 @@ def ensure(task: str, preset: str, root: Path | str = "data") -> Path:
         fitting = difflib.get_close_matches(task, presets("data"), n=3, cutoff=0.2)
         raise UsageError(f"the data preset {preset} is for {known}", found=task, expected=", ".join(fitting) or known)
     path = Path(root) / Path(preset).stem
-    if path.is_dir() and any(path.iterdir()):
+    if is_folder(path) and entries(path):
         _require_same(path, recipe)
         return path
-    say(f"no dataset at {path}: making it from the preset {preset}")
-    return build(recipe, path)
+    say(f"no dataset at {shown(path)}: making it from the preset {preset}")
+    return build(recipe, path, kind=find_kind(task))
 
 
 def _require_same(path: Path, recipe: Recipe) -> None:
     if not made_from(path, recipe):
         raise InputError(
-            f"{path} was made from other settings than its preset has now",
+            f"{shown(path)} was made from other settings than its preset has now",
             found=f"another recipe, or none, in {path / RECORD}",
             expected="the dataset that this preset makes",
             run="move that folder away, or give it by its path",

@@ -1,21 +1,30 @@
-"""What a kind of puzzle is: its tokens, its checker, its drawing and its symmetries.
+"""What a kind of puzzle is: its tokens, its checker, its recipe and generator, its drawing and its symmetries.
 
-A new kind is one subclass of `Puzzle` under a name; `docs/data.md` works an example through.
+A new kind is one subclass of `Puzzle` under a name; `docs/data.md` works an example through. Nothing outside a kind's
+own folder asks which kind a puzzle is: what differs between kinds is a method here, with a default that holds for a
+grid of tokens about which nothing is known.
 """
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
-from importlib import import_module
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import index
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.data.collection import Collection
+from rrdyn.data.drawing import Drawing
+from rrdyn.data.recipe import Recipe
 
 PAD = 0
-OWN_KINDS = "RRDYN_PUZZLES"
+LISTED = 4
+"""Wrong cells named in a verdict."""
+Maker = Callable[[int], Collection | None]
+"""From a number to the puzzle of that number, a collection of one; None where the number has none."""
 
 
 class Symmetries(Protocol):
@@ -36,6 +45,23 @@ class Symmetries(Protocol):
         """Map whole (B, L) token arrays by map `number`; only where `copies` is not None."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Solutions:
+    """How many answers a question has, and the answer (L,) where there is only one and it is known."""
+
+    number: Literal["none", "one", "several", "unknown"]
+    answer: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a puzzle: its row among those asked about, the problem, and what would be right."""
+
+    row: int
+    problem: str
+    expected: str
+
+
 class Puzzle(ABC):
     """One kind of puzzle on a grid of `height` x `width` cells, written as rows of tokens.
 
@@ -47,9 +73,25 @@ class Puzzle(ABC):
     """The check that says whether a prediction solves the puzzle, where that is more than equality with the label."""
     answer_only: ClassVar[str] = ""
     """Characters that may stand in an answer but not in a question."""
+    recipe: ClassVar[type[Recipe] | None] = None
+    """The settings that a dataset is made from (`rrdyn data NAME`); None where nothing but a folder is read."""
+    sizes: ClassVar[str] = "the number of cells of this kind"
+    """In words, how many cells there may be."""
+    rule: ClassVar[str] = "an answer of this kind"
+    """In words, what an answer must be."""
+    rating_meaning: ClassVar[str] = "the kind's own rating"
+    """What the difficulty of generated puzzles counts."""
+    unwritten: ClassVar[str] = ". "
+    """Characters that a figure leaves out."""
+    shades: ClassVar[dict[str, str]] = {}
+    """Characters that a figure shows by the ground of their cell; see `rrdyn.data.drawing.SHADES`."""
+    boxes: tuple[int, int] | None = None
+    """Rows and columns between the heavier lines of a board."""
 
     def __init__(self, height: int, width: int, tokens: str) -> None:
-        self.height, self.width, self.tokens = height, width, tokens
+        self.height, self.width, self.tokens = index(height), index(width), tokens
+        if min(self.height, self.width) < 1:
+            raise UsageError("a puzzle has cells", found=f"{height} x {width}", expected="at least 1 x 1")
 
     @property
     def seq_len(self) -> int:
@@ -63,6 +105,33 @@ class Puzzle(ABC):
     def symmetries(self) -> Symmetries | None:
         """The maps used for augmentation, or None where the kind has none."""
         return None
+
+    @classmethod
+    def from_recipe(cls, recipe: Any) -> Self:
+        """The puzzle of the size that a recipe (of the type `recipe`) asks for; by default that without arguments."""
+        return cls()  # type: ignore[call-arg]
+
+    @classmethod
+    def fitting(cls, cells: int, vocab_size: int | None = None) -> Puzzle | None:
+        """The puzzle of so many cells, and tokens where they are given; None where this kind has none.
+
+        By it a CSV is read, and the kind of a folder without our record is recognised.
+        """
+        return None
+
+    def plausible(self, sample: np.ndarray | str) -> bool:
+        """Whether questions (N, L), or a text, may be of this kind: asked where several kinds have the same sizes."""
+        return True
+
+    def generate(self, recipe: Any) -> Maker:
+        """How puzzle number i of a recipe is made, whatever the others are and whoever makes them."""
+        raise UsageError(
+            f"{self.name} puzzles cannot be generated", found="--source generate", expected="--source csv, or hub"
+        )
+
+    def group_size(self, recipe: Any) -> int:
+        """Puzzles in a group of the training split: an original and the copies that the recipe asks for."""
+        return 1
 
     @abstractmethod
     def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
@@ -80,6 +149,42 @@ class Puzzle(ABC):
         """Something cheap, one per puzzle, that is equal wherever keys are equal, and seldom elsewhere."""
         return self.keys(inputs, labels)
 
+    def first_fault(self, inputs: np.ndarray, labels: np.ndarray, workers: int | None = None) -> Fault | None:
+        """The first of the puzzles (N, L) that is not sound: what --check of a CSV looks at.
+
+        `contradicts` has been asked before; this is for what takes time, such as solving every question.
+        """
+        return None
+
+    def solved(self, inputs: np.ndarray, preds: np.ndarray) -> np.ndarray | None:
+        """(N,) bool: predictions (N, L) solve the questions (N, L); None where only the label can tell."""
+        return None if self.validity is None else self.check(inputs, preds)[self.validity]
+
+    def given(self, question: np.ndarray) -> np.ndarray:
+        """(L,) bool: cells that an answer to the question (L,) must leave as they are."""
+        return np.zeros(len(question), dtype=bool)
+
+    def wrong_cells(self, question: np.ndarray, answer: np.ndarray) -> np.ndarray:
+        """(L,) bool: cells that break a rule, whatever the right answer may be."""
+        return np.zeros(len(question), dtype=bool)
+
+    def solutions(self, question: np.ndarray, label: np.ndarray | None = None) -> Solutions:
+        """How many answers a question (L,) has; `label` (L,) where one is known from elsewhere."""
+        return Solutions(number="unknown", answer=label)
+
+    def why_wrong(self, question: np.ndarray, answer: np.ndarray, wrong: np.ndarray) -> str:
+        """One sentence on an answer that is wrong in the cells `wrong` (L,) bool."""
+        cells = np.flatnonzero(wrong)
+        places = ", ".join(f"row {c // self.width + 1} column {c % self.width + 1}" for c in cells[:LISTED])
+        more = f" and {len(cells) - LISTED} more" if len(cells) > LISTED else ""
+        changed = bool((self.given(question) & (np.asarray(answer) != question)).any())
+        count = f"{len(cells)} cell" + ("" if len(cells) == 1 else "s")
+        return f"wrong in {count}: {places}{more}" + ("; it changes givens" if changed else "")
+
+    def remark(self, question: np.ndarray, answer: np.ndarray) -> str:
+        """What is to be added to "right" about an answer that solves the question: "" or a part of a sentence."""
+        return ""
+
     def difficulty(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
         """A rating (N,) float64 of every puzzle, or None where the kind has none."""
         return None
@@ -92,6 +197,10 @@ class Puzzle(ABC):
         """Tokens (L,) uint8 of a puzzle written cell by cell; raises InputError for a wrong length or character."""
         self.require(text, "the puzzle")
         return self.codes()[np.frombuffer(text.encode("latin-1"), dtype=np.uint8)]
+
+    def read_text(self, text: str) -> np.ndarray:
+        """Tokens (L,) of a question as a person writes it, over one line or several; raises InputError."""
+        return self.encode(text.strip("\n"))
 
     def require(self, text: str, where: str, *, answer: bool = False) -> None:
         """Raise InputError where `text` is not one puzzle, or one answer, of this kind."""
@@ -131,57 +240,13 @@ class Puzzle(ABC):
         text = self.decode(tokens)
         return "\n".join(text[row * self.width : (row + 1) * self.width] for row in range(self.height))
 
-
-class Tokens(Puzzle):
-    """A grid of tokens about which nothing more is known: no checker, no symmetries."""
-
-    name = "tokens"
-
-    def __init__(self, height: int, width: int, vocab_size: int) -> None:
-        letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        super().__init__(height, width, "".join(letters[t] if t < len(letters) else "?" for t in range(vocab_size)))
-
-    def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
-        return {}
-
-    def describe(self) -> dict[str, Any]:
-        return {**super().describe(), "vocab_size": self.vocab_size}
-
-
-KINDS: dict[str, type[Puzzle]] = {"tokens": Tokens}
-
-
-def register(kind: type[Puzzle]) -> type[Puzzle]:
-    """Make a kind known by its name, so that datasets of it are opened with its checker and drawing."""
-    KINDS[kind.name] = kind
-    return kind
-
-
-def from_description(description: dict[str, Any]) -> Puzzle:
-    """The kind that a dataset recorded with `Puzzle.describe`.
-
-    A name that is not known yet is looked for in the modules that the environment variable RRDYN_PUZZLES lists.
-    """
-    fields = dict(description)
-    name = fields.pop("kind", None)
-    if name not in KINDS:
-        _import_own_kinds()
-    if name not in KINDS:
-        raise InputError(
-            f"there is no kind of puzzle called {name!r}",
-            expected="one of " + ", ".join(sorted(KINDS)),
-            run=f"{OWN_KINDS}=MODULE, the module that registers it, on the Python path",
+    def drawing(self, tokens: np.ndarray, question: np.ndarray | None = None) -> Drawing:
+        """The puzzle for a figure. `question` tells givens from filled cells."""
+        tokens = np.asarray(tokens)
+        characters = self.decode(tokens)
+        return Drawing(
+            letters=tuple("" if c in self.unwritten else c for c in characters),
+            bold=np.zeros(len(tokens), dtype=bool) if question is None else tokens == question,
+            shades=tuple(self.shades.get(c, "") for c in characters) if self.shades else None,
+            boxes=self.boxes,
         )
-    return KINDS[name](**fields)
-
-
-def _import_own_kinds() -> None:
-    for module in filter(None, os.environ.get(OWN_KINDS, "").split(",")):
-        try:
-            import_module(module)
-        except ImportError as error:
-            raise UsageError(
-                f"{OWN_KINDS} names a module that cannot be imported",
-                found=error,
-                run=f"PYTHONPATH=. {OWN_KINDS}=MODULE",
-            ) from None

@@ -26,33 +26,38 @@ def together(parts: Sequence[Tensor]) -> Tensor:
 
 
 class Table:
-    """Columns (B,T,...) filled segment by segment; `empty` (by default NaN, False, -1) where a trajectory had left."""
+    """Columns (B,T,...) filled segment by segment.
 
-    def __init__(self, batch: int, *, empty: float | None = None) -> None:
-        self.batch, self.empty = batch, empty
+    Where a trajectory had left: the last value of the columns named in `hold`, else NaN, False or -1.
+    """
+
+    def __init__(self, batch: int, *, hold: Sequence[str] = ()) -> None:
+        self.batch, self.hold = batch, hold
         self._columns: dict[str, list[Tensor]] = {}
 
     def put(self, step: Step, **values: Tensor) -> None:
         """Note values (b,...) of the trajectories still followed."""
         for name, value in values.items():
+            rows = self._columns.setdefault(name, [])
             if step.rows is not None:
-                whole = value.new_full((self.batch, *value.shape[1:]), self._empty(value))
-                whole[step.rows] = value
+                whole = self._filler(name, value)
+                whole[step.rows.to(value.device)] = value
                 value = whole
-            self._columns.setdefault(name, []).append(value)
+            rows.append(value)
 
     def columns(self, segments: int | None = None) -> dict[str, Tensor]:
         """Each column (B,T,...); `segments` fills up to that many where all had left before."""
-        return {name: self._stacked(rows, segments) for name, rows in self._columns.items()}
+        table = {}
+        for name, rows in self._columns.items():
+            missing = 0 if segments is None else segments - len(rows)
+            table[name] = torch.stack(rows + [self._filler(name, rows[-1])] * missing, dim=1)
+        return table
 
-    def _stacked(self, rows: list[Tensor], segments: int | None) -> Tensor:
-        missing = 0 if segments is None else segments - len(rows)
-        return torch.stack(rows + [torch.full_like(rows[0], self._empty(rows[0]))] * missing, dim=1)
-
-    def _empty(self, like: Tensor) -> float:
-        if self.empty is not None:
-            return self.empty
-        return float("nan") if like.is_floating_point() else 0 if like.dtype == torch.bool else -1
+    def _filler(self, name: str, like: Tensor) -> Tensor:
+        if name in self.hold:
+            return self._columns[name][-1].clone()
+        empty = float("nan") if like.is_floating_point() else 0 if like.dtype == torch.bool else -1
+        return like.new_full((self.batch, *like.shape[1:]), empty)
 
 
 class Motion:

@@ -1,7 +1,32 @@
-"""A checkpoint and its puzzles measured: diagnosis, rollouts, perturbed restarts, evaluation, solving."""
+"""A checkpoint and its puzzles measured: what is asked, shared out, observed, kept, and merged."""
 
 from __future__ import annotations
 
+from rrdyn.measurement.diagnosis import Diagnosis, DiagnosisConfig
+from rrdyn.measurement.evaluation import Evaluated, EvaluationConfig
+from rrdyn.measurement.fate import Fate, FateConfig
+from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, measurement_named, register
+from rrdyn.measurement.perturbation import Perturbation, PerturbationConfig
+from rrdyn.measurement.rollout import Rollout, RolloutConfig
 from rrdyn.measurement.subject import Questions, Subject, open_subject
 
-__all__ = ["Questions", "Subject", "open_subject"]
+__all__ = [
+    "Cost",
+    "Diagnosis",
+    "DiagnosisConfig",
+    "Evaluated",
+    "EvaluationConfig",
+    "Fate",
+    "FateConfig",
+    "Measurement",
+    "MeasurementConfig",
+    "Perturbation",
+    "PerturbationConfig",
+    "Questions",
+    "Rollout",
+    "RolloutConfig",
+    "Subject",
+    "measurement_named",
+    "open_subject",
+    "register",
+]

@@ -9,55 +9,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from rrdyn.artifacts.cells import write_cell
 from rrdyn.artifacts.errors import UsageError, notice
-from rrdyn.measurement.parts import join
-from rrdyn.measurement.perturbation import Perturbation, PerturbationConfig, measure
+from rrdyn.measurement.campaign import Request, Result, columns_of, opened, place
+from rrdyn.measurement.perturbation import Calibration, Perturbation, PerturbationConfig
 from rrdyn.measurement.subject import Subject
 from rrdyn.runtime.progress import say
-from rrdyn.runtime.threads import each
 
 PERCENTILE = 95.0
 SMALLEST, LARGEST = 1e-6, 1e2
 """Scales between which sigma* is looked for."""
 CLOSE = 0.005
 """Width of the last bracket, relative."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """A found (or not found) noise scale."""
-
-    sigma_star: float | None
-    budget: float
-    """KL in nats."""
-    kl_at_star: float | None
-    floor: float
-    """KL at the smallest scale tried."""
-    ceiling: float
-    """KL at the largest scale tried."""
-    puzzles: int
-    copies: int
-    segments: int
-    percentile: float
-    tried: list[tuple[float, float]]
-    """(sigma, KL) in the order tried."""
-
-    @property
-    def told(self) -> str:
-        if self.sigma_star is not None:
-            at = f"KL {self.kl_at_star:.3g} nats at the {self.percentile:g}th percentile"
-            return f"sigma* = {self.sigma_star:.4g} ({at})"
-        if self.floor > self.budget:
-            return f"no sigma*: chaos keeps the KL at {self.floor:.3g} nats even at sigma {self.tried[0][0]:.1g}"
-        return f"no sigma*: the KL only reaches {self.ceiling:.3g} nats, at sigma {self.tried[1][0]:.3g}"
 
 
 def calibrate(
@@ -78,21 +47,18 @@ def calibrate(
 
     if len(idx) < puzzles:
         notice(f"--calibrate-n {puzzles}: only {len(idx)} of {len(subject.split)} puzzles are left to calibrate on")
+    readout = Perturbation(subject, config).settings.readout
 
     def kl_at(sigma: float) -> float:
-        only = config.model_copy(update={"sigmas": (sigma,), "segments": config.readout, "exponent": False})
-        if subject.device.type == "cpu":
-            kl = join(each(lambda i: measure(subject, only, subject.questions(idx[i : i + 1])), range(len(idx))))["kl"]
-        else:
-            with torch.no_grad():
-                kl = measure(subject, only, subject.questions(idx))["kl"]
+        only = {"sigmas": (sigma,), "segments": readout, "readout": readout, "exponent": False}
+        kl = columns_of(Perturbation(subject, config.model_copy(update=only)), idx)["kl"]
         kl = np.where(np.isfinite(kl), kl, np.inf)
         return float(np.percentile(kl, PERCENTILE, method="lower"))
 
     sigma, at, tried = bisect(kl_at, budget, bracket)
     return Calibration(
         sigma_star=sigma, kl_at_star=at, budget=budget, floor=tried[0][1], ceiling=tried[1][1], puzzles=len(idx),
-        copies=config.copies, segments=config.readout, percentile=PERCENTILE, tried=tried,
+        copies=config.copies, segments=readout, percentile=PERCENTILE, tried=tuple(tried),
     )  # fmt: skip
 
 
@@ -114,46 +80,64 @@ def bisect(
     return best[0], best[1], tried
 
 
-def swept(config: PerturbationConfig, calibration: Calibration, alphas: tuple[float, ...]) -> PerturbationConfig:
-    """The sweep of multiples of sigma*."""
-    assert calibration.sigma_star is not None
-    return config.model_copy(update={"sigmas": tuple(alpha * calibration.sigma_star for alpha in alphas)})
+def calibrated(request: Request, budget: float, alphas: tuple[float, ...], *, puzzles: int) -> Request:
+    """The same request, sweeping multiples of the sigma* that is found on other puzzles; its own sigmas where none is.
+
+    Found once, before the work is shared out, so that all processes sweep the same scales.
+    """
+    config = perturbation(request)
+    subject = opened(request, request.checkpoints[0], place(request)[1])
+    found = calibrate(subject, config, budget, puzzles=puzzles)
+    update: dict[str, Any] = {"calibration": found}
+    if found.sigma_star is None:
+        say(f"{found.told}; sweeping --sigmas instead")
+    else:
+        update |= {"sigmas": tuple(alpha * found.sigma_star for alpha in alphas), "alphas": alphas}
+    return replace(request, config=config.model_copy(update=update))
 
 
-def write_cells(
-    folder: Path, subject: Subject, result: Perturbation | None, config: PerturbationConfig, calibration: Calibration,
-    alphas: tuple[float, ...],
-) -> Path:  # fmt: skip
-    """One cell in the three-file layout: KL and mass on the right answer, a row per puzzle and copy."""
-    source = subject.model.source
-    step = None if source is None else source.step
-    weights = subject.weights.resolve()
-    label = weights.stem if weights.suffix == ".pt" else weights.parent.name
-    name = f"{subject.model.config.name}_{label}_{config.where}_s{config.seed}"
+def perturbation(request: Request) -> PerturbationConfig:
+    """The config of a request to perturb."""
+    assert isinstance(request.config, PerturbationConfig)
+    return request.config
+
+
+def write_cells(folder: Path, request: Request, result: Result) -> Path:
+    """One cell in the three-file layout: KL and mass on the right answer, a row per puzzle and copy.
+
+    Without a sigma* the cell says so, and holds no rows.
+    """
+    config, meta = perturbation(request), result.meta
+    found = config.calibration
+    assert found is not None
+    weights, digest = next(iter(meta["inputs"].items()))
+    path = Path(weights).resolve()
+    label = path.stem if path.suffix == ".pt" else path.parent.name
+    model = meta["model"]["name"]
     calib: dict[str, Any] = {
-        "model": f"{subject.model.config.name}/{label}",
+        "model": f"{model}/{label}",
         "method": f"z0-noise-{config.where}",
         "window": config.segments,
-        "c_star": calibration.sigma_star,
+        "c_star": found.sigma_star,
         "seed": config.seed,
-        "step": step,
+        "step": meta["step"],
         "unit": "absolute" if config.absolute else "std of the initial z_H",
-        **{key: value for key, value in asdict(calibration).items() if key not in ("sigma_star", "tried")},
-        "weights": subject.fingerprint(np.zeros(0), {})["weights"],
-        "dataset": subject.split.digest,
+        **found.model_dump(exclude={"sigma_star", "tried"}),
+        "weights": digest,
+        "dataset": meta["dataset"]["digest"],
     }
     kl: dict[str, Any] = {}
     mass: dict[str, Any] = {}
-    if result is not None:
-        for number, alpha in enumerate(alphas):
-            kl[str(float(alpha))] = result.arrays["kl"][:, number].reshape(-1, config.segments)
-            mass[str(float(alpha))] = result.arrays["correct_mass"][:, number].reshape(-1, config.segments)
+    computed = found.sigma_star is not None
+    for number, alpha in enumerate(config.alphas if computed else ()):
+        kl[str(float(alpha))] = result.arrays["kl"][:, number].reshape(-1, config.segments)
+        mass[str(float(alpha))] = result.arrays["correct_mass"][:, number].reshape(-1, config.segments)
     return write_cell(
-        folder / name,
+        folder / f"{model}_{label}_{config.where}_s{config.seed}",
         calib,
         {"per_prompt_per_t_kl": kl},
         {
-            "computed": result is not None,
+            "computed": computed,
             "fork_points": list(range(config.segments)),
             "pmass": mass,
             "pmass_eval": mass,

@@ -1,226 +1,289 @@
-"""Carrying out a command's request: which checkpoints, which process does what, where the output goes."""
+"""The one way a measurement is carried out: a typed request, resolved once to subjects, shares and outputs, then done
+in parts that can be stopped, resumed and shared out, and published.
+"""
 
 from __future__ import annotations
 
-import re
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
-from rrdyn.artifacts.errors import UsageError
-from rrdyn.artifacts.npz import Artifact, read_npz
-from rrdyn.artifacts.schemas import DIAG, ROLLOUT
+from rrdyn.artifacts.errors import RrdynError, UsageError
+from rrdyn.artifacts.files import make_folder
+from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.places import is_file, modified
 from rrdyn.measurement import parts as part_files
-from rrdyn.measurement.calibration import Calibration, calibrate, swept, write_cells
-from rrdyn.measurement.diagnosis import Diagnosis, DiagnosisConfig, check_indices, diagnose, save_states
-from rrdyn.measurement.parts import Arrays, Shard
-from rrdyn.measurement.perturbation import Perturbation, PerturbationConfig, perturb
-from rrdyn.measurement.rollout import RolloutConfig, rollout, state_file
+from rrdyn.measurement.measurement import Measurement, MeasurementConfig, measurement_named
+from rrdyn.measurement.parts import Arrays, Parts
+from rrdyn.measurement.shard import Shard, fraction
 from rrdyn.measurement.subject import Subject, default_outputs, open_subject
 from rrdyn.models.layouts import locate
 from rrdyn.runtime import devices, launch
-from rrdyn.runtime.progress import say
+from rrdyn.runtime.hub_address import is_address
+from rrdyn.runtime.progress import Progress, say
+from rrdyn.runtime.threads import completed
 
-NO_PIECE = "--piece is not a piece of the puzzles"
+if TYPE_CHECKING:
+    import polars as pl
 
-
-def run_diagnoses(request: dict[str, Any]) -> list[Diagnosis | None]:
-    """Diagnose the checkpoints of a request (the fields of `rrdyn diagnose`), over `devices` processes."""
-    if not request["ckpts"]:
-        raise UsageError("no checkpoint is given", run="rrdyn diagnose CKPT")
-    outputs = request["outputs"] = output_files(request["ckpts"], request["out"], "diag")
-    for output in outputs:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    if request["devices"] > 1 and launch.given_group() is None:
-        check_devices(request["devices"], request["device"])
-        before = [_stamp(output) for output in outputs]
-        launch.start(_in_group, (request,), request["devices"])
-        return [
-            _diagnosis(read_npz(output, DIAG), fresh=_stamp(output) != stamp) for output, stamp in zip(outputs, before)
-        ]
-    return _diagnose_all(request)
+WORK_A_PART = 1e9
+"""On a CPU a part is of about this many tangent elements times sub-updates: some seconds to a minute of one core."""
+SHARE_OF_MEMORY = 0.5
+"""Of a GPU's free memory, for the puzzles measured at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rolled:
-    """A rollout with what its report needs."""
+class Request:
+    """What is to be measured: the fields that every measuring command has, and the measurement's own config."""
+
+    measurement: str
+    """Its registered name."""
+    config: MeasurementConfig
+    checkpoints: tuple[Path, ...]
+    out: Path | None = None
+    data: Path | None = None
+    split: Literal["test", "val", "train"] = "test"
+    batch: int | None = None
+    device: str = "auto"
+    devices: int = 1
+    shard: str | None = None
+    piece: str | None = None
+    force: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The arrays of a measurement, and where they come from."""
+
+    arrays: Arrays = field(repr=False)
+    meta: dict[str, Any] = field(repr=False)
+
+    @property
+    def budget(self) -> int:
+        """Segments the model was trained for."""
+        return int(self.meta["budget"])
+
+    def to_polars(self) -> pl.DataFrame:
+        """A row a puzzle; arrays of more than one axis are columns of arrays."""
+        import polars as pl
+
+        n = len(self.arrays["idx"])
+        return pl.DataFrame({key: column for key, column in self.arrays.items() if column.shape[:1] == (n,)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Measured):
+    """What came of one checkpoint, in a file."""
 
     path: Path
-    arrays: Arrays
-    budget: int
-    """Segments the model was trained for."""
-    state: Path | None
+    fresh: bool
+    """False where the file was there already."""
+    also: tuple[Path, ...] = ()
+    """Further files, written beside it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Perturbed:
-    """A perturbation with what its report needs."""
-
-    result: Perturbation | None
-    readout: int
-    calibration: Calibration | None = None
-    cell: Path | None = None
-
-
-def run_rollout(request: dict[str, Any]) -> Rolled | None:
-    """Roll out the checkpoint of a request (the fields of `rrdyn rollout`), over `devices` processes."""
-    out = request["output"] = output_files((request["ckpt"],), request["out"], "rollout")[0]
-    if request["devices"] > 1 and launch.given_group() is None:
-        check_devices(request["devices"], request["device"])
-        launch.start(_roll, (request,), request["devices"])
-        artifact = read_npz(out, ROLLOUT)
-        state = state_file(out) if request["keep_state"] else None
-        budget = int(artifact.meta["model"]["halt_max_steps"])
-        return Rolled(path=out, arrays=artifact.arrays, budget=budget, state=state)
-    return _roll(request)
+def run(request: Request) -> list[Result]:
+    """Measure the checkpoints of a request, over `devices` processes; without those whose other shares are at work."""
+    if not request.checkpoints:
+        raise UsageError("no checkpoint is given", run=f"rrdyn {request.measurement} CKPT")
+    kind = measurement_named(request.measurement)
+    outputs = output_files(request.checkpoints, request.out, request.measurement)
+    for output in outputs:
+        make_folder(output.parent)
+    if request.devices == 1 or launch.given_group() is not None:
+        return _run_all(request, outputs)
+    _check_devices(request)
+    before = [modified(output) for output in outputs]
+    also = launch.start(_files_beside, (request, outputs), request.devices)
+    return [
+        Result(path=output, arrays=found.arrays, meta=found.meta, fresh=modified(output) != stamp, also=beside)
+        for output, stamp, beside in zip(outputs, before, also)
+        for found in [read_npz(output, kind.schema)]
+    ]
 
 
-def _roll(request: dict[str, Any]) -> Rolled | None:
+def _files_beside(request: Request, outputs: Sequence[Path]) -> list[tuple[Path, ...]]:
+    return [result.also for result in _run_all(request, outputs)]
+
+
+def _run_all(request: Request, outputs: Sequence[Path]) -> list[Result]:
     shard, device = place(request)
-    subject = opened(request, request["ckpt"], device)
-    config = RolloutConfig(**{key: request[key] for key in RolloutConfig.model_fields})
-    result = rollout(
-        subject, request["output"], config, batch=request["batch"], shard=shard, extend=request["extend"],
-        keep_state=request["keep_state"],
-    )  # fmt: skip
-    if result is None:
-        return None
-    budget = subject.model.config.halt_max_steps
-    return Rolled(path=result.path, arrays=result.arrays, budget=budget, state=result.state)
-
-
-def run_perturbation(request: dict[str, Any]) -> Perturbed:
-    """Perturb the checkpoint of a request (the fields of `rrdyn perturb`), over `devices` processes."""
-    pieces = _fraction(request["piece"], NO_PIECE)[1]
-    if request["cells"] is not None and pieces > 1:
-        raise UsageError("--cells holds all puzzles, and --piece measures some of them", found=f"{pieces} pieces",
-                         expected="either", run="without --piece (--devices or --shard share the work out), or "
-                         "without --cells, and rrdyn merge")  # fmt: skip
-    request["output"] = output_files((request["ckpt"],), request["out"], "perturb")[0]
-    if request["devices"] > 1 and launch.given_group() is None:
-        check_devices(request["devices"], request["device"])
-        request["calibration"] = _calibrate(request)  # once, so that all processes sweep the same scales
-        return launch.start(_perturb, (request,), request["devices"])
-    return _perturb({**request, "calibration": _calibrate(request)})
-
-
-def _calibrate(request: dict[str, Any]) -> Calibration | None:
-    if request["calibrate_kl"] is None:
-        return None
-    subject = opened(request, request["ckpt"], place(request)[1])
-    return calibrate(subject, _restarts(request, subject), request["calibrate_kl"], puzzles=request["calibrate_n"])
-
-
-def _restarts(request: dict[str, Any], subject: Subject) -> PerturbationConfig:
-    readout = request["readout"] or min(subject.model.config.halt_max_steps, request["segments"])
-    fields = {key: request[key] for key in PerturbationConfig.model_fields if key in request}
-    return PerturbationConfig(**{**fields, "readout": readout})
-
-
-def _perturb(request: dict[str, Any]) -> Perturbed:
-    shard, device = place(request)
-    subject = opened(request, request["ckpt"], device)
-    config = _restarts(request, subject)
-    found: Calibration | None = request["calibration"]
-    about: dict[str, Any] = {}
-    if found is not None:
-        reached = found.sigma_star is not None
-        about = {"calibration": asdict(found), "sigma_star": found.sigma_star}
-        if reached:
-            config = swept(config, found, request["alphas"])
-            about["alphas"] = request["alphas"]
-        else:
-            say(f"{found.told}; sweeping --sigmas instead")
-    result = perturb(subject, request["output"], config, batch=request["batch"], shard=shard, about=about)
-    cell = None
-    if request["cells"] is not None and found is not None and result is not None:
-        rows = result if found.sigma_star is not None else None
-        cell = write_cells(request["cells"], subject, rows, config, found, request["alphas"])
-    return Perturbed(result=result, readout=config.readout, calibration=found, cell=cell)
-
-
-def opened(request: dict[str, Any], checkpoint: Path, device: torch.device) -> Subject:
-    """The checkpoint and puzzles a request names."""
-    dtype = devices.resolve_dtype(request["dtype"])
-    return open_subject(checkpoint, data=request["data"], split=request["split"], dtype=dtype, device=device)
-
-
-def _in_group(request: dict[str, Any]) -> None:
-    _diagnose_all(request)
-
-
-def _diagnose_all(request: dict[str, Any]) -> list[Diagnosis | None]:
-    shard, device = place(request)
-    results: list[Diagnosis | None] = []
-    for number, (checkpoint, out) in enumerate(zip(request["ckpts"], request["outputs"])):
+    results = []
+    for number, (checkpoint, out) in enumerate(zip(request.checkpoints, outputs)):
         subject = opened(request, checkpoint, device)
-        fields = {key: request[key] for key in DiagnosisConfig.model_fields if key in request}
-        fields["segments"] = request["segments"] or subject.model.config.halt_max_steps
-        config = DiagnosisConfig(**fields)
-        label = "diagnose" if len(request["ckpts"]) == 1 else f"diagnose {number + 1}/{len(request['ckpts'])}"
-        results.append(_diagnose_one(request, subject, out, config, shard, label))
+        name = request.measurement
+        label = name if len(outputs) == 1 else f"{name} {number + 1}/{len(outputs)}"
+        measurement = measurement_named(name)(subject, request.config)
+        result = carry_out(measurement, out, shard=shard, batch=request.batch, force=request.force, label=label,
+                           quiet=request.quiet)  # fmt: skip
+        results += [] if result is None else [result]
     return results
 
 
-def _diagnose_one(
-    request: dict[str, Any], subject: Subject, out: Path, config: DiagnosisConfig, shard: Shard, label: str
-) -> Diagnosis | None:
-    idx = shard.own(subject.choose(config.n, config.seed))
-    if shard.rank == 0 and not request["quiet"]:
-        say(
-            f"{subject.weights}: {len(idx)} of {len(subject.split)} puzzles of {subject.split.path} "
-            f"({subject.split.split}), {config.segments} segments, {config.exponents} exponents, "
-            f"{devices.describe(subject.device)} -> {out}"
-        )
-    check_indices(subject, np.array(request["save_states"], dtype=int))
-    key = part_files.key_of(subject.fingerprint(idx, config.model_dump()))
-    there = None if request["force"] else part_files.finished(out, key)
-    if there is not None:
-        result: Diagnosis | None = _diagnosis(there, fresh=False)
+def carry_out(
+    measurement: Measurement[Any], out: Path, *, shard: Shard | None = None, batch: int | None = None,
+    force: bool = False, label: str | None = None, quiet: bool = True,
+) -> Result | None:  # fmt: skip
+    """Measure into `out`, continuing where an earlier run of the same settings stopped; a finished result is kept.
+
+    batch : puzzles at a time on a GPU, puzzles a part on a CPU; default by memory and work.
+    shard : this process's share; None is returned where others still work or will join the parts.
+    """
+    shard, subject = shard or Shard(), measurement.subject
+    idx = shard.own(measurement.choose())
+    settings = measurement.recorded()
+    fingerprint = subject.fingerprint(idx, settings, measurement=measurement.name, revision=measurement.revision)
+    key = part_files.key_of(fingerprint)
+    if shard.rank == 0 and not quiet:
+        _announce(measurement, idx, out)
+    there = None if force else part_files.finished(out, key)
+    if there is not None and all(part_files.finished(path, key) is not None for path in measurement.beside(out)):
+        part_files.tell_kept(out, shard)
+        result = Result(path=out, arrays=there.arrays, meta=there.meta, fresh=False)
     else:
-        result = diagnose(subject, out, config, batch=request["batch"], shard=shard, label=label)
-    if result is not None and request["save_states"]:
-        states = out.with_name(out.name.replace("diag", "states", 1) if "diag" in out.name else f"states_{out.name}")
-        save_states(subject, config, np.array(request["save_states"]), states)
-        result.states.append(states)
-    return result
+        parts = part_files.plan(out, fingerprint, len(idx), lambda: block_size(measurement), wanted=batch)
+        joined = part_files.complete(parts, partial(_compute_part, measurement, idx), shard=shard,
+                                     label=label or measurement.name, parallel=_on_cpu(subject))  # fmt: skip
+        if joined is None:
+            return None
+        result = _finish(measurement, parts, joined, settings)
+    return Result(**{**vars(result), "also": tuple(measurement.also(out))})
 
 
-def place(request: dict[str, Any]) -> tuple[Shard, torch.device]:
+def _finish(measurement: Measurement[Any], parts: Parts, joined: Arrays, settings: dict[str, Any]) -> Result:
+    batch = 1 if _on_cpu(measurement.subject) else parts.block
+    arrays, meta = _told(measurement, joined, settings, key=parts.key, batch=batch)
+    measurement.write(parts, arrays, meta)
+    if not is_file(parts.out):
+        raise RrdynError(f"{parts.out} is not there", found="another process took it away",
+                         run="the same command again")  # fmt: skip
+    return Result(path=parts.out, arrays=arrays, meta=meta, fresh=True)
+
+
+def _told(
+    measurement: Measurement[Any], joined: Arrays, settings: dict[str, Any], **more: Any
+) -> tuple[Arrays, dict[str, Any]]:
+    """The output's arrays, and where they come from."""
+    subject = measurement.subject
+    arrays = {**measurement.finish(joined), "asked": subject.asked(joined["idx"])}
+    meta = subject.meta(
+        seed=measurement.settings.seed, settings=settings, dtype=measurement.settings.dtype,
+        measurement=measurement.name, revision=measurement.revision, budget=subject.model.budget,
+        sub_updates_per_segment=subject.model.sub_updates_per_segment, n=len(joined["idx"]), **more,
+        **measurement.about(arrays),
+        **measurement.counted(arrays),
+    )  # fmt: skip
+    return arrays, meta
+
+
+def in_memory(measurement: Measurement[Any], *, label: str | None = None) -> Measured:
+    """Measure without files; the arrays are those that a file would hold."""
+    joined = columns_of(measurement, measurement.choose(), label=label)
+    arrays, meta = _told(measurement, joined, measurement.recorded())
+    return Measured(arrays=arrays, meta=meta)
+
+
+def _announce(measurement: Measurement[Any], idx: np.ndarray, out: Path) -> None:
+    subject = measurement.subject
+    say(f"{subject.weights}: {len(idx)} of {len(subject.split)} puzzles of {subject.split.path} "
+        f"({subject.split.split}), {measurement.told()}, {devices.describe(subject.device)} -> {out}")  # fmt: skip
+
+
+def columns_of(measurement: Measurement[Any], idx: np.ndarray, *, label: str | None = None) -> Arrays:
+    """The joined columns of some puzzles, of a measurement that is not kept."""
+    parallel = _on_cpu(measurement.subject)
+    size = measurement.group if parallel else block_size(measurement)
+    starts = range(0, len(idx), size)
+    done: dict[int, Arrays] = {}
+    with Progress(len(idx), label or measurement.name) if label else nullcontext() as progress:
+        for start, columns in completed(lambda at: _observed(measurement, idx[at : at + size]), starts,
+                                        parallel=parallel):  # fmt: skip
+            done[start] = columns
+            if progress is not None:
+                progress.advance(len(columns["idx"]))
+    return part_files.join([done[start] for start in starts])
+
+
+def block_size(measurement: Measurement[Any]) -> int:
+    """Puzzles a part: by free memory on a GPU, by work on a CPU."""
+    cost, subject = measurement.cost(), measurement.subject
+    if _on_cpu(subject):
+        return max(1, min(16, int(WORK_A_PART / max(cost.work, 1))))
+    return max(1, int(SHARE_OF_MEMORY * devices.free_memory(subject.device) / max(cost.memory, 1)))
+
+
+def _compute_part(measurement: Measurement[Any], idx: np.ndarray, positions: range) -> Arrays:
+    size = measurement.group if _on_cpu(measurement.subject) else len(positions)
+    starts = range(positions.start, positions.stop, size)
+    groups = [idx[at : min(at + size, positions.stop)] for at in starts]
+    return part_files.join([_observed(measurement, group) for group in groups])
+
+
+def _observed(measurement: Measurement[Any], idx: np.ndarray) -> Arrays:
+    """One batch; where it does not fit the device's memory, in halves."""
+    try:
+        with torch.no_grad():
+            return measurement.observe(measurement.subject.questions(idx))
+    except torch.OutOfMemoryError:
+        if len(idx) == 1:
+            raise
+    devices.release_memory(measurement.subject.device)
+    half = (len(idx) + 1) // 2
+    say(f"{len(idx)} puzzles do not fit the device's memory: {half} at a time")
+    return part_files.join([_observed(measurement, idx[:half]), _observed(measurement, idx[half:])])
+
+
+def _on_cpu(subject: Subject) -> bool:
+    return subject.device.type == "cpu"
+
+
+def place(request: Request) -> tuple[Shard, torch.device]:
     """This process's share of the work, and its device."""
     group = launch.given_group()
-    name = request["device"]
-    piece = _fraction(request["piece"], NO_PIECE)
+    piece = _piece(request)
+    device = devices.resolve(request.device)
     if group is not None and group.world > 1:
-        device = devices.resolve(name)
         if device.type == "cuda" and device.index is None:
-            device = torch.device("cuda", group.local_rank)
+            device = torch.device("cuda", group.local_rank % max(1, devices.visible_gpus()))  # one card bound to each
         if device.type == "cpu":
-            torch.set_num_threads(max(1, torch.get_num_threads() // request["devices"]))
+            torch.set_num_threads(max(1, torch.get_num_threads() // request.devices))
         return Shard(rank=group.rank, world=group.world, together=True, piece=piece), device
-    rank, world = _fraction(request["shard"], "--shard is not a share of the work")
-    return Shard(rank=rank, world=world, piece=piece), devices.resolve(name)
+    rank, world = fraction(request.shard, "--shard is not a share of the work")
+    return Shard(rank=rank, world=world, piece=piece), device
 
 
-def _fraction(text: str | None, problem: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)/(\d+)", text or "0/1")
-    if match is None or not int(match[1]) < int(match[2]):
-        raise UsageError(problem, found=text, expected="R/W with R from 0 to W-1: 0/4")
-    return int(match[1]), int(match[2])
+def _piece(request: Request) -> tuple[int, int]:
+    return fraction(request.piece, "--piece is not a piece of the puzzles")
 
 
-def check_devices(count: int, device: str) -> None:
-    """Raise UsageError where more processes are asked for than GPUs are visible; on a CPU any number goes."""
-    if devices.resolve(device).type == "cuda" and count > devices.visible_gpus():
-        raise UsageError("--devices is more than there are", found=count, expected=f"at most {devices.visible_gpus()}")
+def pieces(request: Request) -> int:
+    """How many files hold the puzzles of a request together."""
+    return _piece(request)[1]
 
 
-def output_files(checkpoints: tuple[Path, ...], out: Path | None, kind: str) -> list[Path]:
+def opened(request: Request, checkpoint: Path, device: torch.device) -> Subject:
+    """The subject of one checkpoint of a request."""
+    dtype = devices.resolve_dtype(request.config.dtype)
+    return open_subject(checkpoint, data=request.data, split=request.split, dtype=dtype, device=device)
+
+
+def _check_devices(request: Request) -> None:
+    """More processes than GPUs are refused; on a CPU any number goes."""
+    gpus = devices.visible_gpus()
+    if devices.resolve(request.device).type == "cuda" and request.devices > gpus:
+        raise UsageError("--devices is more than there are", found=request.devices, expected=f"at most {gpus}")
+
+
+def output_files(checkpoints: Sequence[Path], out: Path | None, kind: str) -> list[Path]:
     """One output per checkpoint: `out` itself, files in the folder `out`, or the default places."""
-    weights = [locate(path).weights if str(path).startswith("hub:") else Path(path) for path in checkpoints]
+    weights = [locate(path).weights if is_address(path) else Path(path) for path in checkpoints]
     if out is None:
         return default_outputs(weights, kind)
     if len(checkpoints) == 1 and out.suffix == ".npz":
@@ -233,12 +296,3 @@ def output_files(checkpoints: tuple[Path, ...], out: Path | None, kind: str) -> 
     if len(set(names)) < len(names):  # step_10 of two runs: tell them apart by the run
         names = [f"{path.resolve().parent.parent.name}_{name}" for path, name in zip(checkpoints, names)]
     return [out / f"{kind}_{name}.npz" for name in names]
-
-
-def _diagnosis(artifact: Artifact, *, fresh: bool) -> Diagnosis:
-    return Diagnosis(path=artifact.path, arrays=artifact.arrays, meta=artifact.meta, fresh=fresh)
-
-
-def _stamp(path: Path) -> int | None:
-    """When a file was written, None where there is none."""
-    return path.stat().st_mtime_ns if path.exists() else None

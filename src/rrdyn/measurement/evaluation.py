@@ -8,170 +8,142 @@ and leaves the batch: what is computed is what is counted. Both give the same an
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
-from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.rates import Z95, wilson
+from rrdyn.artifacts.schemas import EVALUATION
+from rrdyn.dynamics.trajectory import follow
+from rrdyn.measurement.answers import Answers
+from rrdyn.measurement.campaign import Request, columns_of, opened, place, run
+from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
+from rrdyn.measurement.parts import Arrays
 from rrdyn.measurement.subject import Questions, Subject
-from rrdyn.models import Latent, Model, Readout
-from rrdyn.runtime.progress import Progress
-from rrdyn.runtime.threads import completed
-
-Arrays = dict[str, np.ndarray]
+from rrdyn.runtime import launch
 
 
-class EvaluationConfig(Config):
+class EvaluationConfig(MeasurementConfig):
     """What is evaluated, and how."""
 
-    n: Annotated[int, Field(ge=1)] | None = 1024
-    """Puzzles, drawn from the split without replacement; None for all."""
-    segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
-    """The budget; default the model's own (halt_max_steps)."""
+    n: Annotated[int, Field(ge=0)] = 1024
+    """Puzzles, drawn from the split without replacement; 0, or where it has fewer: all."""
+    segments: Annotated[int, Field(ge=0, le=1 << 20)] = 0
+    """The budget; 0: the model's own (halt_max_steps)."""
     halt: bool = False
     """Only run with halting: puzzles that halt are not computed further."""
-    seed: Annotated[int, Field(ge=0)] = 0
-    """Names the choice of puzzles."""
-    batch: Annotated[int, Field(ge=1)] | None = None
-    """Puzzles at a time on each device (each thread of a CPU); default 16 on a CPU, 256 on a GPU. The last digit of
-    q_halt can depend on it: 1 gives those of `rrdyn diagnose`."""
+    batch: Annotated[int, Field(ge=0)] = 0
+    """Puzzles at a time in each thread of a CPU; 0: 16. The last digit of q_halt can depend on it: 1 gives those of
+    `rrdyn diagnose`."""
+
+
+@register
+class Evaluated(Measurement[EvaluationConfig]):
+    """The columns of an evaluation: after its halting segment a puzzle that left has NaN, or -1 in preds."""
+
+    name, config, schema = "evaluation", EvaluationConfig, EVALUATION
+
+    @property
+    def group(self) -> int:
+        return self.settings.batch or 16
+
+    def choose(self) -> np.ndarray:
+        return self.subject.choose(self.settings.n or len(self.subject.split), self.settings.seed)
+
+    def recorded(self) -> dict[str, Any]:
+        return self.settings.model_dump(exclude={"batch"})
+
+    def resolved(self, config: EvaluationConfig) -> EvaluationConfig:
+        return config.model_copy(update={"segments": config.segments or self.subject.model.budget})
+
+    def told(self) -> str:
+        return f"{self.settings.segments} segments"
+
+    def cost(self) -> Cost:
+        model, segments = self.subject.model, self.settings.segments
+        return Cost(
+            memory=model.activation_bytes(),
+            work=model.state_elements * segments * model.sub_updates_per_segment,
+        )
+
+    def observe(self, questions: Questions) -> Arrays:
+        model, segments = self.subject.model, self.settings.segments
+        recurrence = model.recurrence(model.embed(questions.inputs, questions.identifiers))
+        keep = ("exact", "token_acc", "q_halt", "preds")
+        answers = Answers(model, questions.labels, keep=keep, host=True, leave=self.settings.halt)
+        follow(recurrence, model.initial(len(questions)), segments, [answers])
+        table = {key: column.numpy() for key, column in answers.table.columns(segments).items()}
+        there = table["preds"][:, :, 0] >= 0
+        valid = {key: flags & there for key, flags in self.subject.validity(questions.idx, table["preds"]).items()}
+        halted_at = answers.halted_at(segments).cpu().numpy()
+        return {**table, "q_halt": table["q_halt"].astype(np.float32), **valid, "halted_at": halted_at,
+                "idx": questions.idx}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What came of it. N puzzles, S segments; after its halting segment a puzzle that left has NaN, or -1 in preds."""
+    """What came of it. N puzzles that have an answer to compare with, S segments."""
 
-    idx: np.ndarray
-    """(N,) indices in the split."""
-    exact: np.ndarray
-    """(N,S) bool: whole answer right."""
-    token_acc: np.ndarray
-    """(N,S) fraction of asked tokens right."""
-    q_halt: np.ndarray
-    """(N,S) halt logit."""
-    preds: np.ndarray
-    """(N,S,L) predicted tokens, int16."""
-    valid: np.ndarray | None
-    """(N,S) bool: the puzzle's own check of the answer (a valid path, a valid grid), without looking at the labels."""
-    halted_at: np.ndarray
-    """(N,) first segment that halts, from 1; S if none does."""
-    validity: str | None = None
+    settings: EvaluationConfig
+    arrays: Arrays
+    """idx (N,), exact, token_acc, q_halt (N,S), preds (N,S,L), halted_at (N,), valid (N,S) where there is a checker."""
+    validity: str | None
     """The name of that check."""
+    unlabelled: int
+    """Puzzles without an answer, left out."""
+
+    @property
+    def exact(self) -> np.ndarray:
+        return self.arrays["exact"]
 
     @property
     def segments(self) -> int:
         return self.exact.shape[1]
+
+    @property
+    def halted_at(self) -> np.ndarray:
+        """(N,) first segment that halts, from 1; S if none does."""
+        return self.arrays["halted_at"]
 
     def at_halt(self, values: np.ndarray) -> np.ndarray:
         """Column halted_at - 1 of (N,S,...)."""
         return values[np.arange(len(values)), self.halted_at - 1]
 
 
-def evaluate(
-    subject: Subject, config: EvaluationConfig, *, devices: Sequence[torch.device] = (), label: str = "evaluate"
-) -> Evaluation:
-    """Evaluate a checkpoint on puzzles of its dataset, over one or several devices.
+def evaluate(subject: Subject, config: EvaluationConfig, *, label: str | None = None) -> Evaluation:
+    """Evaluate a checkpoint on puzzles of its dataset, in memory."""
+    measurement = Evaluated(subject, config)
+    return _judgeable(measurement, columns_of(measurement, measurement.choose(), label=label))
 
-    On a CPU each thread takes its own batches; on several GPUs each holds a copy of the model.
+
+def evaluate_request(request: Request) -> tuple[Subject, Evaluation | None]:
+    """The subject of a request and its evaluation, by several processes where it asks for them; None in all but one.
+
+    Several processes share their parts through files: of ours in a temporary folder, of a group that was started from
+    outside beside the checkpoint.
     """
-    total = len(subject.split)
-    idx = subject.choose(min(config.n or total, total), config.seed)
-    segments = config.segments or subject.model.config.halt_max_steps
-    batch = config.batch or (16 if subject.device.type == "cpu" else 256)
-    groups = [idx[start : start + batch] for start in range(0, len(idx), batch)]
-    models = [deepcopy(subject.model).to(device) for device in devices] or [subject.model]
-
-    def run(number: int) -> Arrays:
-        model = models[number % len(models)]
-        return measure(model, subject.questions(groups[number]), segments, halt=config.halt)
-
-    done: dict[int, Arrays] = {}
-    with Progress(len(idx), label) as progress:
-        for number, arrays in _each(run, len(groups), subject.device, len(models)):
-            done[number] = arrays
-            progress.advance(len(groups[number]))
-    arrays = {key: np.concatenate([done[number][key] for number in range(len(groups))]) for key in done[0]}
-    kind = subject.split.puzzle
-    return Evaluation(idx=idx, valid=_valid(subject, idx, arrays["preds"]), validity=kind.validity, **arrays)
+    group = launch.given_group()
+    subject = opened(request, request.checkpoints[0], place(request)[1])
+    assert isinstance(request.config, EvaluationConfig)
+    if request.devices == 1 and (group is None or group.world == 1):
+        return subject, evaluate(subject, request.config, label="evaluate")
+    with TemporaryDirectory() as folder:
+        done = run(replace(request, out=Path(folder) if group is None else request.out))
+    return subject, _judgeable(Evaluated(subject, request.config), done[0].arrays) if done else None
 
 
-def _each(run: Any, count: int, device: torch.device, devices: int) -> Any:
-    """(number, run(number)) as they are done: by the threads of a CPU, or by one thread a GPU."""
-    if device.type == "cpu":
-        yield from completed(run, range(count))
-        return
-    with ThreadPoolExecutor(devices) as pool:
-        lanes = [
-            pool.submit(lambda lane: [(n, run(n)) for n in range(lane, count, devices)], k) for k in range(devices)
-        ]
-        for lane in lanes:
-            yield from lane.result()
-
-
-@torch.inference_mode()
-def measure(model: Model, questions: Questions, segments: int, *, halt: bool) -> Arrays:
-    """Run one batch for `segments` segments; with `halt`, puzzles leave it when they halt. Memory does not grow with
-    the number of segments but for the predictions (B,S,L)."""
-    device = model.inner.H_init.device
-    inputs, labels, ids = (part.to(device) for part in (questions.inputs, questions.labels, questions.identifiers))
-    B, L = inputs.shape
-    exact, correct = torch.zeros(B, segments, dtype=torch.bool), torch.full((B, segments), torch.nan)
-    q_halt, preds = torch.full((B, segments), torch.nan), torch.full((B, segments, L), -1, dtype=torch.int16)
-    halted_at = torch.full((B,), segments)
-    running = torch.arange(B)
-    e, z = model.embed(inputs, ids), model.initial(B)
-    recurrence = model.recurrence(e)
-    for segment in range(segments):
-        z = recurrence.segment(z)
-        readout = model.read(z)
-        row = _judged(readout, labels[running.to(device)])
-        for target, value in zip((preds, exact, correct), row):
-            target[running, segment] = value.to("cpu", target.dtype)
-        q_halt[running, segment] = readout.q_halt.float().cpu()
-        stops = halts(model, readout).cpu()
-        first = running[stops & (halted_at[running] == segments)]
-        halted_at[first] = torch.minimum(halted_at[first], torch.tensor(segment + 1))
-        if halt and bool(stops.any()):
-            going = torch.nonzero(~stops).flatten()
-            if len(going) == 0:
-                break
-            running, kept = running[going], going.to(device)
-            e, z = e[kept], Latent(*(part[kept] for part in z))
-            recurrence = model.recurrence(e)
-    named = {"exact": exact, "token_acc": correct, "q_halt": q_halt, "preds": preds, "halted_at": halted_at}
-    return {key: value.numpy() for key, value in named.items()}
-
-
-def halts(model: Model, readout: Readout) -> Tensor:
-    """(B,) bool: whether the readout says stop, by the model's own rule."""
-    return readout.q_halt > (0 if model.config.no_ACT_continue else readout.q_continue)
-
-
-def _judged(readout: Readout, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Predictions (B,L), exactness (B,), fraction of asked tokens right (B,)."""
-    preds = readout.logits.argmax(-1)
-    asked = labels > 0
-    right = (preds == labels) & asked
-    return preds, (right == asked).all(-1), right.sum(-1).float() / asked.sum(-1).clamp_min(1)
-
-
-def _valid(subject: Subject, idx: np.ndarray, preds: np.ndarray) -> np.ndarray | None:
-    """(N,S) the puzzle's own check; False where a puzzle had left."""
-    name = subject.split.puzzle.validity
-    if name is None:
-        return None
-    inputs = np.asarray(subject.split.inputs[idx])
-    columns = [subject.split.puzzle.check(inputs, preds[:, s])[name] for s in range(preds.shape[1])]
-    return np.stack(columns, axis=1) & (preds[:, :, 0] >= 0)
+def _judgeable(measurement: Evaluated, arrays: Arrays) -> Evaluation:
+    """The columns of puzzles that can be right or wrong."""
+    subject = measurement.subject
+    asked = subject.asked(arrays["idx"]) > 0
+    kept = {key: column[asked] for key, column in arrays.items()}
+    return Evaluation(settings=measurement.settings, arrays=kept, validity=subject.split.puzzle.validity,
+                      unlabelled=int((~asked).sum()))  # fmt: skip
 
 
 def rate(flags: np.ndarray) -> dict[str, float | int]:
@@ -188,13 +160,17 @@ def mean(values: np.ndarray) -> dict[str, float | int]:
     return {"value": m, "low": m - half, "high": m + half, "n": n}
 
 
-def summary(result: Evaluation, config: EvaluationConfig) -> dict[str, Any]:
+def summary(result: Evaluation) -> dict[str, Any]:
     """The result as a record: a row a segment (at the fixed budget), and what halting gives and costs."""
-    halted = {"exact": rate(result.at_halt(result.exact)), "token_acc": mean(result.at_halt(result.token_acc))}
-    if result.valid is not None:
-        halted[str(result.validity)] = rate(result.at_halt(result.valid))
+    halted = {
+        "exact": rate(result.at_halt(result.exact)),
+        "token_acc": mean(result.at_halt(result.arrays["token_acc"])),
+    }
+    valid = result.arrays.get("valid")
+    if valid is not None:
+        halted[str(result.validity)] = rate(result.at_halt(valid))
     record: dict[str, Any] = {
-        "n": len(result.idx),
+        "n": len(result.exact),
         "budget": result.segments,
         "halting": {
             **halted,
@@ -202,14 +178,14 @@ def summary(result: Evaluation, config: EvaluationConfig) -> dict[str, Any]:
             "steps_used": {str(step): int(count) for step, count in enumerate(np.bincount(result.halted_at)) if count},
         },
     }
-    if config.halt:
+    if result.settings.halt:
         return record
     rows = []
     for segment in range(result.segments):
         row: dict[str, Any] = {"segment": segment + 1, "exact": rate(result.exact[:, segment])}
-        row["token_acc"] = mean(result.token_acc[:, segment])
-        if result.valid is not None:
-            row[str(result.validity)] = rate(result.valid[:, segment])
+        row["token_acc"] = mean(result.arrays["token_acc"][:, segment])
+        if valid is not None:
+            row[str(result.validity)] = rate(valid[:, segment])
         rows.append(row)
     last, at_halt = result.exact[:, -1], result.at_halt(result.exact)
     record["segments"] = rows

@@ -13,12 +13,9 @@ from rrdyn.artifacts.files import sha256
 from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
 from rrdyn.artifacts.provenance import digest, provenance
 from rrdyn.artifacts.schema import Schema
-from rrdyn.artifacts.schemas import DIAG, PERTURB, ROLLOUT
-from rrdyn.measurement.diagnosis import finite_rows
-from rrdyn.measurement.parts import Arrays, join
-from rrdyn.measurement.rollout import set_aside
+from rrdyn.measurement.measurement import MEASUREMENTS, Measurement, measurement_named
+from rrdyn.measurement.parts import Arrays, join, set_aside
 
-MERGEABLE = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB)}
 ALIKE_ENOUGH = ("device", "rrdyn_version", "libraries")
 """What a difference in is told of, and harms nothing beyond rounding."""
 OWN = ("command", "git_commit", "inputs", "key", "n", "batch", "diverged", "merged", "model", "dataset", "settings",
@@ -29,7 +26,7 @@ OWN_SETTINGS = ("n", "keep_state")
 
 
 def merge(files: Sequence[Path], out: Path) -> Artifact:
-    """Join diag, rollout or perturb files of one checkpoint, dataset and settings into `out`, rows sorted by idx.
+    """Join files of one measurement of one checkpoint, dataset and settings into `out`, rows sorted by idx.
 
     A puzzle in two files is kept once where its rows are equal. Raises InputError, naming what differs, for files that
     do not belong together or disagree on a puzzle, and UsageError for fewer than two files.
@@ -37,24 +34,38 @@ def merge(files: Sequence[Path], out: Path) -> Artifact:
     if len(set(files)) < 2:
         raise UsageError("nothing to merge", found=f"{len(set(files))} different file", expected="two or more")
     pieces = [read_npz(path) for path in files]
-    name = str(pieces[0].meta.get("schema"))
+    kind = _measurement_of(pieces[0])
     for piece in pieces:
         _check(piece, pieces[0])
-    arrays = _rows_of_all(pieces)
+    arrays = _rows_of_all(pieces, kind.schema)
     meta = {
         **pieces[0].meta,
         **{key: value for key, value in provenance().items() if key in ("command", "git_commit", "rrdyn_version")},
         "n": len(arrays["idx"]),
         "merged": {str(path): sha256(path) for path in files},
     }
-    if "diverged" in meta:
-        meta["diverged"] = int((~finite_rows(arrays)).sum())
+    meta |= kind.counted(arrays)
     if "keep_state" in (meta.get("settings") or {}):
         meta["settings"] = {**meta["settings"], "keep_state": False}
     meta["key"] = digest({"merged": sorted(meta["merged"].values())})
     set_aside(out, meta["key"])
-    write_npz(out, MERGEABLE[name], arrays, meta)
-    return Artifact(path=out, schema=MERGEABLE[name], arrays=arrays, meta=meta)
+    write_npz(out, kind.schema, arrays, meta)
+    return Artifact(path=out, schema=kind.schema, arrays=arrays, meta=meta)
+
+
+def _measurement_of(piece: Artifact) -> type[Measurement[Any]]:
+    try:
+        return measurement_named(str(piece.meta.get("schema")))
+    except UsageError:
+        raise _unmergeable(piece) from None
+
+
+def _unmergeable(piece: Artifact) -> InputError:
+    return InputError(
+        f"{piece.path} cannot be merged",
+        found=f"a {piece.meta['schema']} file" if piece.meta.get("schema") else "no word of where it came from",
+        expected="files of one measurement: " + ", ".join(sorted(MEASUREMENTS)),
+    )
 
 
 def identity(meta: dict[str, Any]) -> dict[str, Any]:
@@ -70,12 +81,8 @@ def identity(meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(piece: Artifact, first: Artifact) -> None:
-    if piece.meta.get("schema") not in MERGEABLE or not piece.meta.get("inputs") or "idx" not in piece:
-        raise InputError(
-            f"{piece.path} cannot be merged",
-            found=f"a {piece.meta['schema']} file" if piece.meta.get("schema") else "no word of where it came from",
-            expected="files that rrdyn diagnose, rollout or perturb wrote",
-        )
+    if not piece.meta.get("inputs") or "idx" not in piece:
+        raise _unmergeable(piece)
     mine, other = identity(piece.meta), identity(first.meta)
     for key in {**mine, **other}:
         if mine.get(key) != other.get(key):
@@ -90,7 +97,7 @@ def _check(piece: Artifact, first: Artifact) -> None:
             notice(f"{piece.path} and {first.path} differ in {key.replace('_', ' ')}: {here}, {there}")
 
 
-def _rows_of_all(pieces: list[Artifact]) -> Arrays:
+def _rows_of_all(pieces: list[Artifact], schema: Schema) -> Arrays:
     """Arrays of all puzzles, sorted by idx; those that not every file has are left out.
 
     Arrays that the schema does not know are by puzzle where in every file they have a row a puzzle.
@@ -98,8 +105,6 @@ def _rows_of_all(pieces: list[Artifact]) -> Arrays:
     common = set.intersection(*(set(piece) for piece in pieces))
     if lost := sorted(set().union(*pieces) - common):
         notice(f"not every file has {', '.join(lost)}: left out")
-    schema = pieces[0].schema
-    assert schema is not None
     whole = [key for key in common if not _by_puzzle(key, schema, pieces)]
     for piece in pieces:
         for key in whole:

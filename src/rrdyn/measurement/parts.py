@@ -11,19 +11,23 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
-from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, UsageError, notice
+from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, notice
 from rrdyn.artifacts.files import make_folder, read_json, write_json
 from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
+from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.provenance import digest
 from rrdyn.artifacts.schema import Schema
+from rrdyn.measurement.shard import Shard
 from rrdyn.runtime.progress import Progress, say
 from rrdyn.runtime.threads import completed
 
@@ -35,23 +39,12 @@ PATIENCE = 24 * 3600.0
 Arrays = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shard:
-    """Which parts are this process's own: those whose number leaves `rank` when divided by `world`."""
+class Plan(BaseModel):
+    """plan.json: what the parts depend on, and their size."""
 
-    rank: int = 0
-    world: int = 1
-    together: bool = False
-    """Whether the others run now: rank 0 then waits for them and joins all parts; else whoever finds all joins."""
-    piece: tuple[int, int] = (0, 1)
-    """(r, w): the output holds piece r of w of the puzzles, a file of its own."""
-
-    def own(self, idx: np.ndarray) -> np.ndarray:
-        """The puzzles of this output. Raises UsageError where there are more pieces than puzzles."""
-        if self.piece[1] > len(idx):
-            raise UsageError("--piece leaves some without a puzzle", found=f"{self.piece[1]} pieces",
-                             expected=f"at most {len(idx)}, the number of puzzles")  # fmt: skip
-        return np.array_split(idx, self.piece[1])[self.piece[0]]
+    total: Annotated[int, Field(ge=1)]
+    block: Annotated[int, Field(ge=1)]
+    fingerprint: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +77,7 @@ class Parts:
 
     def read(self, part: int) -> Arrays | None:
         """The arrays of a part; None where it is missing, damaged or of another measurement."""
-        if not self.path(part).is_file():
+        if not is_file(self.path(part)):
             return None
         try:
             artifact = read_npz(self.path(part), PART)
@@ -93,7 +86,7 @@ class Parts:
         return artifact.arrays if artifact.meta.get("key") == self.key else None
 
     def present(self) -> list[int]:
-        return [part for part in range(self.count) if self.path(part).is_file()]
+        return [part for part in range(self.count) if is_file(self.path(part))]
 
 
 def key_of(fingerprint: dict[str, Any]) -> str:
@@ -101,30 +94,39 @@ def key_of(fingerprint: dict[str, Any]) -> str:
     return digest(fingerprint)
 
 
-def plan(out: Path, fingerprint: dict[str, Any], total: int, choose_block: Callable[[], int]) -> Parts:
-    """The parts of `out`: those of an unfinished run with the same fingerprint, or new ones of a newly chosen size."""
-    parts = Parts(out=out, fingerprint=fingerprint, total=total, block=max(1, min(choose_block(), total)))
+def plan(out: Path, fingerprint: dict[str, Any], total: int, choose_block: Callable[[], int], *,
+         wanted: int | None = None) -> Parts:  # fmt: skip
+    """The parts of `out`: those of an unfinished run with the same fingerprint, or new ones of a newly chosen size.
+
+    wanted : puzzles a part, if one was asked for; it counts as long as no part is done.
+    """
+    block = max(1, min(wanted or choose_block(), total))
+    parts = Parts(out=out, fingerprint=fingerprint, total=total, block=block)
     make_folder(parts.folder)
-    _write_once(parts.folder / PLAN, {"total": total, "block": parts.block, "fingerprint": fingerprint})
-    parts = replace(parts, block=int(read_json(parts.folder / PLAN)["block"]))  # an earlier or another process chose
+    mine = Plan(total=total, block=block, fingerprint=fingerprint)
+    with locked(parts.folder):
+        there = _read_plan(parts.folder / PLAN, total)
+        if there is None or (wanted is not None and there.block != block and not any(parts.folder.glob("part_*.npz"))):
+            write_json(parts.folder / PLAN, mine.model_dump())
+            there = mine
+    parts = replace(parts, block=there.block)  # an earlier or another process chose
     if parts.present():
         say(f"continuing {out}: {len(parts.present())} of {parts.count} parts are there")
     return parts
 
 
-def _write_once(path: Path, content: Any) -> None:
-    """Write a file unless it is there already, whichever process comes first."""
-    mine = write_json(path.with_name(f".{os.getpid()}.{path.name}"), content)
+def _read_plan(path: Path, total: int) -> Plan | None:
+    """The plan of an unfinished run; None where there is none, or none that can be read."""
     try:
-        os.link(mine, path)
-    except FileExistsError:
-        pass
-    finally:
-        mine.unlink()
+        found = Plan.model_validate(read_json(path))
+    except (InputError, ValidationError):
+        return None
+    return found if found.total == total else None
 
 
 def work(parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, label: str, parallel: bool) -> None:
-    """Compute and write the missing parts of this shard. `parallel`: several at once, one thread each.
+    """Compute and write the missing parts of this shard. `parallel`: several at once, one thread each; on a GPU one
+    at a time, since each is sized for most of its memory.
 
     Raises Interrupted on Ctrl-C, after the parts in hand are written.
     """
@@ -161,40 +163,83 @@ def join(pieces: list[Arrays]) -> Arrays:
     return {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}
 
 
-def complete(parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, label: str) -> Arrays | None:
+def complete(
+    parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, label: str, parallel: bool
+) -> Arrays | None:
     """Do this shard's missing parts and join all; None where others still work or will join them."""
-    work(parts, compute, shard=shard, label=label, parallel=True)
+    work(parts, compute, shard=shard, label=label, parallel=parallel)
     if shard.together and shard.rank > 0:
         return None
     return gather(parts, wait=shard.together)
 
 
-def publish(parts: Parts, schema: Schema, arrays: Arrays, meta: dict[str, Any]) -> None:
-    """Write the whole and remove the parts. A result of other settings under the same name is set aside first."""
-    set_aside(parts.out, parts.key)
-    write_npz(parts.out, schema, arrays, meta)
+def publish(
+    parts: Parts, schema: Schema, arrays: Arrays, meta: dict[str, Any], *, state: tuple[Schema, Arrays] | None = None
+) -> None:
+    """Write the whole and remove the parts. A result of other settings under the same name is set aside first.
+
+    state : what is written before it, as `state_file` of the output.
+    """
+    with locked(parts.out.parent):
+        set_aside(parts.out, parts.key)
+        if state is not None:
+            set_aside(state_file(parts.out), parts.key)
+            write_npz(state_file(parts.out), *state, {**meta, "of": parts.out.name})
+        write_npz(parts.out, schema, arrays, meta)
     discard(parts)
 
 
 def set_aside(out: Path, key: str) -> Path | None:
-    """Rename a file that is there and is not the result named `key`; returns its new place, if any."""
-    if not out.exists() or finished(out, key) is not None:
+    """Rename a file that is there and is not the result named `key`; returns its new place, if any.
+
+    The state it ended in (`state_file`) goes along. Raises RrdynError where something else than a file is there.
+    """
+    if not os.path.lexists(out) or finished(out, key) is not None:
         return None
+    if not is_file(out):
+        raise RrdynError(f"cannot write {out}", found="something there that is not a file",
+                         run="give another place with --out")  # fmt: skip
     kept = next(path for i in count(1) if not (path := out.with_name(f"{out.stem}.{i}{out.suffix}")).exists())
     os.rename(out, kept)
+    if is_file(state_file(out)):
+        os.rename(state_file(out), state_file(kept))
     notice(f"{out} held a result of other settings: it is now {kept}")
     return kept
 
 
+def state_file(out: Path) -> Path:
+    """Where a result keeps the states its trajectories ended in, if it does."""
+    return out.with_name(f"{out.stem}_state.npz")
+
+
 def discard(parts: Parts) -> None:
-    """Remove the parts, and those of other settings for the same output."""
-    shutil.rmtree(parts.folder.parent, ignore_errors=True)
+    """Remove the parts; those of other settings for the same output may be another process's at work."""
+    shutil.rmtree(parts.folder, ignore_errors=True)
+    with suppress(OSError):  # others are in it
+        parts.folder.parent.rmdir()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Of the processes that write into one folder one at a time is inside; where a file system has no locks, any."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def finished(out: Path, key: str) -> Artifact | None:
     """What is in `out`, if that is already the result of this measurement."""
     try:
-        found = read_npz(out) if out.is_file() else None
+        found = read_npz(out) if is_file(out) else None
     except InputError:
         return None
     return found if found is not None and found.meta.get("key") == key else None

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rrdyn.data.maze import FREE, PATH, WALL, Maze
-from rrdyn.data.sudoku import BLANK
 from rrdyn.measurement.solving import Attempt
 
-LISTED = 4
 COLOURS = {"given": "1", "right": "32", "wrong": "31;1", "changed": "33"}
 
 
@@ -33,7 +30,7 @@ def grid(tried: Attempt, segment: int, *, colour: bool) -> list[str]:
 def _styles(tried: Attempt, segment: int) -> list[str]:
     """The style of each cell."""
     answer, before = tried.answers[segment - 1], tried.answers[max(segment - 2, 0)]
-    given = tried.question != (FREE if isinstance(tried.puzzle, Maze) else BLANK)
+    given = tried.puzzle.given(tried.question)
     known = tried.solution is not None or (tried.right is not None and bool(tried.right[segment - 1]))
     conditions = [tried.wrong_cells(segment), given, answer != before]
     names = np.select(conditions, ["wrong", "given", "changed"], "right" if known else "plain")
@@ -47,33 +44,11 @@ def verdict(tried: Attempt, segment: int | None = None) -> str:
         return "impossible: this puzzle has no answer"
     if tried.right is None:
         return "not known: this kind of puzzle has no checker"
+    answer = tried.answers[at - 1]
     if tried.right[at - 1]:
-        return "right" + _which(tried, at)
-    if isinstance(tried.puzzle, Maze):
-        return "wrong: " + maze_fault(tried, at)
-    wrong = np.flatnonzero(tried.wrong_cells(at))
-    cells = ", ".join(f"row {c // tried.puzzle.width + 1} column {c % tried.puzzle.width + 1}" for c in wrong[:LISTED])
-    more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
-    kept = tried.checks.get("givens_kept")
-    count = f"{len(wrong)} cell" + ("" if len(wrong) == 1 else "s")
-    return f"wrong in {count}: {cells}{more}" + ("" if kept is None or kept[at - 1] else "; it changes givens")
-
-
-def _which(tried: Attempt, at: int) -> str:
-    if tried.solutions == "several":
-        return ", one of several answers"
-    return (
-        ", but not a shortest path" if isinstance(tried.puzzle, Maze) and not tried.checks["shortest"][at - 1] else ""
-    )
-
-
-def maze_fault(tried: Attempt, segment: int) -> str:
-    """Why the cells marked after `segment` are no path."""
-    marked = tried.answers[segment - 1] == PATH
-    on_wall = int((marked & (tried.question == WALL)).sum())
-    if on_wall:
-        return f"the path runs through {on_wall} wall cell" + ("" if on_wall == 1 else "s")
-    return "no cell is marked as path" if not marked.any() else "the marked cells do not join start and goal"
+        several = ", one of several answers" if tried.solutions == "several" else ""
+        return "right" + (several or tried.puzzle.remark(tried.question, answer))
+    return tried.puzzle.why_wrong(tried.question, answer, tried.wrong_cells(at))
 
 
 def page(tried: Attempt, *, colour: bool, width: int) -> str:

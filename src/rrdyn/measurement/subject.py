@@ -14,11 +14,13 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import sha256
+from rrdyn.artifacts.places import exists, is_folder
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.data.folder import PuzzleSplit, open_split
 from rrdyn.models.checkpoints import load
 from rrdyn.models.model import Model
 from rrdyn.runtime import devices
+from rrdyn.runtime.hub_address import is_address
 from rrdyn.runtime.streams import generator
 
 
@@ -67,32 +69,37 @@ class Subject:
             idx=np.asarray(idx),
         )
 
-    def judge(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Predictions (B,L) uint8, whether the whole answer is right (B,), fraction of asked tokens right (B,)."""
-        preds = logits.float().argmax(-1)
-        asked = labels > 0
-        right = (preds == labels) & asked
-        accuracy = right.sum(-1).double() / asked.sum(-1).clamp_min(1)
-        return preds.to(torch.uint8), (right == asked).all(-1), accuracy
-
-    def path_valid(self, idx: np.ndarray, preds: np.ndarray) -> np.ndarray | None:
-        """Whether predictions (N,...,L) connect start and goal; None where puzzles are not mazes."""
-        if self.split.puzzle.validity != "path_valid":
+    def valid(self, idx: np.ndarray, preds: np.ndarray) -> np.ndarray | None:
+        """What the kind's own checker says of predictions (N,...,L), without the labels; None where it has none."""
+        name = self.split.puzzle.validity
+        if name is None:
             return None
         between = preds.shape[1:-1]
         inputs = np.asarray(self.split.inputs[idx])
         repeated = np.repeat(inputs, int(np.prod(between, dtype=int)), axis=0)
-        flags = self.split.puzzle.check(repeated, preds.reshape(-1, preds.shape[-1]))["path_valid"]
+        flags = self.split.puzzle.check(repeated, preds.reshape(-1, preds.shape[-1]))[name]
         return flags.reshape(len(idx), *between)
 
-    def fingerprint(self, idx: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
-        """Everything a result depends on: two runs with equal fingerprints write equal arrays."""
+    def validity(self, idx: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
+        """The column `valid` of an artifact, for mazes `path_valid` too; none where the kind has no checker."""
+        flags = self.valid(idx, preds)
+        if flags is None:
+            return {}
+        return {"valid": flags, **({"path_valid": flags} if self.split.puzzle.validity == "path_valid" else {})}
+
+    def asked(self, idx: np.ndarray) -> np.ndarray:
+        """(N,) how many cells each puzzle asks for: 0 where it has no label, and cannot be right or wrong."""
+        return (np.asarray(self.split.labels[idx]) > 0).sum(axis=1).astype(np.int64)
+
+    def fingerprint(self, idx: np.ndarray, settings: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Everything a result depends on: two runs with equal fingerprints write equal arrays, on one machine."""
         return {
+            **more,
             "settings": settings,
             "weights": sha256(self.weights),
             "dataset": self.split.digest,
             "puzzles": hashlib.sha256(np.ascontiguousarray(idx).tobytes()).hexdigest(),
-            "device": device_name(self.device),
+            "device": self.device.type,
             "torch": torch.__version__,
         }
 
@@ -141,7 +148,7 @@ def open_subject(
             expected="a dataset folder",
             run="give one with --data",
         )
-    if not Path(named).exists():
+    if not exists(named):
         raise InputError(
             f"the dataset of {checkpoint} is not here",
             found=f"it names {named}",
@@ -168,16 +175,16 @@ def default_outputs(checkpoints: Sequence[Path], kind: str) -> list[Path]:
     folder = {"diag": "diag"}.get(kind, "eval")
 
     def place(path: Path) -> tuple[Path, str]:
-        if str(path).startswith("hub:"):
+        if is_address(path):
             return Path(), path.name
-        if (path / "checkpoints").is_dir():
+        if is_folder(path / "checkpoints"):
             return path / folder, ""
         home = path if path.parent.name == "checkpoints" else path.parent
         if home.parent.name == "checkpoints":
             return home.parent.parent / folder, home.name
         if home is path:
             return path.parent.parent / folder, path.name
-        return (path, "") if path.is_dir() else (path.parent, path.stem)
+        return (path, "") if is_folder(path) else (path.parent, path.stem)
 
     places = [place(path) for path in checkpoints]
     crowded = {home for home, _ in places if [other for other, _ in places].count(home) > 1}

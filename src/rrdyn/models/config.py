@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import UsageError
@@ -102,9 +103,9 @@ class ReasonerConfig(ModelConfig):
     """Cross entropy it is trained with."""
 
     @model_serializer(mode="wrap")
-    def _in_published_order(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _in_published_order(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         # pydantic puts the fields of the base first; the text of a config enters the digests of files
-        fields: dict[str, Any] = handler(self)
+        fields = handler(self)
         return {key: fields[key] for key in ReasonerConfig.__annotations__ if key in fields}
 
     @model_validator(mode="after")

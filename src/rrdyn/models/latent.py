@@ -17,13 +17,14 @@ from torch import Tensor
 from rrdyn.models import tangents as rules
 from rrdyn.models.layers import Stack
 from rrdyn.models.recurrence import Rows
+from rrdyn.runtime.shapes import Float
 
 
 class Latent(NamedTuple):
     """The recurrent state: z_H and z_L, each (B,S,D)."""
 
-    z_H: Tensor
-    z_L: Tensor
+    z_H: Float[Tensor, "B S D"]
+    z_L: Float[Tensor, "B S D"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,8 @@ class StackUpdate:
 
     writes: Literal["z_H", "z_L"]
     stack: Stack
-    cos_sin: tuple[Tensor, Tensor] | None
-    injection: Tensor | None
+    cos_sin: tuple[Float[Tensor, "S d"], Float[Tensor, "S d"]] | None
+    injection: Float[Tensor, "B S D"] | None
     """The input embedding e (B,S,D) that an L update adds to z_H; None for an H update."""
     dtype: torch.dtype
     """What the model computes in."""

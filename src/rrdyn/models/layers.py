@@ -12,6 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rrdyn.runtime.shapes import Float, Integer
+
+CosSin = tuple[Tensor, Tensor] | None
+"""Rotary tables (S,head_dim), or None for no rotation."""
 INNER_MULTIPLE = 256
 WIDE_AT_ONCE = 1 << 20
 """Elements of a SwiGLU's inner layer held at a time on a CPU: fresh memory for all of it costs more than it saves."""
@@ -76,7 +80,7 @@ class Linear(nn.Module):
     def weight_as(self, dtype: torch.dtype) -> Tensor:
         return self.cast_weight(self.weight, dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*any size_in"]) -> Float[Tensor, "*any size_out"]:
         bias = None if self.bias is None else self.cast_bias(self.bias, x.dtype)
         return F.linear(x, self.weight_as(x.dtype), bias)
 
@@ -92,7 +96,7 @@ class Embedding(nn.Module):
     def weight_as(self, dtype: torch.dtype) -> Tensor:
         return self.cast_weight(self.embedding_weight, dtype)
 
-    def forward(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+    def forward(self, ids: Integer[Tensor, "*any"], dtype: torch.dtype) -> Float[Tensor, "*any size"]:
         return F.embedding(ids, self.weight_as(dtype))
 
 
@@ -120,7 +124,7 @@ class RotaryTable(nn.Module):
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
-    def as_dtype(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    def as_dtype(self, dtype: torch.dtype) -> tuple[Float[Tensor, "S d"], Float[Tensor, "S d"]]:
         """cos and sin in the dtype rotations are computed in for states of `dtype`: at least float32."""
         wide = at_least_float32(dtype)
         return self.cos.to(wide), self.sin.to(wide)
@@ -131,7 +135,9 @@ def at_least_float32(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def rotate(
+    x: Float[Tensor, "B S heads d"], cos: Float[Tensor, "S d"], sin: Float[Tensor, "S d"]
+) -> Float[Tensor, "B S heads d"]:
     """Rotate pairs (i, i + half) of the last axis of x (B,S,heads,head_dim) by the angle of the position S."""
     wide = x.to(cos.dtype)
     half = wide.shape[-1] // 2
@@ -142,14 +148,14 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return (wide * cos).add_(turned.mul_(sin)).to(x.dtype)
 
 
-def rms_norm(x: Tensor, eps: float) -> Tensor:
+def rms_norm(x: Float[Tensor, "*any"], eps: float) -> Float[Tensor, "*any"]:
     """x / sqrt(mean(x^2) + eps) over the last axis, no weight; in float32 for narrower inputs, float64 in float64."""
     wide = x.to(at_least_float32(x.dtype))
     scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
     return (wide * scale).to(x.dtype)
 
 
-def add_and_norm(x: Tensor, update: Tensor, eps: float) -> Tensor:
+def add_and_norm(x: Float[Tensor, "*any"], update: Float[Tensor, "*any"], eps: float) -> Float[Tensor, "*any"]:
     """rms_norm(x + update); without a gradient the sum is overwritten."""
     total = x + update
     if wants_gradient(total) or total.dtype != at_least_float32(total.dtype):
@@ -166,7 +172,7 @@ class Attention(nn.Module):
         self.qkv_proj = Linear(size, 3 * heads * self.head_dim)
         self.o_proj = Linear(heads * self.head_dim, size)
 
-    def forward(self, x: Tensor, cos_sin: tuple[Tensor, Tensor] | None) -> Tensor:
+    def forward(self, x: Float[Tensor, "B S D"], cos_sin: CosSin) -> Float[Tensor, "B S D"]:
         """x (B,S,D) -> (B,S,D); cos and sin (S,head_dim), or None for no rotation."""
         B, S, _ = x.shape
         qkv = self.qkv_proj(x).view(B, S, 3 * self.heads, self.head_dim)
@@ -188,7 +194,7 @@ class SwiGLU(nn.Module):
         self.gate_up_proj = Linear(size, 2 * inner)
         self.down_proj = Linear(inner, size)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*any size"]) -> Float[Tensor, "*any size"]:
         """x (...,size) -> (...,size)."""
         if wants_gradient(x, self.gate_up_proj.weight):
             gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
@@ -217,7 +223,7 @@ class Block(nn.Module):
         self.mixes_by_mlp = mixed_positions is not None
         self.mlp = SwiGLU(size, expansion)
 
-    def forward(self, x: Tensor, cos_sin: tuple[Tensor, Tensor] | None) -> Tensor:
+    def forward(self, x: Float[Tensor, "B S D"], cos_sin: CosSin) -> Float[Tensor, "B S D"]:
         """x (B,S,D) -> (B,S,D)."""
         if self.mixes_by_mlp:
             # The norm after token mixing runs over the positions, not over the features.
@@ -235,7 +241,7 @@ class Stack(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(blocks)
 
-    def forward(self, x: Tensor, cos_sin: tuple[Tensor, Tensor] | None) -> Tensor:
+    def forward(self, x: Float[Tensor, "B S D"], cos_sin: CosSin) -> Float[Tensor, "B S D"]:
         for block in self.layers:
             x = block(x, cos_sin)
         return x

@@ -13,24 +13,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rrdyn.models.model import Readout
+from rrdyn.runtime.shapes import Bool, Float, Integer
 
+Kind = Literal["stablemax", "softmax"]
 IGNORE = -100
 HEAD_WEIGHT = 0.5
 TINY = 1e-30
 
 
-def stablemax(x: Tensor) -> Tensor:
+def stablemax(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """s(x) = x + 1 for x >= 0, else 1 / (1 - x): positive, growing only linearly."""
     return torch.where(x < 0, 1 / (1 - x + TINY), x + 1)
 
 
-def log_stablemax(x: Tensor) -> Tensor:
+def log_stablemax(x: Float[Tensor, "*any V"]) -> Float[Tensor, "*any V"]:
     """Log-probabilities over the last axis, s(x) normalised."""
     s = stablemax(x)
     return torch.log(s / s.sum(dim=-1, keepdim=True))
 
 
-def token_losses(logits: Tensor, labels: Tensor, kind: Literal["stablemax", "softmax"] = "stablemax") -> Tensor:
+def token_losses(
+    logits: Float[Tensor, "B L V"], labels: Integer[Tensor, "B L"], kind: Kind = "stablemax"
+) -> Float[Tensor, "B L"]:
     """Cross entropy (B,L) of logits (B,L,V) against labels (B,L), 0 where the label is -100.
 
     stablemax is computed and returned in float64; softmax in float32 (float64 for float64 logits).
@@ -46,7 +50,9 @@ def token_losses(logits: Tensor, labels: Tensor, kind: Literal["stablemax", "sof
     return -torch.where(labelled, log_stablemax(logits.double()).gather(-1, target).squeeze(-1), 0)
 
 
-def answer_loss(logits: Tensor, labels: Tensor, kind: Literal["stablemax", "softmax"] = "stablemax") -> Tensor:
+def answer_loss(
+    logits: Float[Tensor, "B L V"], labels: Integer[Tensor, "B L"], kind: Kind = "stablemax"
+) -> Float[Tensor, " B"]:
     """Cross entropy (B,) of each answer, averaged over its labelled tokens (0 where it has none)."""
     count = (labels != IGNORE).sum(-1).clamp_min(1)
     return (token_losses(logits, labels, kind) / count.unsqueeze(-1)).sum(-1)
@@ -55,13 +61,13 @@ def answer_loss(logits: Tensor, labels: Tensor, kind: Literal["stablemax", "soft
 class Correctness(NamedTuple):
     """exact (B,) bool: every labelled token right; token_accuracy (B,) float32; labelled (B,) int64 tokens."""
 
-    exact: Tensor
-    token_accuracy: Tensor
-    labelled: Tensor
+    exact: Bool[Tensor, " B"]
+    token_accuracy: Float[Tensor, " B"]
+    labelled: Integer[Tensor, " B"]
 
 
 @torch.no_grad()
-def correctness(preds: Tensor, labels: Tensor) -> Correctness:
+def correctness(preds: Integer[Tensor, "B L"], labels: Integer[Tensor, "B L"]) -> Correctness:
     """How right predicted tokens (B,L) are against labels (B,L) with -100 = ignore."""
     mask = labels != IGNORE
     right = mask & (preds == labels)
@@ -70,17 +76,17 @@ def correctness(preds: Tensor, labels: Tensor) -> Correctness:
     return Correctness(right.sum(-1) == count, accuracy, count)
 
 
-def halt_loss(q_halt: Tensor, exact: Tensor) -> Tensor:
+def halt_loss(q_halt: Float[Tensor, " B"], exact: Bool[Tensor, " B"]) -> Float[Tensor, " B"]:
     """Binary cross entropy (B,) of the halt logit against "the whole answer is right"."""
     return F.binary_cross_entropy_with_logits(q_halt, exact.to(q_halt.dtype), reduction="none")
 
 
-def continue_loss(q_continue: Tensor, target: Tensor) -> Tensor:
+def continue_loss(q_continue: Float[Tensor, " B"], target: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
     """Binary cross entropy (B,) of the continue logit against its bootstrapped target in [0, 1]."""
     return F.binary_cross_entropy_with_logits(q_continue, target, reduction="none")
 
 
-def continue_target(following: Readout, last: Tensor) -> Tensor:
+def continue_target(following: Readout, last: Bool[Tensor, " B"]) -> Float[Tensor, " B"]:
     """Target (B,) of the continue head, from the readout one segment later; `last` (B,) bool: the budget ends here.
 
     sigmoid(q_halt) where the budget ends, else sigmoid(max(q_halt, q_continue)).
@@ -89,6 +95,8 @@ def continue_target(following: Readout, last: Tensor) -> Tensor:
     return torch.sigmoid(torch.where(last, following.q_halt, best)).detach()
 
 
-def total_loss(answer: Tensor, halt: Tensor, following: Tensor | None = None) -> Tensor:
+def total_loss(
+    answer: Float[Tensor, " B"], halt: Float[Tensor, " B"], following: Float[Tensor, " B"] | None = None
+) -> Float[Tensor, " B"]:
     """answer + 0.5 x (halt + continue), (B,); `following` is the continue loss where the model trains that head."""
     return answer + HEAD_WEIGHT * (halt if following is None else halt + following)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from rrdyn.models.config import ModelConfig
 from rrdyn.models.recurrence import Recurrence
+from rrdyn.runtime.shapes import Bool, Float, Integer
 
 WIDE = 32
 """Numbers held at a time for one number of a state, where a model does not say."""
@@ -22,9 +23,9 @@ WIDE = 32
 class Readout(NamedTuple):
     """What is read from a state: logits (B,L,V) without the prefix, q_halt (B,), q_continue (B,)."""
 
-    logits: Tensor
-    q_halt: Tensor
-    q_continue: Tensor
+    logits: Float[Tensor, "B L V"]
+    q_halt: Float[Tensor, " B"]
+    q_continue: Float[Tensor, " B"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,12 @@ class Model(nn.Module, ABC):
         self.source: Source | None = None
 
     @abstractmethod
-    def embed(self, inputs: Tensor, puzzle_ids: Tensor, puzzle_vectors: Tensor | None = None) -> Tensor:
+    def embed(
+        self,
+        inputs: Integer[Tensor, "B L"],
+        puzzle_ids: Integer[Tensor, " B"],
+        puzzle_vectors: Float[Tensor, "B n"] | None = None,
+    ) -> Float[Tensor, "B ..."]:
         """The input embedding e (B,...) of puzzles (B,L) with identifiers (B,).
 
         Raises UsageError where the puzzles do not fit the model.
@@ -75,14 +81,14 @@ class Model(nn.Module, ABC):
         """The initial state of `batch` puzzles: a NamedTuple of tensors (B,...) in the model's dtype."""
 
     @abstractmethod
-    def recurrence(self, e: Tensor) -> Recurrence[Any]:
+    def recurrence(self, e: Float[Tensor, "B ..."]) -> Recurrence[Any]:
         """The sub-updates of one segment with the input embedding e."""
 
     @abstractmethod
     def read(self, z: Any) -> Readout:
         """The answer in a state, and the halt logits: at least float32. A model without a continue head gives zeros."""
 
-    def segment(self, z: Any, e: Tensor) -> Any:
+    def segment(self, z: Any, e: Float[Tensor, "B ..."]) -> Any:
         """The state one segment later."""
         return self.recurrence(e).segment(z)
 
@@ -96,8 +102,8 @@ class Model(nn.Module, ABC):
         """Whether a continue head takes part in halting."""
         return False
 
-    def halts(self, readout: Readout) -> Tensor:
-        """(B,) bool: whether a readout says stop: q_halt > 0, or q_halt > q_continue with a continue head.
+    def halts(self, readout: Readout) -> Bool[Tensor, " B"]:
+        """(B,) Whether a readout says stop: q_halt > 0, or q_halt > q_continue with a continue head.
 
         The rule of the published evaluations.
         """
@@ -124,11 +130,11 @@ class Model(nn.Module, ABC):
             return (float(part.std()) if part.numel() > 1 else 0.0) or 1.0
 
     @property
-    def puzzle_table(self) -> Tensor | None:
+    def puzzle_table(self) -> Float[Tensor, "identifiers n"] | None:
         """The puzzles' own vectors (identifiers, n), which training moves row by row; None for a model without."""
         return None
 
-    def puzzle_vectors(self, puzzle_ids: Tensor) -> Tensor | None:
+    def puzzle_vectors(self, puzzle_ids: Integer[Tensor, " B"]) -> Float[Tensor, "B n"] | None:
         """The puzzles' own vectors (B,n) as a new leaf, or None for a model without.
 
         Training marks them with `requires_grad_()`, passes them to `embed`, and steps the rows by their gradient.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from rrdyn.artifacts.errors import UsageError
@@ -27,6 +28,7 @@ from rrdyn.models.layers import (
 )
 from rrdyn.models.model import Model, Readout
 from rrdyn.models.recurrence import Recurrence
+from rrdyn.runtime.shapes import Float, Integer
 
 ROOT_HALF = 0.707106781  # as published, nine digits
 
@@ -53,8 +55,8 @@ class Inner(nn.Module):
         if config.name == "hrm":
             self.H_level = stack(config, config.H_layers)
         self.L_level = stack(config, config.L_layers)
-        self.register_buffer("H_init", truncated_normal_(torch.empty(size, dtype=dtype), 1))
-        self.register_buffer("L_init", truncated_normal_(torch.empty(size, dtype=dtype), 1))
+        self.register_buffer("H_init", truncated_normal_(torch.empty(size, dtype=dtype), 1.0))
+        self.register_buffer("L_init", truncated_normal_(torch.empty(size, dtype=dtype), 1.0))
         with torch.no_grad():  # near-zero halting probability at first
             self.q_head.weight.zero_()
             assert self.q_head.bias is not None
@@ -106,10 +108,15 @@ class Reasoner(Model):
         return float(self.inner.H_init.float().std())
 
     @property
-    def puzzle_table(self) -> Tensor | None:
+    def puzzle_table(self) -> Float[Tensor, "identifiers n"] | None:
         return self.inner.puzzle_emb.weights if self.config.puzzle_emb_ndim else None
 
-    def embed(self, inputs: Tensor, puzzle_ids: Tensor, puzzle_vectors: Tensor | None = None) -> Tensor:
+    def embed(
+        self,
+        inputs: Integer[Tensor, "B L"],
+        puzzle_ids: Integer[Tensor, " B"],
+        puzzle_vectors: Float[Tensor, "B n"] | None = None,
+    ) -> Float[Tensor, "B S D"]:
         """The input embedding e (B,S,D) of puzzles (B,L) with identifiers (B,), prefix first.
 
         Raises UsageError where the puzzles are not `seq_len` long.
@@ -135,7 +142,7 @@ class Reasoner(Model):
             vectors = self.puzzle_vectors(puzzle_ids) if puzzle_vectors is None else puzzle_vectors
             assert vectors is not None
             vectors = F.pad(vectors.to(self.dtype), (0, self.prefix * size - vectors.shape[-1]))
-            e = torch.cat((vectors.view(-1, self.prefix, size), e), dim=-2)
+            e = torch.cat((rearrange(vectors, "B (P D) -> B P D", P=self.prefix), e), dim=-2)
         if self.config.pos_encodings == "learned":
             e = ROOT_HALF * (e + self.inner.embed_pos.weight_as(self.dtype))
         return math.sqrt(size) * e
@@ -145,7 +152,7 @@ class Reasoner(Model):
         shape = (batch, self.config.positions, 1)
         return Latent(*(init.to(self.dtype).repeat(shape) for init in (self.inner.H_init, self.inner.L_init)))
 
-    def recurrence(self, e: Tensor) -> Recurrence[Latent]:
+    def recurrence(self, e: Float[Tensor, "B S D"]) -> Recurrence[Latent]:
         """The sub-updates of one segment with the input embedding e (B,S,D)."""
         self._forget_casts()
         cos_sin = self.inner.rotary_emb.as_dtype(self.dtype) if self.config.uses_rope else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,13 +17,14 @@ Rows = slice | Tensor
 """Which examples of a batch: a slice (views are taken), or a tensor of indices or of flags."""
 
 
+@runtime_checkable
 class SubUpdate(Protocol):
     """One step of a segment. `rrdyn.dynamics.protocol.SubUpdate` says what it may have beside these two."""
 
     def value(self, z: Any, /) -> Any:
         """The state after this sub-update; the one given stays as it is."""
 
-    def rows(self, index: Rows, /) -> Self:
+    def rows(self, index: Rows, /) -> SubUpdate:
         """This sub-update for some examples of the batch."""
 
 

@@ -3,7 +3,8 @@
 A bundle is (B,1+K,S,D): slot 0 the value, slots 1..K tangents. Every linear map treats all slots alike, so that a
 weight matrix meets them in one product; every other layer pushes the tangents by its derivative at the value. The
 stream of residuals is overwritten in place, and on a CPU the wide activations live in memory kept from call to
-call: fresh memory of this size costs more page faults than the arithmetic on it.
+call: fresh memory of this size costs more page faults than the arithmetic on it. Axes are regrouped by views, which
+fail where a library's rearrangement would make a copy in silence, and what is then written would be lost.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ import threading
 import torch
 from torch import Tensor
 
-from rrdyn.models.layers import Attention, Block, Linear, Stack, SwiGLU
-
-CosSin = tuple[Tensor, Tensor] | None
-"""Rotary tables (S,d), or None for no rotation."""
+from rrdyn.models.layers import Attention, Block, CosSin, Linear, Stack, SwiGLU
+from rrdyn.runtime.shapes import Float
 
 SCORES_AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 28}
 """Attention scores of tangents held at a time: what a core's cache holds, or a small part of a GPU's memory."""
 
 
-def advance(stack: Stack, x: Tensor, cos_sin: CosSin, model_dtype: torch.dtype) -> Tensor:
+def advance(
+    stack: Stack, x: Float[Tensor, "B slots S D"], cos_sin: CosSin, model_dtype: torch.dtype
+) -> Float[Tensor, "B slots S D"]:
     """Value and tangents (B,1+K,S,D) through a stack of blocks; `x` is overwritten.
 
     Runs in the dtype of x; the weights are first rounded to `model_dtype`, what the model computes in.

@@ -5,36 +5,35 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections import defaultdict
-from collections.abc import Sequence
-from functools import reduce
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from rrdyn.analysis import curves
 from rrdyn.plotting import marks
-from rrdyn.plotting.log_schema import Group, LogSchema, Series
-from rrdyn.plotting.logs import Run, ema
-from rrdyn.plotting.plate import Plate, Table, origin, save
-from rrdyn.plotting.runs import gather, read_runs
+from rrdyn.plotting.log_schema import Group, LogSchema, Series, read_schema
+from rrdyn.plotting.logs import Run
+from rrdyn.plotting.options import DynamicsOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
+from rrdyn.plotting.runs import folder_of, gather, read_runs
 from rrdyn.plotting.style import DASHES, Dashes, Style
 
 POINTS = 2000
 """A line is drawn from at most about this many points."""
 
 
-def draw(paths: Sequence[Path | str], schema: LogSchema, out: Path | str, style: Style | None = None) -> list[Path]:
-    """Read logs and draw both figures at `out` (a path without suffix) and beside it; returns what was written."""
-    style = style or Style(size="page")
-    files = gather(paths)
+def draw(inputs: DynamicsOptions, out: Output, style: Style) -> None:
+    """Read logs and draw both figures."""
+    schema = read_schema(inputs.log_schema)
+    files = gather(inputs.logs)
     runs, notes = read_runs(files, schema)
-    meta = origin(files, style, schema=schema.name)
-    out = Path(out)
-    with style.active():
-        wrote = save(small_multiples(runs, schema, style, notes), out, style, meta=meta)
-        beside = out.with_name(f"{out.name}_{schema.headline.suffix}")
-        return wrote + save(overlay(runs, schema, style, notes), beside, style, meta=meta)
+    folder, suffix = folder_of(inputs.logs), schema.headline.suffix
+    out.told = {"schema": inputs.log_schema}
+    out.add(small_multiples(runs, schema, style, notes), "dynamics", folder, inputs=files, schema=schema.name)
+    plate = overlay(runs, schema, style, notes)
+    out.add(plate, f"dynamics_{suffix}", folder, short=suffix, inputs=files, schema=schema.name)
 
 
 def small_multiples(runs: list[Run], schema: LogSchema, style: Style, notes: list[str]) -> Plate:
@@ -141,24 +140,8 @@ def onset(run: Run, schema: LogSchema) -> int | None:
     if schema.onset is None:
         return None
     column = _column(schema.onset.column, schema.arm_of(run.facts), schema)
-    over = np.flatnonzero(run.columns.get(column, np.zeros(0)) > schema.onset.above)
-    return int(run.steps[over[0]]) if over.size else None
-
-
-def mean_of(members: list[Run], lines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over runs at the steps that all of them logged; on no common step, over what they span together."""
-    shared = reduce(np.intersect1d, [run.steps for run in members])
-    if shared.size:
-        picked = [line[np.searchsorted(run.steps, shared)] for run, line in zip(members, lines)]
-    else:
-        low, high = max(run.steps[0] for run in members), min(run.steps[-1] for run in members)
-        every = np.unique(np.concatenate([run.steps for run in members]))
-        shared = every[(every >= low) & (every <= high)]
-        picked = [np.interp(shared, run.steps, line) for run, line in zip(members, lines)]
-    stacked = np.stack(picked)
-    present = ~np.isnan(stacked)
-    total = np.where(present, stacked, 0.0).sum(axis=0)
-    return shared, np.divide(total, present.sum(axis=0), out=np.full(shared.shape, np.nan), where=present.any(axis=0))
+    values = run.columns.get(column)
+    return None if values is None else curves.onset(run.steps, values, schema.onset.above)
 
 
 def thinned(x: np.ndarray, y: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
@@ -210,7 +193,7 @@ def _lines(
     having = [run for run in members if not np.isnan(run.columns.get(column, np.full(1, np.nan))).all()]
     if not having:
         return None
-    smooth = [ema(run.columns[column], schema.span) for run in having]
+    smooth = [curves.ema(run.columns[column], schema.span) for run in having]
     for run, line in zip(having, smooth):
         x, y = thinned(run.steps, line)
         ax.plot(x, y, color=colour, lw=0.6 * style.scale, alpha=thin)
@@ -222,7 +205,7 @@ def _lines(
             table.add(
                 arm=arm, column=name, kind="seed onset", seed=run.seed, run=run.path.parent.name, step=first, value=at
             )
-    steps, mean = mean_of(having, smooth)
+    steps, mean = curves.mean_over([run.steps for run in having], smooth)
     seen = ~np.isnan(mean)
     if not seen.any():
         return None

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
-from rrdyn.artifacts.files import replacing
+from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import DIAG
+from rrdyn.data.drawing import Drawing
+from rrdyn.data.puzzle import Puzzle
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import PuzzleOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import Style
 
 
@@ -28,10 +33,12 @@ class Strip:
     given: np.ndarray  # (L,)
     label: np.ndarray  # (L,), 0 where nothing is asked
     answers: np.ndarray  # (S, L)
-    shape: tuple[int, int]
-    tokens: str
-    name: str
-    box: tuple[int, int] | None = None  # rows and columns of a sudoku's boxes
+    puzzle: Puzzle
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.puzzle.height, self.puzzle.width
 
     @property
     def wrong(self) -> np.ndarray:
@@ -39,19 +46,18 @@ class Strip:
         return (self.answers != self.label) & (self.label != 0)
 
 
-def draw(
-    diag: Path | str, out: Path | str, style: Style | None = None, *, idx: int | None = None,
-    data: Path | None = None, segments: Sequence[int] = (), film: str | None = None,
-) -> list[Path]:  # fmt: skip
-    """Draw one puzzle of a diag.npz at `out` (a path without suffix); `film` "gif" or "mp4" adds a moving one."""
-    style = style or Style(size="page")
-    strip = read_strip(read_npz(diag, DIAG), idx, data)
-    shown = _chosen(segments, len(strip.answers), 8 if style.size != "column" else 6)
-    with style.active():
-        wrote = save(filmstrip(strip, shown, style), out, style, meta=origin([diag], style, idx=strip.idx))
-        if film is not None:
-            wrote.append(_film(strip, Path(out), film, style))
-    return wrote
+def draw(inputs: PuzzleOptions, out: Output, style: Style) -> None:
+    """Draw the answer to one puzzle of a diag.npz; `film` adds a moving one."""
+    if len(inputs.idx) > 1:
+        raise UsageError("one puzzle at a time can be followed", found=f"--idx {' '.join(map(str, inputs.idx))}")
+    idx = inputs.idx[0] if inputs.idx else None
+    strip = read_strip(read_npz(inputs.path, DIAG), idx, inputs.data)
+    shown = _chosen(inputs.segments, len(strip.answers), 8 if style.size != "column" else 6)
+    name = "puzzle" if idx is None else f"puzzle_{idx}"
+    plate = filmstrip(strip, shown, style)
+    stem = out.add(plate, name, inputs.path.parent, inputs=[inputs.path], idx=strip.idx)
+    if inputs.film is not None:
+        out.add_film(_film(strip, style), stem, inputs.film)
 
 
 def read_strip(artifact: Artifact, idx: int | None = None, data: Path | None = None) -> Strip:
@@ -77,23 +83,13 @@ def read_strip(artifact: Artifact, idx: int | None = None, data: Path | None = N
             found=f"{len(split)} puzzles of {split.inputs.shape[1]} cells",
             expected=f"puzzle {chosen} with {answers.shape[1]} cells",
         )
-    puzzle = split.puzzle
     return Strip(
         idx=chosen,
         given=np.asarray(split.inputs[chosen], dtype=int),
         label=np.asarray(split.labels[chosen], dtype=int),
         answers=answers,
-        shape=(puzzle.height, puzzle.width),
-        tokens=puzzle.tokens,
-        name=puzzle.name,
-        box=boxes_of(puzzle),
+        puzzle=split.puzzle,
     )
-
-
-def boxes_of(puzzle: Any) -> tuple[int, int] | None:
-    """Rows and columns of a Sudoku's boxes; None for other kinds."""
-    rows, columns = getattr(puzzle, "box_height", None), getattr(puzzle, "box_width", None)
-    return (int(rows), int(columns)) if rows and columns else None
 
 
 def _chosen(wanted: Sequence[int], total: int, fit: int) -> list[int]:
@@ -124,7 +120,7 @@ def filmstrip(strip: Strip, segments: Sequence[int], style: Style) -> Plate:
         ax.set_visible(False)
     last = int(strip.wrong[-1].sum())
     asked = int((strip.label != 0).sum())
-    marks.heading(figure, style, f"{strip.name} {strip.idx}: answer over segments (n = {asked} cells asked)")
+    marks.heading(figure, style, f"{strip.puzzle.name} {strip.idx}: answer over segments (n = {asked} cells asked)")
     return Plate(
         figure=figure,
         table=table,
@@ -157,22 +153,21 @@ def draw_cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: 
     rows, columns = strip.shape
     size = 0.72 * 72 * style.format.width / (5.6 * max(rows, columns)) * (1.25 if style.size == "column" else 1.0)
     letters = max(rows, columns) <= 12
-    pictured = not letters or strip.name == "maze"
+    drawing = strip.puzzle.drawing(values, strip.given)
+    pictured = not letters or drawing.shades is not None
     if pictured:
-        _picture(ax, style, strip, values)
-    for place, (token, bad) in enumerate(zip(values, wrong)):
+        _picture(ax, style, strip.shape, drawing)
+    for place, (letter, bold, bad) in enumerate(zip(drawing.letters, drawing.bold, wrong)):
         row, column = divmod(place, columns)
         if bad:
             ax.add_patch(Rectangle((column, row), 1, 1, facecolor=style.wrong, alpha=0.35, linewidth=0))
             for ends in (([column, column + 1], [row, row + 1]), ([column, column + 1], [row + 1, row])):
                 ax.plot(*ends, color=style.wrong, lw=0.35 * style.scale)
-        letter = strip.tokens[token] if token < len(strip.tokens) else "?"
-        if letters and letter not in (". #o" if pictured else ". "):
-            bold = strip.given[place] == token and strip.tokens[strip.given[place]] not in ". "
+        if letters and letter:
             ax.text(column + 0.5, row + 0.53, letter, ha="center", va="center", fontsize=size,
                     weight="bold" if bold else "normal")  # fmt: skip
     if not pictured:
-        high, wide = strip.box or (rows, columns)
+        high, wide = drawing.boxes or (rows, columns)
         for line in range(1, columns):
             ax.axvline(
                 line, color=style.soft if line % wide == 0 else style.faint, lw=(0.8 if line % wide == 0 else 0.3)
@@ -183,24 +178,20 @@ def draw_cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: 
             )
 
 
-def _picture(ax: Axes, style: Style, strip: Strip, values: np.ndarray) -> None:
-    """A large board as a picture: walls dark, the path blue, start and goal lettered."""
-    shades = {"#": style.soft, "o": style.series(0), "S": style.correct, "G": style.series(4)}
-    from matplotlib.colors import to_rgb
+def _picture(ax: Axes, style: Style, shape: tuple[int, int], drawing: Drawing) -> None:
+    """The ground of every cell: walls dark, the path blue, numbered colours ten that are told apart."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex, to_rgb
 
-    letters = [strip.tokens[token] if token < len(strip.tokens) else "?" for token in values]
-    picture = np.array([to_rgb(shades.get(letter, style.ground)) for letter in letters]).reshape(*strip.shape, 3)
-    ax.imshow(picture, extent=(0, strip.shape[1], strip.shape[0], 0), interpolation="nearest")
+    shades = {"wall": style.soft, "path": style.series(0), "start": style.correct, "goal": style.series(4)}
+    shades |= {str(number): to_hex(colormaps["tab10"](number)) for number in range(10)}
+    grounds = drawing.shades or ("",) * len(drawing.letters)
+    picture = np.array([to_rgb(shades.get(ground, style.ground)) for ground in grounds]).reshape(*shape, 3)
+    ax.imshow(picture, extent=(0, shape[1], shape[0], 0), interpolation="nearest")
 
 
-def _film(strip: Strip, out: Path, kind: str, style: Style) -> Path:
-    from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
-    from matplotlib.figure import Figure
-
-    if kind not in ("gif", "mp4"):
-        raise UsageError("--film is not one of its choices", found=kind, expected="gif or mp4")
-    if kind == "mp4" and not FFMpegWriter.isAvailable():
-        raise RrdynError("an mp4 needs ffmpeg", expected="ffmpeg on the path", run="--film gif, or install ffmpeg")
+def _film(strip: Strip, style: Style) -> FuncAnimation:
+    """The answer after every segment, one frame each."""
     figure = Figure(figsize=(3.2, 3.6), layout="constrained")
     ax = figure.subplots()
 
@@ -209,11 +200,4 @@ def _film(strip: Strip, out: Path, kind: str, style: Style) -> Path:
         _board(ax, style, strip, frame + 1, Table())
         return []
 
-    film = FuncAnimation(figure, show, frames=len(strip.answers), interval=400)
-    path = out.with_name(f"{out.name}.{kind}")
-    with replacing(path) as partial:
-        # the writer picks its format by the suffix, which the temporary name hides
-        held = partial.with_name(partial.name + f".{kind}")
-        film.save(held, writer=PillowWriter(fps=3) if kind == "gif" else FFMpegWriter(fps=3), dpi=120)
-        held.replace(partial)
-    return path
+    return FuncAnimation(figure, show, frames=len(strip.answers), interval=400)

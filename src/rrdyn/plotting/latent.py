@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from rrdyn.analysis.principal import principal, random_walk
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import STATES
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import LatentOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import Style
 
 
-def draw(
-    path: Path | str, out: Path | str, style: Style | None = None, *, idx: int | None = None, latent: str = "z_H"
-) -> list[Path]:
-    """Draw puzzle `idx` (its index in the dataset; the first by default) of a states.npz at `out`."""
-    style = style or Style()
-    artifact = read_npz(path, STATES)
-    with style.active():
-        return save(plane(artifact, style, idx, latent), out, style, meta=origin([path], style, idx=idx, latent=latent))
+def draw(inputs: LatentOptions, out: Output, style: Style) -> None:
+    """Draw one puzzle of a states.npz (the first by default)."""
+    plate = plane(read_npz(inputs.states, STATES), style, inputs.idx, inputs.latent)
+    name = "latent" if inputs.idx is None else f"latent_{inputs.idx}"
+    out.add(plate, name, inputs.states.parent, inputs=[inputs.states], idx=inputs.idx, latent=inputs.latent)
 
 
 def plane(artifact: Artifact, style: Style, idx: int | None = None, latent: str = "z_H") -> Plate:
@@ -54,28 +52,6 @@ def plane(artifact: Artifact, style: Style, idx: int | None = None, latent: str 
         "there), so that a share near that value says nothing about the dimension of the dynamics.",
         alt=f"Path of one latent state through {len(states)} states in two principal components holding {two:.0%}.",
     )
-
-
-def principal(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (T, r) in the principal axes of (T, n) states and each axis' share of the variance (r,)."""
-    centred = states - states.mean(axis=0)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    total = float((sizes**2).sum())
-    # the sign of an axis is arbitrary: start on the left and below, so that redrawing agrees
-    coordinates = left * sizes
-    coordinates = coordinates * np.where(coordinates[0] > 0, -1.0, 1.0)
-    return coordinates, sizes**2 / total if total else np.zeros_like(sizes)
-
-
-def random_walk(states: int) -> np.ndarray:
-    """Expected shares of variance of a random walk in many dimensions: proportional to 1 / sin^2(pi k / 2 T).
-
-    The Gram matrix of a centred walk is the pseudo-inverse of the path graph's Laplacian (Antognini and
-    Sohl-Dickstein 2018, PCA of high dimensional random walks).
-    """
-    k = np.arange(1, states)
-    weights = 1.0 / np.sin(np.pi * k / (2 * states)) ** 2
-    return weights / weights.sum()
 
 
 def _path(ax: Axes, style: Style, coordinates: np.ndarray, explained: np.ndarray, table: Table) -> None:

@@ -186,20 +186,3 @@ def joined(first: Run, second: Run) -> Run:
     columns = {name: np.concatenate([values, second.columns[name]]) for name, values in first.columns.items()}
     notes = [*first.notes, *second.notes, f"continued in {second.path.name}"]
     return settled(Run(first.path, first.facts, np.concatenate([first.steps, second.steps]), columns, notes))
-
-
-def ema(values: np.ndarray, span: int) -> np.ndarray:
-    """Causal exponential moving average with weight 2 / (span + 1); over a gap the last value holds."""
-    from scipy.signal import lfilter
-
-    weight = 2.0 / (span + 1)
-    present = np.flatnonzero(~np.isnan(values))
-    smooth = np.full(values.shape, np.nan)
-    if not present.size:
-        return smooth
-    kept = values[present]
-    state = np.array([(1 - weight) * kept[0]])  # the average starts at the first value
-    averages, _ = lfilter([weight], [1.0, weight - 1.0], kept, zi=state)
-    since = np.searchsorted(present, np.arange(values.size), side="right") - 1
-    smooth[since >= 0] = averages[since[since >= 0]]
-    return smooth

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 
-from rrdyn.analysis.ranks import auc
+from rrdyn.analysis.readouts import over_times
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import TOY
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
-from rrdyn.plotting.style import DASHES, Style
+from rrdyn.plotting.options import ToyOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
+from rrdyn.plotting.style import DASHES, MARKERS, Style
 
 
-def draw(path: Path | str, out: Path | str, style: Style | None = None, *, readout: int = 16) -> list[Path]:
-    """Draw a toy.npz at `out` (a path without suffix); the histogram is of one readout time."""
-    style = style or Style()
-    artifact = read_npz(path, TOY)
-    with style.active():
-        return save(toy(artifact, style, readout), out, style, meta=origin([path], style, readout=readout))
+def draw(inputs: ToyOptions, out: Output, style: Style) -> None:
+    """Draw a toy.npz; the histogram is of one readout time."""
+    plate = toy(read_npz(inputs.file, TOY), style, inputs.readout)
+    out.add(plate, inputs.file.stem, inputs.file.parent, inputs=[inputs.file], readout=inputs.readout)
 
 
 def toy(artifact: Artifact, style: Style, readout: int = 16) -> Plate:
@@ -74,20 +72,15 @@ def _histogram(ax: Axes, style: Style, ftle: np.ndarray, success: np.ndarray, re
 def _against_time(
     ax: Axes, style: Style, artifact: Artifact, times: np.ndarray, table: Table
 ) -> list[marks.Annotation]:
-    ftle, success = artifact["ftle"].astype(float), artifact["success"] > 0
-    areas = np.array([[auc(-ftle[r, z], success[r, z]) for z in range(ftle.shape[1])] for r in range(times.size)])
-    shares = success.mean(axis=2)
     ends: list[marks.End] = []
-    for order, (name, values, marker) in enumerate((("AUC", areas, "o"), ("success", shares, "s"))):
-        rows = np.flatnonzero(np.isfinite(values).any(axis=1))
-        if not rows.size:
+    for order, (name, curve) in enumerate(over_times(times, artifact["ftle"], artifact["success"]).items()):
+        if not curve.times.size:
             continue
-        mean, low, high = (f(values[rows], axis=1) for f in (np.nanmean, np.nanmin, np.nanmax))
         colour = style.series(order)
-        ax.vlines(times[rows], low, high, color=colour, lw=0.8 * style.scale)
-        ax.plot(times[rows], mean, color=colour, marker=marker, ls=DASHES[order])
-        table.add(panel="time", series=name, T=times[rows], mean=mean, low=low, high=high)
-        ends.append((float(times[rows][-1]), float(mean[-1]), name, colour))
+        ax.vlines(curve.times, curve.low, curve.high, color=colour, lw=0.8 * style.scale)
+        ax.plot(curve.times, curve.mean, color=colour, marker=MARKERS[order], ls=DASHES[order])
+        table.add(panel="time", series=name, T=curve.times, mean=curve.mean, low=curve.low, high=curve.high)
+        ends.append((float(curve.times[-1]), float(curve.mean[-1]), name, colour))
     ax.set_xscale("log", base=2)
     ax.set_xticks(times, [str(time) for time in times])
     ax.set_ylim(0, 1.05)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from rrdyn.analysis.cells import letters
+from rrdyn.analysis.paths import cells_by_own_threshold, cells_from_points, median_path, running_exponent
 from rrdyn.analysis.puzzles import Puzzles, read_puzzles
-from rrdyn.analysis.thresholds import Tau, choose
-from rrdyn.artifacts.errors import InputError
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import TrajectoriesOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.study import read_points
 from rrdyn.plotting.style import CELLS, Style
 
@@ -21,36 +19,17 @@ LINES = 120
 """At most this many single puzzles are drawn in a cell; the median is over all of them."""
 
 
-def draw(
-    diag: Path | str, out: Path | str, style: Style | None = None, *, points: Path | None = None, title: str = ""
-) -> list[Path]:
-    """Draw at `out` (a path without suffix). The cells come from `points` (points_<tag>.csv of analyze-2x2) where
-    given, else from the analysis' own choice of the threshold on this file alone.
-    """
-    style = style or Style(size="page")
-    puzzles = read_puzzles(diag)
-    cells = cells_of(puzzles, points)
-    inputs = [Path(diag), *([points] if points else [])]
-    with style.active():
-        plate = trajectories(puzzles, cells, title or Path(diag).stem, style)
-        return save(plate, out, style, meta=origin(inputs, style))
-
-
-def cells_of(puzzles: Puzzles, points: Path | None) -> np.ndarray:
-    """(N,) letters A to D."""
-    if points is None:
-        drift = puzzles.log_late_drift()
-        return letters(choose(drift, puzzles.correct, Tau()).settled(drift), puzzles.correct)
-    known = read_points(points)
-    by_index = dict(zip(known["idx"].astype(int).tolist(), known["cell"].tolist()))
-    missing = [int(idx) for idx in puzzles.idx if int(idx) not in by_index]
-    if missing:
-        raise InputError(
-            f"{points} and {puzzles.path} hold other puzzles",
-            found=f"no row for idx {missing[0]}",
-            expected="the points of this file",
-        )
-    return np.array([by_index[int(idx)] for idx in puzzles.idx])
+def draw(inputs: TrajectoriesOptions, out: Output, style: Style) -> None:
+    """Draw a diag.npz. The cells come from `points` (points_<tag>.csv of analyze-2x2) where given, else from the
+    analysis' own choice of the threshold on this file alone."""
+    puzzles = read_puzzles(inputs.diag)
+    if inputs.points is None:
+        cells, files, title = cells_by_own_threshold(puzzles), [inputs.diag], inputs.diag.stem
+    else:
+        cells = cells_from_points(puzzles, read_points(inputs.points), inputs.points)
+        files, title = [inputs.diag, inputs.points], inputs.points.stem.removeprefix("points_")
+    plate = trajectories(puzzles, cells, title, style)
+    out.add(plate, f"trajectories_{inputs.diag.stem}", inputs.diag.parent, inputs=files)
 
 
 def trajectories(puzzles: Puzzles, cells: np.ndarray, title: str, style: Style) -> Plate:
@@ -78,7 +57,7 @@ def trajectories(puzzles: Puzzles, cells: np.ndarray, title: str, style: Style) 
         upper.tick_params(labelbottom=False)
         if column == 0:
             upper.set_ylabel("drift of $z_H$ per\nsegment (log scale)")
-            lower.set_ylabel(f"running $\\lambda_1$\n({unit})")
+            lower.set_ylabel(f"running $\\lambda_1$\n({unit.replace(' sub', chr(10) + 'sub')})")
         for ax in (upper, lower):
             ax.tick_params(labelleft=column == 0)
             ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -97,17 +76,6 @@ def trajectories(puzzles: Puzzles, cells: np.ndarray, title: str, style: Style) 
     )
 
 
-def running_exponent(puzzles: Puzzles) -> tuple[np.ndarray | None, str]:
-    """(N, S) leading exponent over segments 1 … t, with its unit; None where the file holds no log_r."""
-    if puzzles.log_r is None:
-        return None, "nats per sub-update"
-    so_far = np.cumsum(puzzles.log_r, axis=1) / np.arange(1, puzzles.segments + 1)[None, :, None]
-    leading = so_far.max(axis=2)
-    if puzzles.sub_updates is None:
-        return leading, "nats per segment"
-    return leading / puzzles.sub_updates, "nats per\nsub-update"
-
-
 def _panel(ax: Axes, style: Style, cell: str, x: np.ndarray, rows: np.ndarray, what: str, table: Table) -> None:
     if not len(rows):
         marks.empty(ax, style, "no puzzle")
@@ -117,7 +85,7 @@ def _panel(ax: Axes, style: Style, cell: str, x: np.ndarray, rows: np.ndarray, w
         ax.plot(
             x, rows[row], color=style.cell(cell), lw=0.4 * style.scale, alpha=float(np.clip(20 / taken.size, 0.15, 0.7))
         )
-    median = np.median(rows, axis=0)
+    median = median_path(rows)
     ax.plot(x, median, color=style.ink, lw=1.6 * style.scale, ls=CELLS[cell].dashes)
     table.add(cell=cell, quantity=what, kind="median", n=len(rows), segment=x, value=median)
     for row in taken:

@@ -65,3 +65,11 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu, {torch.get_num_threads()} threads"
+
+
+def release_memory(device: torch.device) -> None:
+    """Give cached memory of a CUDA device back, so that a smaller attempt finds it in one piece."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

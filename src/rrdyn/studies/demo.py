@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
-from rrdyn.artifacts.files import make_folder, read_json
+from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.files import make_folder
+from rrdyn.artifacts.places import shown
+from rrdyn.artifacts.reading import read_json, read_jsonl
+from rrdyn.artifacts.results import IntervalRecord, ResultsRecord
 from rrdyn.studies.steps import Execute, Step, run_steps
 
 ARMS = ("none-fixed", "multi4")
@@ -155,7 +158,12 @@ def run(out: Path, size: Size, seed: int, execute: Execute) -> Study:
 
 def summary(out: Path) -> Study:
     """The result of a finished demo, read from its files."""
-    results = {name: read_json(out / "analysis" / f"results_{name}.json") for name in MODELS}
+    files = {name: out / "analysis" / f"results_{name}.json" for name in MODELS}
+    results = {name: read_json(file, ResultsRecord) for name, file in files.items()}
+    for name, record in results.items():
+        if not record.intervals or record.threshold is None or record.increment is None:
+            raise InputError(f"{shown(files[name])} lacks intervals", expected="a file of rrdyn analyze-2x2",
+                             run=f"rm {files[name]}, and rrdyn demo again")  # fmt: skip
     noise = noise_seen(out / "multi4" / "train.jsonl")
     figures = sorted(out.glob("figures/*.png"))
     text = "\n\n".join(
@@ -166,64 +174,56 @@ def summary(out: Path) -> Study:
             "figures\n" + "\n".join(f"  {path}" for path in figures),
         ]
     )
-    return Study(text=text, data={"results": results, "noise": noise}, figures=figures, next=[f"rrdyn report {out}"])
+    data = {"results": {name: read_json(file) for name, file in files.items()}, "noise": noise}
+    return Study(text=text, data=data, figures=figures, next=[f"rrdyn report {out}"])
 
 
-def two_by_two(record: dict[str, Any]) -> str:
+def two_by_two(record: ResultsRecord) -> str:
     """The 2x2 of the pretrained model with lambda_1 per cell, its AUC and the increment."""
-    bounds = record["intervals"]
 
     def cell(name: str) -> str:
-        n = record["cells"][name]["n"]
-        return f"n = {n}" + (f"\nlambda_1 {bounded(bounds[f'cells.{name}.lam1_median'])}" if n else "")
+        n = record.cells[name].n
+        return f"n = {n}" + (f"\nlambda_1 {bounded(record.interval(f'cells.{name}.lam1_median'))}" if n else "")
 
     rows = [
         ["settled", cell("A_conv_correct"), cell("B_conv_wrong")],
         ["unsettled", cell("C_nonconv_correct"), cell("D_nonconv_wrong")],
     ]
-    accuracy = bounded(bounds["exact_acc"])
+    accuracy = bounded(record.interval("exact_acc"))
+    method = record.threshold.method if record.threshold else "otsu"
     lines = [
-        f"the pretrained model on {record['n']} held-out puzzles: {accuracy} exact after the last segment",
+        f"the pretrained model on {record.n} held-out puzzles: {accuracy} exact after the last segment",
         tabulate(rows, ["", "correct", "wrong"], tablefmt="grid"),
         "lambda_1: median of the cell, nats per sub-update, with its 95% interval. settled: late drift below "
-        f"10^{record['threshold']['tau_log10']:.2f} ({record['threshold']['method']})",
-        *(f"note: {text}" for text in record["warnings"]),
-        f"AUC(-lambda_1 -> correct)  {bounded(bounds['auc.neg_lam1_predicts_correct_overall'])}",
-        f"increment: {record['increment']['says']}",
+        f"10^{record.tau:.2f} ({method})",
+        *(f"note: {text}" for text in record.warnings),
+        f"AUC(-lambda_1 -> correct)  {bounded(record.interval('auc.neg_lam1_predicts_correct_overall'))}",
+        f"increment: {record.increment.says if record.increment else '-'}",
     ]
     return "\n".join(lines)
 
 
-def arms(results: dict[str, dict[str, Any]]) -> str:
+def arms(results: dict[str, ResultsRecord]) -> str:
     """Accuracy, exponents and AUC of the three models side by side."""
-    rows = [
-        [
-            name,
-            bounded(record["intervals"]["exact_acc"]),
-            bounded(record["intervals"]["frac_converged"]),
-            bounded(record["intervals"]["auc.neg_lam1_predicts_correct_overall"]),
-        ]
-        for name, record in results.items()
-    ]
+    shown = ("exact_acc", "frac_converged", "auc.neg_lam1_predicts_correct_overall")
+    rows = [[name, *(bounded(record.interval(key)) for key in shown)] for name, record in results.items()]
     return tabulate(rows, ["model", "exact accuracy", "settled", "AUC(-lambda_1 -> correct)"], tablefmt="simple")
 
 
-def bounded(interval: dict[str, Any]) -> str:
+def bounded(interval: IntervalRecord | None) -> str:
     """A value and its interval, such as 0.905 [0.871, 0.937]."""
-    if interval["value"] is None:
+    if interval is None or interval.value is None:
         return "-"
-    if interval["low"] is None:
-        return f"{interval['value']:.3f} (no interval: {interval['method']})"
-    return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.3f} (no interval: {interval.method})"
+    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def noise_seen(log: Path) -> dict[str, float | None]:
     """What the augmentation did at its last logged step: realised noise, and the share of answers it changed."""
-    rows = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-    return {
-        key: next((row[key] for row in reversed(rows) if row.get(key) is not None), None)
-        for key in ("noise", "changed")
-    }
+    rows = read_jsonl(log)
+    known = {key: [row[key] for row in rows if isinstance(row.get(key), int | float)] for key in ("noise", "changed")}
+    return {key: values[-1] if values else None for key, values in known.items()}
 
 
 def noise_told(noise: dict[str, float | None]) -> str:

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import existing, read_json
 from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
+from rrdyn.artifacts.reading import open_text, read_json
 from rrdyn.artifacts.schema import Schema
 from rrdyn.artifacts.schemas import SCHEMAS
+from rrdyn.runtime.hub_address import is_address
+from rrdyn.studies.steps import read_memory
 
 Described = tuple[dict[str, Any], str]
 LISTED = 24
@@ -26,12 +29,12 @@ NAMES = ("", ".yaml", ".json", ".pt", ".pth", ".bin", ".safetensors")
 
 def inspect(path: Path | str) -> Described:
     """A record and a text on any artifact, table, checkpoint, run or dataset. Raises InputError for anything else."""
-    if str(path).startswith("hub:/"):
+    if is_address(path):
         from rrdyn.runtime.hub import pull
 
         path = pull(str(path))
     path = existing(path)
-    if path.is_dir():
+    if is_folder(path):
         return _folder(path)
     if path.suffix == ".npz":
         return npz(read_npz(path))
@@ -44,7 +47,7 @@ def inspect(path: Path | str) -> Described:
     except InputError as error:
         if path.suffix in NAMES:
             raise
-        raise InputError(f"{path} is of no kind that rrdyn knows", found=error.found, expected=KINDS) from None
+        raise InputError(f"{shown(path)} is of no kind that rrdyn knows", found=error.found, expected=KINDS) from None
 
 
 def _checkpoint(path: Path) -> Described:
@@ -56,33 +59,32 @@ def _checkpoint(path: Path) -> Described:
 def _folder(path: Path) -> Described:
     from rrdyn.data.folder import split_names
 
-    if split_names(path) or (path / "dataset.json").is_file() or any(path.glob("*_meta.json")):
+    names = [child.name for child in entries(path)]
+    if split_names(path) or is_file(path / "dataset.json") or any(name.endswith("_meta.json") for name in names):
         from rrdyn.data.inspection import describe
 
         data, text = describe(path)
         return {"kind": "dataset", **data}, text
-    if (path / "checkpoints").is_dir():
+    if is_folder(path / "checkpoints"):
         return run_folder(path)
-    if (path / "study.json").is_file():
+    if is_file(path / "study.json"):
         return study_folder(path)
     return _checkpoint(path)
 
 
 def study_folder(path: Path) -> Described:
     """A study as `rrdyn demo` makes it: its runs, its files, the command lines that made them."""
-    runs = sorted(child.name for child in path.iterdir() if (child / "checkpoints").is_dir())
-    content = read_json(path / "study.json")
-    done = content.get("done") if isinstance(content, dict) else None
-    done = done if isinstance(done, dict) else {}
+    runs = [child.name for child in entries(path) if is_folder(child / "checkpoints")]
+    done = read_memory(path / "study.json").done
     results = sorted(str(p.relative_to(path)) for p in path.rglob("*.npz") if not p.name.startswith("."))
     lines = [f"a study: {path}", f"runs        {', '.join(runs)}", f"results     {', '.join(results[:LISTED])}", ""]
-    lines += [f"{float(seconds):>8.1f} s  {command}" for command, seconds in done.items()]
+    lines += [f"{seconds:>8.1f} s  {command}" for command, seconds in done.items()]
     return {"kind": "study", "runs": runs, "results": results, "done": done}, "\n".join(lines)
 
 
 def run_folder(path: Path) -> Described:
     """A run: its checkpoints, its results, and the checkpoint it would be taken for."""
-    checkpoints = sorted(child.name for child in (path / "checkpoints").iterdir() if not child.name.startswith("."))
+    checkpoints = [child.name for child in entries(path / "checkpoints") if not child.name.startswith(".")]
     results = sorted(str(p.relative_to(path)) for p in path.rglob("*") if p.suffix in (".npz", ".html", ".pdf"))
     data, text = _checkpoint(path)
     lines = [f"a run folder: {path}", f"checkpoints {', '.join(checkpoints)}"]
@@ -164,10 +166,9 @@ def record(path: Path) -> Described:
     """A JSON artifact: its schema and what it holds."""
     content = read_json(path)
     if not isinstance(content, dict):
-        return {
-            "kind": "json",
-            "type": type(content).__name__,
-        }, f"{path}\na JSON {type(content).__name__} of {len(content)}"
+        kind = type(content).__name__
+        size = f" of {len(content)}" if isinstance(content, list | str) else ""
+        return {"kind": "json", "type": kind}, f"{path}\na JSON {kind}{size}"
     name = content.get("schema")
     lines = [f"{path}", f"{name} file" if name else "a JSON object of no named schema", ""]
     sizes = {
@@ -185,15 +186,9 @@ def record(path: Path) -> Described:
 
 def table(path: Path) -> Described:
     """A table: its columns and rows."""
-    try:
-        with open(path, newline="", encoding="utf-8") as stream:
-            rows = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",")
-            columns = next(rows, [])
-            count = sum(1 for _ in rows)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is not a readable table", found=error) from None
-    return {
-        "kind": "table",
-        "columns": columns,
-        "rows": count,
-    }, f"{path}\na table of {count} rows: {', '.join(columns)}"
+    with open_text(path) as stream:
+        rows = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",")
+        columns = next(rows, [])
+        count = sum(1 for _ in rows)
+    text = f"{path}\na table of {count} rows: {', '.join(columns)}"
+    return {"kind": "table", "columns": columns, "rows": count}, text

@@ -15,11 +15,16 @@ from typing import Any
 
 import rrdyn
 from rrdyn.artifacts.errors import RrdynError
-from rrdyn.artifacts.files import plain, sha256, write_text
+from rrdyn.artifacts.files import output_file, plain, sha256, write_text
+from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.studies.page import explorer, findings
 from rrdyn.studies.page.figures import Picture, pictures
-from rrdyn.studies.page.inventory import Inventory, take_stock
+from rrdyn.studies.page.inventory import Inventory, meta_of, take_stock
+
+BEGINS = b"<!"
+"""What a page begins with; another file is not replaced by one."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,12 @@ def write_report(root: Path | str, out: Path | str | None = None) -> Report:
     Raises InputError where the folder holds nothing to show, RrdynError where the charting library is missing.
     """
     stock = take_stock(root)
+    path = output_file(Path(out) if out else stock.root / "report.html", begins=BEGINS)
     shown = pictures(stock, stock.root / "figures")
     models = explorer.models(stock)
-    path = write_text(Path(out) if out else stock.root / "report.html", page(stock, shown, models))
-    return Report(path, shown, [model["tag"] for model in models], path.stat().st_size)
+    text = page(stock, shown, models)
+    write_text(path, text, begins=BEGINS)
+    return Report(path, shown, [model["tag"] for model in models], len(text.encode(errors="backslashreplace")))
 
 
 def page(stock: Inventory, shown: list[Picture], models: list[dict[str, Any]]) -> str:
@@ -121,9 +128,8 @@ def _figure(picture: Picture) -> str:
 def _commands(stock: Inventory) -> str:
     """The exact command lines, in the order of the files that tell them, each once."""
     lines: dict[str, None] = {}
-    for path in stock.studies:
-        done = stock.read(path).get("done")
-        lines |= dict.fromkeys(map(str, done)) if isinstance(done, dict) else {}
+    for study in stock.studies:
+        lines |= dict.fromkeys(study.record.done)
     for meta in _metas(stock).values():
         if meta.get("command"):
             lines[str(meta["command"])] = None
@@ -133,24 +139,19 @@ def _commands(stock: Inventory) -> str:
 
 
 def _metas(stock: Inventory) -> dict[Path, dict[str, Any]]:
-    from rrdyn.artifacts.npz import read_npz
-
     found: dict[Path, dict[str, Any]] = {}
     for path in stock.trainings:
         meta = path.with_name("meta.json")
-        if meta.exists():
-            found[meta] = stock.read(meta)
+        if is_file(meta):
+            found[meta] = meta_of(meta)
     for path in stock.artifacts:
         try:
             found[path] = read_npz(path).meta
         except RrdynError:
             found[path] = {}
-    for _, path in [*stock.results, *stock.series, *stock.selections]:
-        if path.suffix == ".json":
-            found[path] = stock.read(path).get("meta") or {}
-    for path in stock.survivals:
-        found[path] = stock.read(path).get("meta") or {}
-    return found
+    found |= {source.path: source.record.meta or {} for source in stock.results}
+    found |= {source.path: source.record.meta or {} for source in stock.selections}
+    return found | {source.path: source.record.meta or {} for source in stock.survivals}
 
 
 def _provenance(stock: Inventory) -> str:

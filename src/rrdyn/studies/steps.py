@@ -9,11 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rrdyn.artifacts.errors import RrdynError
-from rrdyn.artifacts.files import read_json, write_json
+from rrdyn.artifacts.files import write_json
+from rrdyn.artifacts.places import exists
+from rrdyn.artifacts.reading import read_json
+from rrdyn.artifacts.record import Record
 from rrdyn.runtime.progress import duration, say
 
 Execute = Callable[[list[str]], int]
 """Runs one `rrdyn` command line (without the word rrdyn) and returns its exit code."""
+
+
+class StudyRecord(Record):
+    """What a study remembers: each command line that succeeded, with the seconds it took."""
+
+    done: dict[str, float] = {}
+
+
+def read_memory(path: Path) -> StudyRecord:
+    """The record of a study. Raises InputError where it is damaged, saying how to do without it."""
+    return read_json(path, StudyRecord, run=f"rm {shlex.quote(str(path))}, and the study again: what is there is kept")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +53,12 @@ def run_steps(steps: Sequence[Step], memory: Path, execute: Execute) -> None:
     """Run the steps that `memory` (a json file) does not know as done; each is remembered once it has succeeded.
 
     A step is done when the same command line succeeded before, what it makes is still there, and no step that it uses
-    has to be run again. Raises RrdynError with the failed command's exit code.
+    has to be run again. Raises RrdynError with the failed command's exit code, and where a command made nothing.
     """
-    done: dict[str, float] = read_json(memory)["done"] if memory.exists() else {}
+    done = dict(read_memory(memory).done) if exists(memory) else {}
     left: list[Step] = []
     for step in steps:
-        if step.line not in done or not step.makes.exists() or any(step.uses(earlier) for earlier in left):
+        if step.line not in done or not exists(step.makes) or any(step.uses(earlier) for earlier in left):
             left.append(step)
     if len(left) < len(steps):
         say(f"{len(steps) - len(left)} of {len(steps)} steps are already done in {memory.parent}")
@@ -56,6 +70,8 @@ def run_steps(steps: Sequence[Step], memory: Path, execute: Execute) -> None:
         code = execute(list(step.argv))
         if code:
             raise _failed(step, code)
+        if not exists(step.makes):
+            raise RrdynError(f"the study stopped at: {step.title}", found=f"{step.line} made no {step.makes}")
         pace.finish(step, time.monotonic() - started)
         done[step.line] = round(time.monotonic() - started, 3)
         write_json(memory, {"done": done})

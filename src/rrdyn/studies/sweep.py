@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import math
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from rrdyn.artifacts.config import Config, read_yaml
-from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.config import Config
+from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.files import make_folder, write_text
+from rrdyn.artifacts.reading import read_yaml
 from rrdyn.runtime.progress import say
 from rrdyn.studies.steps import Execute, Step, run_steps
 
 Value = str | int | float | bool
+MOST_RUNS = 10_000
 
 
 class SweepConfig(Config):
@@ -26,12 +30,27 @@ class SweepConfig(Config):
     """The folder that the runs are written under: OUT/ARM[-key=value]/sSEED."""
     arms: Annotated[dict[str, dict[str, Value]], Field(min_length=1)]
     """Name -> its settings, such as {aug: multi4}."""
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
     """Seeds of every arm."""
     settings: dict[str, Value] = {}
     """What all runs share: preset, steps, init, or any dotted setting (optim.lr)."""
     grid: dict[str, tuple[Value, ...]] = {}
     """Setting -> values; every combination is run."""
+
+    @field_validator("arms", "grid")
+    @classmethod
+    def _names(cls, named: dict[str, Any]) -> dict[str, Any]:
+        for name in named:  # they become names of folders
+            if not name.isprintable() or name in ("", ".", "..") or len(name) > 100:
+                raise ValueError(f"{name[:40]!r} cannot be part of a folder's name")
+        return named
+
+    @model_validator(mode="after")
+    def _runs(self) -> SweepConfig:
+        runs = len(self.arms) * len(self.seeds) * math.prod(map(len, self.grid.values()))
+        if not 0 < runs <= MOST_RUNS:
+            raise ValueError(f"arms x seeds x grid are {runs} runs, and 1 to {MOST_RUNS} can be planned")
+        return self
 
 
 FLAGS = (
@@ -43,11 +62,7 @@ FLAGS = (
 
 def read_sweep(path: Path) -> SweepConfig:
     """Read a sweep file; raises InputError naming the key that is wrong."""
-    try:
-        return SweepConfig(**read_yaml(path))
-    except UsageError as error:
-        problem = f"{path}: {error.problem}"
-        raise InputError(problem, found=error.found, expected=error.expected, run=error.run) from None
+    return read_yaml(path, SweepConfig)
 
 
 def plan(config: SweepConfig) -> list[Step]:
@@ -116,6 +131,7 @@ def write_array(config: SweepConfig, file: Path, extra: tuple[str, ...] = ()) ->
     script = config.out / "sweep.sbatch"
     logs = make_folder(config.out / "logs")
     options = "\n".join(f"#SBATCH {option}" for option in extra)
-    content = ARRAY.format(last=len(plan(config)) - 1, logs=logs, extra=options, file=file)
+    content = ARRAY.format(last=len(plan(config)) - 1, logs=logs, extra=options,
+                           file=shlex.quote(str(file)))  # fmt: skip
     say(f"submit with: sbatch {script}")
     return write_text(script, content)

@@ -12,6 +12,7 @@ import numpy as np
 
 from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.plotting.study import read_points
 from rrdyn.studies.page.inventory import Inventory
@@ -24,14 +25,14 @@ def models(stock: Inventory) -> list[dict[str, Any]]:
     """One entry for each analysed file whose diag.npz is there; arrays are packed by `pack`."""
     found: list[dict[str, Any]] = []
     left = BUDGET
-    for tag, path in stock.results:
-        diag = stock.diag_of(stock.read(path))
-        points = path.with_name(f"points_{tag}.csv")
-        if diag is None or not points.exists():
+    for source in stock.results:
+        tag, diag = source.tag, stock.diag_of(source.record)
+        points = source.path.with_name(f"points_{tag}.csv")
+        if diag is None or not is_file(points):
             continue
         try:
             artifact = read_npz(diag, DIAG)
-            entry = _model(tag, artifact, read_points(points), float(_tau(stock.read(path))))
+            entry = _model(tag, artifact, read_points(points), source.record.tau)
             boards = _boards(artifact, entry.pop("rows"), diag)
         except RrdynError as error:
             notice(f"{tag} is left out of the explorer: {error.problem}")
@@ -47,13 +48,9 @@ def models(stock: Inventory) -> list[dict[str, Any]]:
     return found
 
 
-def _tau(record: dict[str, Any]) -> float:
-    return (record.get("threshold") or {}).get("tau_log10") or record["otsu_tau_log10"]
-
-
 def _model(tag: str, artifact: Artifact, points: dict[str, np.ndarray], tau: float) -> dict[str, Any]:
     place = {int(idx): row for row, idx in enumerate(artifact["idx"])}
-    kept = [row for row, idx in enumerate(points["idx"]) if int(idx) in place]
+    kept = [row for row, idx in enumerate(points["idx"]) if np.isfinite(idx) and int(idx) in place]
     rows = np.array([place[int(points["idx"][row])] for row in kept], dtype=int)
     kept_rows = np.array(kept, dtype=int)
     return {
@@ -74,27 +71,30 @@ def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> dict[str, Any]:
     """Question, solution and answers of the rows; empty where the file has no answers or its dataset is not here."""
     from rrdyn.data.folder import open_split
 
-    named = artifact.meta.get("dataset") or {}
-    if "preds" not in artifact or not named.get("path"):
+    named = artifact.meta.get("dataset")
+    if "preds" not in artifact or not isinstance(named, dict) or not named.get("path"):
         return {}
     try:
-        split = open_split(named["path"], str(named.get("split") or "test"))
+        split = open_split(str(named["path"]), str(named.get("split") or "test"))
     except RrdynError as error:
         notice(f"no answers of {diag.name} in the explorer: {error.problem}")
         return {}
     idx = artifact["idx"][rows].astype(int)
     answers = artifact["preds"][rows].astype(np.uint8)
-    if idx.max(initial=-1) >= len(split) or answers.shape[2] != split.inputs.shape[1]:
+    if idx.min(initial=0) < 0 or idx.max(initial=-1) >= len(split) or answers.shape[2] != split.inputs.shape[1]:
         notice(f"no answers of {diag.name} in the explorer: {named['path']} is another dataset")
         return {}
     changes = answers.copy()
     changes[:, 1:] ^= answers[:, :-1]  # what changed since the segment before: mostly zeros, which pack well
+    boxes = split.puzzle.boxes or (0, 0)
     return {
         "height": int(split.puzzle.height),
         "width": int(split.puzzle.width),
-        "box_height": int(getattr(split.puzzle, "box_height", 0)),
-        "box_width": int(getattr(split.puzzle, "box_width", 0)),
+        "box_height": boxes[0],
+        "box_width": boxes[1],
         "tokens": split.puzzle.tokens,
+        "shades": split.puzzle.shades,
+        "unwritten": split.puzzle.unwritten,
         "given": pack(np.asarray(split.inputs[idx], dtype=np.uint8)),
         "label": pack(np.asarray(split.labels[idx], dtype=np.uint8)),
         "changes": pack(changes),

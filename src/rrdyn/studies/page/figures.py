@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rrdyn.artifacts.errors import RrdynError, notice
+from rrdyn.artifacts.places import is_file, modified, said, shown
+from rrdyn.artifacts.reading import read_text
+from rrdyn.plotting import plot
 from rrdyn.studies.page.inventory import Inventory
 
-Draw = Callable[..., list[Path]]
 Call = Callable[[Path], list[Path]]
 
 
@@ -23,23 +26,10 @@ class Picture:
     name: str
     png: Path
     caption: str
-
-    @property
-    def alt(self) -> str:
-        """What is seen, for who cannot see it; the caption where the png does not tell."""
-        from rrdyn.plotting.plate import read_alt
-
-        return read_alt(self.png) or self.caption
-
-    @property
-    def source(self) -> str:
-        """The png as a data URI, in 256 colours: a third of the bytes, and no difference on a screen."""
-        from PIL import Image
-
-        packed = io.BytesIO()
-        with Image.open(self.png) as image:
-            image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
-        return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()
+    alt: str
+    """What is seen, for who cannot see it; the caption where the png does not tell."""
+    source: str
+    """The png as a data URI, in 256 colours: a third of the bytes, and no difference on a screen."""
 
 
 @dataclass(frozen=True)
@@ -53,81 +43,108 @@ class Wanted:
 
 def pictures(stock: Inventory, folder: Path) -> list[Picture]:
     """All figures in a settled order; what is missing or older than its sources is drawn into `folder`."""
-    shown: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for wanted in _wanted(stock):
         there = [stock.pictures.get(name) for name in wanted.names]
-        newest = max(path.stat().st_mtime_ns for path in wanted.sources)
-        if all(path is not None and path.stat().st_mtime_ns >= newest for path in there):
-            shown |= {name: path for name, path in zip(wanted.names, there) if path is not None}
-            continue
-        try:
-            wrote = wanted.draw(folder)
-        except RrdynError as error:
-            notice(f"{wanted.names[0]} is not drawn: {error.problem}")
-            continue
-        shown |= {path.stem: path for path in wrote if path.suffix == ".png"}
-    shown |= {name: path for name, path in stock.pictures.items() if name not in shown}
-    return [Picture(name, png, _caption(png)) for name, png in shown.items()]
+        newest = max(modified(path) or 0 for path in wanted.sources)
+        if all(path is not None and (modified(path) or 0) >= newest for path in there):
+            paths |= {name: path for name, path in zip(wanted.names, there) if path is not None}
+        else:
+            paths |= _drawn(wanted, folder)
+    paths |= {name: path for name, path in stock.pictures.items() if name not in paths}
+    read = [_read(name, png) for name, png in paths.items()]
+    return [picture for picture in read if picture is not None]
+
+
+def _drawn(wanted: Wanted, folder: Path) -> dict[str, Path]:
+    try:
+        wrote = wanted.draw(folder)
+    except RrdynError as error:
+        notice(f"{wanted.names[0]} is not drawn: {error.problem}")
+        return {}
+    return {path.stem: path for path in wrote if path.suffix == ".png"}
+
+
+def _read(name: str, png: Path) -> Picture | None:
+    """A png with its words; None, with a notice, where it is none or too large to show."""
+    from PIL import Image
+
+    from rrdyn.plotting.plate import read_alt
+
+    packed = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            alt, caption = read_alt(png), _caption(png)
+            with Image.open(png) as image:
+                reduced = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        reduced.save(packed, format="png", optimize=True)
+    except RrdynError as error:
+        notice(f"{name} is not shown: {error.problem}")
+        return None
+    except Exception as error:  # of a broken png: OSError, ValueError, SyntaxError, struct.error, a bomb
+        notice(f"{name} is not shown: {shown(png)} is no readable png ({said(error)})")
+        return None
+    source = "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()
+    return Picture(name, png, caption, alt or caption, source)
 
 
 def _caption(png: Path) -> str:
     beside = png.with_name(f"{png.stem}.caption.txt")
-    return beside.read_text(encoding="utf-8").strip() if beside.exists() else png.stem
+    return read_text(beside).strip() if is_file(beside) else png.stem
 
 
-def _at(draw: Draw, name: str, *arguments: Any, **more: Any) -> Call:
-    """A drawing that takes the path of the figure, called with the folder it goes to."""
-    return lambda out: draw(*arguments, out / name, **more)
+def _at(figure: str, name: str, source: object, **options: Any) -> Call:
+    """A figure under a name of ours, drawn into the folder that it is called with."""
+    return lambda out: plot(figure, source, out=out / f"{name}.png", **options).wrote
 
 
-def _into(draw: Draw, *arguments: Any) -> Call:
-    """A drawing that names its figures itself."""
-    return lambda out: draw(*arguments, out=out)
+def _into(figure: str, source: object) -> Call:
+    """A figure that names its pictures itself."""
+    return lambda out: plot(figure, source, out=out).wrote
 
 
 def _wanted(stock: Inventory) -> Iterator[Wanted]:
-    from rrdyn.plotting import basin, dynamics, evolution, latent, perturbation, rollout, selectors, toy
-    from rrdyn.plotting.log_schema import read_schema
-    from rrdyn.plotting.options import PerturbationView
-
     if stock.trainings:
-        call = _at(dynamics.draw, "dynamics", stock.trainings, read_schema("rrdyn"))
+        call = _at("dynamics", "dynamics", stock.trainings)
         yield Wanted(["dynamics", "dynamics_overlay"], stock.trainings, call)
     yield from _of_results(stock)
     for tag, path in stock.series:
-        yield Wanted([f"evolution_{tag}"], [path], _into(evolution.draw, path.parent, tag))
-    for path in stock.survivals:
-        yield Wanted(["rollout"], [path], _into(rollout.draw, path.parent))
-    for tag, path in stock.selections:
-        yield Wanted([f"basin_{tag}"], [path], _into(basin.draw, path.parent, tag))
-        yield Wanted([f"selectors_{tag}"], [path], _into(selectors.draw, path.parent, tag))
+        yield Wanted([f"evolution_{tag}"], [path], _into("evolution", path))
+    for survival in stock.survivals:
+        yield Wanted(["rollout"], [survival.path], _into("rollout", survival.path))
+    for selection in stock.selections:
+        tag, path = selection.tag, selection.path
+        yield Wanted([f"basin_{tag}"], [path], _into("basin", path.with_name(f"basin_{tag}.csv")))
+        yield Wanted([f"selectors_{tag}"], [path], _into("selectors", path.with_name(f"select_{tag}.csv")))
     for place, path in enumerate(stock.cells):
         name = "perturbation" if place == 0 else f"perturbation_{place + 1}"
-        yield Wanted([name], sorted(path.rglob("calib.json")), _at(perturbation.draw, name, path, PerturbationView()))
+        yield Wanted([name], sorted(path.rglob("calib.json")), _at("perturbation", name, path))
     for path in stock.toys:
-        yield Wanted([path.stem], [path], _at(toy.draw, path.stem, path))
+        yield Wanted([path.stem], [path], _at("toy", path.stem, path))
     for path in stock.states:
-        yield Wanted(["latent"], [path], _at(latent.draw, "latent", path))
+        yield Wanted(["latent"], [path], _at("latent", "latent", path))
 
 
 def _of_results(stock: Inventory) -> Iterator[Wanted]:
     """The 2x2 of every tag, then its puzzles' trajectories and one answer, then all spectra side by side."""
-    from rrdyn.plotting import filmstrip, spectrum, trajectories, two_by_two
+    from rrdyn.plotting.two_by_two import PLATES
 
-    for tag, path in stock.results:
-        names = [f"fig_{tag}_{name}" for name in two_by_two.FIGURES]
-        yield Wanted(names, [path], _into(two_by_two.draw, path.parent, tag))
-    for tag, path in stock.results:
-        diag = stock.diag_of(stock.read(path))
+    for source in stock.results:
+        names = [f"fig_{source.tag}_{name}" for name in PLATES]
+        yield Wanted(names, [source.path], _into("2x2", source.path))
+    for source in stock.results:
+        tag, path = source.tag, source.path
+        diag = stock.diag_of(source.record)
         if diag is None:
             continue
         points = path.with_name(f"points_{tag}.csv")
-        known = points if points.exists() else None
-        call = _at(trajectories.draw, f"trajectories_{tag}", diag, points=known, title=tag)
+        known = points if is_file(points) else None
+        call = _at("trajectories", f"trajectories_{tag}", diag, points=known)
         yield Wanted([f"trajectories_{tag}"], [diag, path], call)
-        yield Wanted([f"puzzle_{tag}"], [diag], _at(filmstrip.draw, f"puzzle_{tag}", diag))
-    for parent in dict.fromkeys(path.parent for _, path in stock.results):
-        tags = [tag for tag, path in stock.results if path.parent == parent]
-        name = "spectrum" if len({path.parent for _, path in stock.results}) == 1 else f"spectrum_{parent.name}"
-        sources = [path for _, path in stock.results if path.parent == parent]
-        yield Wanted([name], sources, _at(spectrum.draw, name, parent, tags))
+        yield Wanted([f"puzzle_{tag}"], [diag], _at("puzzle", f"puzzle_{tag}", diag, size="page"))
+    parents = dict.fromkeys(source.path.parent for source in stock.results)
+    for parent in parents:
+        name = "spectrum" if len(parents) == 1 else f"spectrum_{parent.name}"
+        sources = [source.path for source in stock.results if source.path.parent == parent]
+        yield Wanted([name], sources, _at("spectrum", name, parent))

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from rrdyn.analysis.summary import AUC_NAMES, CELL_NAMES, CONTRAST_NAMES, bounded
+from rrdyn.artifacts.results import (
+    IntervalRecord,
+    ResultsRecord,
+    SelectionRecord,
+    SelectionRow,
+    SurvivalModelRecord,
+)
 from rrdyn.studies.page.inventory import Inventory
+
+REFERENCES = ("oracle", "random", "first", "longer")
+"""Selectors that none would choose by: they know the answer, or do not look."""
 
 
 @dataclass(frozen=True)
@@ -29,131 +38,122 @@ class Grid:
 
 def claims(stock: Inventory) -> list[Claims]:
     """What the study says in words, with intervals and n: the 2x2, survival and selection of each tag."""
-    found = [_two_by_two(tag, stock.read(path)) for tag, path in stock.results]
-    for path in stock.survivals:
-        models = stock.read(path).get("models") or {}
-        found += [_survival(tag, model) for tag, model in models.items()]
-    return [*found, *(_selection(tag, stock.read(path)) for tag, path in stock.selections)]
+    found = [_two_by_two(source.tag, source.record) for source in stock.results]
+    for source in stock.survivals:
+        found += [_survival(tag, model) for tag, model in source.record.models.items()]
+    return [*found, *(_selection(source.tag, source.record) for source in stock.selections)]
 
 
 def grids(stock: Inventory) -> list[Grid]:
     """The tables of the page."""
     tables: list[Grid] = []
-    for tag, path in stock.results:
-        record = stock.read(path)
-        tables.append(_cells(tag, record))
-        if "intervals" in record:
-            tables += [_areas(tag, record), _tests(tag, record)]
-    for path in stock.survivals:
-        tables += [_fits(tag, model) for tag, model in (stock.read(path).get("models") or {}).items()]
-    for tag, path in stock.selections:
-        tables.append(_selectors(tag, stock.read(path)))
+    for result in stock.results:
+        tables.append(_cells(result.tag, result.record))
+        if result.record.intervals is not None:
+            tables += [_areas(result.tag, result.record), _tests(result.tag, result.record)]
+    for survival in stock.survivals:
+        tables += [_fits(tag, model) for tag, model in survival.record.models.items()]
+    tables += [_selectors(selection.tag, selection.record) for selection in stock.selections]
     return [table for table in tables if table.rows]
 
 
-def _two_by_two(tag: str, record: dict[str, Any]) -> Claims:
-    cells = {name: cell["n"] for name, cell in record["cells"].items()}
-    a, b, c, d = cells.values()
+def _two_by_two(tag: str, record: ResultsRecord) -> Claims:
+    a, b, c, d = (cell.n for cell in record.cells.values())
     counts = f"{a} settled and right, {b} settled and wrong, {c} unsettled and right, {d} unsettled and wrong"
-    bounds = record.get("intervals")
-    if bounds is None:
-        accuracy = f"Of {record['n']} puzzles {record['exact_acc']:.1%} are answered exactly: {counts}."
+    if record.intervals is None:
+        accuracy = f"Of {record.n} puzzles {record.exact_acc:.1%} are answered exactly: {counts}."
         return Claims(tag, [accuracy, "These are the source study's numbers, without intervals."], [])
     sentences = [
-        f"Of {record['n']} puzzles {_percent(bounds['exact_acc'])} are answered exactly: {counts}.",
-        f"Of the wrong answers {_percent(bounds['mixture.wrong_that_converged'])} had settled; of the right ones "
-        f"{_percent(bounds['mixture.correct_that_nonconverged'])} had not.",
+        f"Of {record.n} puzzles {_percent(record.interval('exact_acc'))} are answered exactly: {counts}.",
+        f"Of the wrong answers {_percent(record.interval('mixture.wrong_that_converged'))} had settled; of the right "
+        f"ones {_percent(record.interval('mixture.correct_that_nonconverged'))} had not.",
     ]
-    right, wrong = (bounds.get(f"spectrum_median.{side}") or [None] for side in ("correct", "wrong"))
-    if right[0] and wrong[0] and right[0]["value"] is not None and wrong[0]["value"] is not None:
+    right, wrong = (record.interval(f"spectrum_median.{side}") for side in ("correct", "wrong"))
+    if right and wrong and right.value is not None and wrong.value is not None:
         sentences.append(
-            f"The median leading exponent is {bounded(right[0], 4, sign=True)} where the answer is right and "
-            f"{bounded(wrong[0], 4, sign=True)} where it is wrong (nats per sub-update)."
+            f"The median leading exponent is {_bounded(right, 4, sign=True)} where the answer is right and "
+            f"{_bounded(wrong, 4, sign=True)} where it is wrong (nats per sub-update)."
         )
-    area = bounds.get("auc.neg_lam1_predicts_correct_overall")
-    if area and area["value"] is not None:
-        drift = bounds.get("auc.neg_logdrift_predicts_correct")
-        halt = bounds.get("auc.q_halt_predicts_correct")
+    area = record.interval("auc.neg_lam1_predicts_correct_overall")
+    if area and area.value is not None:
+        drift = record.interval("auc.neg_logdrift_predicts_correct")
+        halt = record.interval("auc.q_halt_predicts_correct")
         sentences.append(
-            f"A smaller exponent tells right from wrong with an AUC of {bounded(area)}; late drift alone with "
-            f"{bounded(drift)}, the halting logit alone with {bounded(halt)}."
+            f"A smaller exponent tells right from wrong with an AUC of {_bounded(area)}; late drift alone with "
+            f"{_bounded(drift)}, the halting logit alone with {_bounded(halt)}."
         )
-    says = (record.get("increment") or {}).get("says")
-    if says:
-        sentences.append(f"What the exponent adds to drift and q_halt: {says}")
-    return Claims(tag, sentences, [str(warning) for warning in record.get("warnings") or []])
+    if record.increment and record.increment.says:
+        sentences.append(f"What the exponent adds to drift and q_halt: {record.increment.says}")
+    return Claims(tag, sentences, record.warnings)
 
 
-def _survival(tag: str, model: dict[str, Any]) -> Claims:
+def _survival(tag: str, model: SurvivalModelRecord) -> Claims:
     sentences = [
-        f"{model['failures']} of {model['n']} puzzles are wrong at segment {model['readout']}. Up to segment "
-        f"{model['horizon']}, {_percent(model.get('escaped'))} of them are right at some time and "
-        f"{_percent(model.get('never_correct'))} never.",
+        f"{model.failures} of {model.n} puzzles are wrong at segment {model.readout}. Up to segment "
+        f"{model.horizon}, {_percent(model.escaped)} of them are right at some time and "
+        f"{_percent(model.never_correct)} never.",
     ]
-    if (model.get("settled_wrong") or {}).get("value") is not None:
-        sentences.append(f"Settled on a wrong answer: {_percent(model['settled_wrong'])} of the failures.")
-    best = model.get("best")
-    rate = (((model.get("fits") or {}).get(best) or {}).get("escape_rate") or {}).get("per_segment") if best else None
+    if model.settled_wrong and model.settled_wrong.value is not None:
+        sentences.append(f"Settled on a wrong answer: {_percent(model.settled_wrong)} of the failures.")
+    law = model.fits.get(model.best) if model.best else None
+    rate = law.escape_rate.per_segment if law and law.escape_rate else None
     if rate:
-        sentences.append(f"The law that fits best by AIC is {best}: {bounded(rate, 4)} escapes per segment.")
+        sentences.append(f"The law that fits best by AIC is {model.best}: {_bounded(rate, 4)} escapes per segment.")
     return Claims(f"{tag}: past the budget", sentences, [])
 
 
-def _selection(tag: str, record: dict[str, Any]) -> Claims:
-    rows = [row for row in record.get("rows") or [] if row.get("right") is not None]
-    honest = [row for row in rows if row.get("selector") not in ("oracle", "random", "first", "longer")]
+def _selection(tag: str, record: SelectionRecord) -> Claims:
+    honest = [(row.right, row) for row in record.rows if row.right is not None and row.selector not in REFERENCES]
     if not honest:
         return Claims(f"{tag}: restarts", ["No selector could be judged."], [])
-    best = max(honest, key=lambda row: float(row["right"]))
-    oracle = next((row for row in rows if row["selector"] == "oracle" and row["sigma"] == best["sigma"]), None)
+    best = max(honest, key=lambda pair: pair[0])[1]
+    oracle = next((row for row in record.rows if row.selector == "oracle" and row.sigma == best.sigma), None)
     sentences = [
-        f"Choosing among {record.get('K', '?')} restarts at sigma {best['sigma']:g} by {best['selector']} is right in "
-        f"{_percent(_interval(best, 'right'))} of the puzzles, {bounded(_interval(best, 'gain'), 3, sign=True)} over a "
+        f"Choosing among {record.K or '?'} restarts at sigma {best.sigma:g} by {best.selector} is right in "
+        f"{_percent(_right(best))} of the puzzles, {_bounded(_gain(best), 3, sign=True)} over a "
         "random restart."
     ]
-    if oracle:
-        sentences.append(
-            f"Any restart is right in {_percent(_interval(oracle, 'right'))}: an oracle that knows the answer."
-        )
+    if oracle and oracle.right is not None:
+        sentences.append(f"Any restart is right in {_percent(_right(oracle))}: an oracle that knows the answer.")
     return Claims(f"{tag}: restarts", sentences, [])
 
 
-def _interval(row: dict[str, Any], name: str) -> dict[str, Any]:
-    """A flat row's value with its bounds, as an interval."""
-    return {
-        "value": row.get(name),
-        "low": row.get(f"{name}_low"),
-        "high": row.get(f"{name}_high"),
-        "n": row.get("n"),
-        "method": "interval of the table",
-    }
+def _right(row: SelectionRow) -> IntervalRecord:
+    return IntervalRecord(value=row.right, low=row.right_low, high=row.right_high, n=row.n, method="of the table")
 
 
-def _percent(interval: dict[str, Any] | None) -> str:
-    if interval is None or interval.get("value") is None:
+def _gain(row: SelectionRow) -> IntervalRecord:
+    return IntervalRecord(value=row.gain, low=row.gain_low, high=row.gain_high, n=row.n, method="of the table")
+
+
+def _percent(interval: IntervalRecord | None) -> str:
+    if interval is None or interval.value is None:
         return "an unknown share"
-    low, high = interval.get("low"), interval.get("high")
+    low, high = interval.low, interval.high
     bounds = "" if low is None or high is None else f" [{low:.1%}, {high:.1%}]"
-    return f"{interval['value']:.1%}{bounds} (n = {interval['n']})"
+    return f"{interval.value:.1%}{bounds} (n = {interval.n})"
 
 
-def _cells(tag: str, record: dict[str, Any]) -> Grid:
-    bounds = record.get("intervals") or {}
+def _bounded(interval: IntervalRecord | None, digits: int = 3, sign: bool = False) -> str:
+    return bounded(None if interval is None else interval.model_dump(), digits, sign)
+
+
+def _cells(tag: str, record: ResultsRecord) -> Grid:
     rows = []
-    for name, cell in record["cells"].items():
-        if cell["n"] == 0:
-            share = bounds.get(f"cells.{name}.share")
-            rows.append([CELL_NAMES[name], "0", f"at most {share['high']:.4f}" if share else "0", "-", "-", "-"])
+    for name, cell in record.cells.items():
+        share = record.interval(f"cells.{name}.share")
+        if cell.n == 0:
+            most = share.high if share else None
+            rows.append([CELL_NAMES[name], "0", "0" if most is None else f"at most {most:.4f}", "-", "-", "-"])
             continue
-        share = bounds.get(f"cells.{name}.share")
-        lam = bounds.get(f"cells.{name}.lam1_median")
+        lam = record.interval(f"cells.{name}.lam1_median")
         rows.append([
             CELL_NAMES[name],
-            str(cell["n"]),
-            bounded(share) if share else f"{cell['n'] / record['n']:.3f}",
-            bounded(lam, 4, sign=True) if lam else f"{cell['lam1_median']:+.4f}",
-            f"{cell['token_acc_median']:.3f}",
-            f"{cell['halted_at_median']:g}",
+            str(cell.n),
+            _bounded(share) if share else f"{cell.n / record.n:.3f}",
+            _bounded(lam, 4, sign=True) if lam else _number(cell.lam1_median, "+.4f"),
+            _number(cell.token_acc_median, ".3f"),
+            _number(cell.halted_at_median, "g"),
         ])  # fmt: skip
     heads = [
         "cell",
@@ -166,55 +166,44 @@ def _cells(tag: str, record: dict[str, Any]) -> Grid:
     return Grid(f"{tag}: the four cells", heads, rows)
 
 
-def _areas(tag: str, record: dict[str, Any]) -> Grid:
-    bounds = record["intervals"]
-    rows = [["AUC of " + name, bounded(bounds.get(f"auc.{key}"), 4)] for key, name in AUC_NAMES.items()]
+def _areas(tag: str, record: ResultsRecord) -> Grid:
+    rows = [["AUC of " + name, _bounded(record.interval(f"auc.{key}"), 4)] for key, name in AUC_NAMES.items()]
     rows += [
-        ["median λ₁, " + name, bounded(bounds.get(f"contrasts.{key}"), 4, sign=True)]
+        ["median λ₁, " + name, _bounded(record.interval(f"contrasts.{key}"), 4, sign=True)]
         for key, name in CONTRAST_NAMES.items()
     ]
     return Grid(f"{tag}: areas and contrasts", ["quantity", "value [95% interval] (n)"], rows)
 
 
-def _tests(tag: str, record: dict[str, Any]) -> Grid:
+def _tests(tag: str, record: ResultsRecord) -> Grid:
     rows = [
-        [
-            str(test["name"]),
-            str(test["method"]),
-            _number(test["statistic"]),
-            _number(test["p"]),
-            _number(test["p_holm"]),
-        ]
-        for test in record.get("tests") or []
+        [test.name, test.method, _number(test.statistic), _number(test.p), _number(test.p_holm)]
+        for test in record.tests
     ]
     return Grid(f"{tag}: tests, one family", ["test", "method", "statistic", "p", "p after Holm"], rows)
 
 
-def _fits(tag: str, model: dict[str, Any]) -> Grid:
+def _fits(tag: str, model: SurvivalModelRecord) -> Grid:
     rows = []
-    for name, fit in (model.get("fits") or {}).items():
-        if fit:
-            rates = fit.get("escape_rate") or {}
+    for name, law in model.fits.items():
+        if law:
+            rates = law.escape_rate
             rows.append([
-                name + (" (best)" if name == model.get("best") else ""),
-                _number(fit.get("aic")),
-                bounded(rates.get("per_segment"), 5),
-                bounded(rates.get("per_module_evaluation"), 6),
+                name + (" (best)" if name == model.best else ""),
+                _number(law.aic),
+                _bounded(rates.per_segment if rates else None, 5),
+                _bounded(rates.per_module_evaluation if rates else None, 6),
             ])  # fmt: skip
     return Grid(f"{tag}: laws of escape", ["law", "AIC", "escapes per segment", "per module evaluation"], rows)
 
 
-def _selectors(tag: str, record: dict[str, Any]) -> Grid:
+def _selectors(tag: str, record: SelectionRecord) -> Grid:
     rows = [
-        [
-            f"{row['selector']}, sigma {row['sigma']:g}",
-            bounded(_interval(row, "right")),
-            bounded(_interval(row, "gain"), 3, sign=True),
-        ]
-        for row in record.get("rows") or []
+        [f"{row.selector}, sigma {row.sigma:g}", _bounded(_right(row)), _bounded(_gain(row), 3, sign=True)]
+        for row in record.rows
     ]
     return Grid(f"{tag}: selectors among the restarts", ["selector", "right", "over a random restart"], rows)
 
 
-def _number(value: Any) -> str:
-    return "-" if value is None else f"{value:.4g}"
+def _number(value: float | None, form: str = ".4g") -> str:
+    return "-" if value is None else format(value, form)

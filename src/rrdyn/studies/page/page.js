@@ -117,10 +117,10 @@
       for (let column = 0; column < width; column++) {
         const i = row * width + column, token = found.answers[answer + i], label = found.label[question + i];
         const cell = line.insertCell(), letter = boards.tokens[token] ?? "?";
-        const empty = ". ".includes(letter);
-        if (!empty && !(large && "#o".includes(letter))) cell.textContent = letter;
+        const empty = boards.unwritten.includes(letter), ground = boards.shades[letter];
+        if (!empty) cell.textContent = letter;
         if (found.given[question + i] === token && !empty) cell.classList.add("given");
-        if (boards.tokens.includes("#")) cell.classList.add({ "#": "wall", o: "path", S: "start", G: "goal" }[letter] ?? "floor");
+        if (ground) cell.classList.add(ground);
         if (label !== 0) asked++;
         if (label !== 0 && token !== label) {
           wrong++;

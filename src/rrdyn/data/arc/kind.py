@@ -1,0 +1,43 @@
+"""ARC grids as the upstream builders write them: 30 x 30 cells, each colour a token."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rrdyn.data.puzzle import Puzzle
+from rrdyn.data.registry import register
+
+END = 1
+COLOURS = "0123456789"
+
+
+@register
+class Arc(Puzzle):
+    """Tokens: 0 padding, 1 end of a row or column ("|"), colour c is token c + 2.
+
+    Examples of one task share a puzzle identifier, which the model learns a vector for.
+    """
+
+    name = "arc"
+    unwritten = " |"
+    shades = {colour: colour for colour in COLOURS}
+
+    def __init__(self, height: int = 30, width: int = 30) -> None:
+        super().__init__(height, width, " |" + COLOURS)
+
+    @classmethod
+    def fitting(cls, cells: int, vocab_size: int | None = None) -> Arc | None:
+        return cls() if (cells, vocab_size) == (900, 2 + len(COLOURS)) else None
+
+    def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
+        """`framed`: the prediction has a rectangle of colours, so that a grid can be read from it."""
+        colours = (np.asarray(preds) > END).reshape(-1, self.height, self.width)
+        rows, columns = colours.any(axis=2), colours.any(axis=1)
+        full = rows.sum(axis=1) * columns.sum(axis=1) == colours.sum(axis=(1, 2))
+        return {"framed": full & colours.any(axis=(1, 2))}
+
+    def draw(self, tokens: np.ndarray, question: np.ndarray | None = None) -> str:
+        """Only the rows and columns in use."""
+        lines = super().draw(tokens, question).split("\n")
+        used = [line.rstrip() for line in lines if line.strip(" |")]
+        return "\n".join(line.rstrip("|") for line in used)

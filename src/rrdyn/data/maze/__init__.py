@@ -1,0 +1,1 @@
+"""Mazes: the kind, its symmetries, shortest paths, a generator and its recipe."""

@@ -1,0 +1,136 @@
+"""Sudoku of 4x4, 6x6 and 9x9: tokens, validity, drawing, symmetries."""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Any, Self
+
+import numpy as np
+
+from rrdyn.data.puzzle import Fault, Maker, Puzzle, Solutions
+from rrdyn.data.registry import register
+from rrdyn.data.sudoku.canonical import sudoku_keys, sudoku_sketches
+from rrdyn.data.sudoku.generator import Generator
+from rrdyn.data.sudoku.geometry import BLANK, BOXES, Geometry
+from rrdyn.data.sudoku.recipe import SudokuRecipe
+from rrdyn.data.sudoku.solver import Solver, rate, solve, to_digits, to_tokens
+from rrdyn.data.sudoku.symmetries import Shuffles
+
+NODE_LIMIT = 2_000_000
+"""Nodes after which a question's answers are left uncounted."""
+
+
+@register
+class Sudoku(Puzzle):
+    """Tokens: 0 padding, 1 blank (written "." or "0"), digit d is token d + 1."""
+
+    name = "sudoku"
+    validity = "valid"
+    recipe = SudokuRecipe
+    sizes = "16, 36 or 81 (4x4, 6x6, 9x9)"
+    rule = "each digit once in every row, column and box"
+    rating_meaning = "nodes of an exhaustive search"
+
+    def __init__(self, side: int = 9) -> None:
+        self.side, self.geometry = side, Geometry(side)
+        self.boxes = (self.geometry.box_height, self.geometry.box_width)
+        super().__init__(side, side, "?." + "123456789"[:side])
+
+    @property
+    def symmetries(self) -> Shuffles:
+        return Shuffles(self.side, self.geometry.box_height, self.geometry.box_width)
+
+    @classmethod
+    def from_recipe(cls, recipe: SudokuRecipe) -> Self:
+        return cls(recipe.size)
+
+    @classmethod
+    def fitting(cls, cells: int, vocab_size: int | None = None) -> Sudoku | None:
+        side = isqrt(cells)
+        fits = side * side == cells and side in BOXES and vocab_size in (None, side + 2)
+        return cls(side) if fits else None
+
+    def generate(self, recipe: SudokuRecipe) -> Maker:
+        return Generator(self.geometry, seed=recipe.seed, clues=recipe.clues, min_rating=recipe.min_rating).make
+
+    def group_size(self, recipe: SudokuRecipe) -> int:
+        return 1 + recipe.aug
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": self.name, "side": self.side}
+
+    def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
+        """`givens_kept`: no given is changed; `valid`: that, and each row, column and box holds every digit once."""
+        inputs, preds = np.asarray(inputs), np.asarray(preds)
+        kept = ((preds == inputs) | (inputs == BLANK)).all(axis=1)
+        bits = np.where((preds > BLANK) & (preds <= self.side + 1), 1 << np.clip(preds.astype(np.int64), 0, 30), 0)
+        full = ((1 << self.side) - 1) << 2
+        complete = (np.bitwise_or.reduce(bits[:, self.geometry.units], axis=2) == full).all(axis=1)
+        return {"valid": kept & complete, "givens_kept": kept}
+
+    def contradicts(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return ~self.check(inputs, labels)["valid"]
+
+    def keys(self, inputs: np.ndarray, labels: np.ndarray) -> list[bytes]:
+        return sudoku_keys(self.geometry, inputs, labels)
+
+    def sketch(self, inputs: np.ndarray, labels: np.ndarray) -> list[bytes]:
+        return sudoku_sketches(self.geometry, inputs)
+
+    def first_fault(self, inputs: np.ndarray, labels: np.ndarray, workers: int | None = None) -> Fault | None:
+        """A question without a solution, or with more than one."""
+        counts = solve(self.geometry, inputs, workers)[1]
+        wrong = np.flatnonzero(counts != 1)
+        if not len(wrong):
+            return None
+        found = "no" if counts[wrong[0]] == 0 else "more than one"
+        return Fault(int(wrong[0]), f"the question has {found} solution", "exactly one solution")
+
+    def given(self, question: np.ndarray) -> np.ndarray:
+        return np.asarray(question) > BLANK
+
+    def wrong_cells(self, question: np.ndarray, answer: np.ndarray) -> np.ndarray:
+        """Cells that change a given, hold no digit, or share their digit with a row, column or box."""
+        wrong = self.given(question) & (answer != question) | (answer <= BLANK)
+        for unit in self.geometry.units:
+            tokens, counts = np.unique(answer[unit], return_counts=True)
+            wrong[unit] |= np.isin(answer[unit], tokens[counts > 1])
+        return wrong
+
+    def solutions(self, question: np.ndarray, label: np.ndarray | None = None) -> Solutions:
+        """By a search of at most NODE_LIMIT nodes."""
+        found = Solver(self.geometry).search(to_digits(np.asarray(question)), node_limit=NODE_LIMIT)
+        if found.nodes >= NODE_LIMIT and found.solutions < 2:
+            return Solutions(number="unknown", answer=label)
+        if found.solutions == 1:
+            return Solutions(number="one", answer=to_tokens(found.answer))
+        return Solutions(number="several" if found.solutions else "none")
+
+    def difficulty(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Nodes of an exhaustive most-constrained-cell search (`rrdyn.data.sudoku.solver`)."""
+        return rate(self.geometry, inputs).astype(np.float64)
+
+    def codes(self) -> np.ndarray:
+        table = super().codes()
+        table[ord("0")] = BLANK
+        return table
+
+    def characters(self) -> str:
+        return super().characters() + "0"
+
+    def read_text(self, text: str) -> np.ndarray:
+        """Digits and "." or 0, whatever rules lie between the boxes."""
+        return self.encode("".join(c for c in text if not c.isspace() and c not in "|+-"))
+
+    def draw(self, tokens: np.ndarray, question: np.ndarray | None = None) -> str:
+        """Boxes between lines."""
+        text, n, wide = self.decode(tokens), self.side, self.geometry.box_width
+        rule = "+".join("-" * (2 * wide + 1) for _ in range(n // wide))
+        lines = []
+        for row in range(n):
+            if row and row % self.geometry.box_height == 0:
+                lines.append(rule)
+            cells = text[row * n : (row + 1) * n]
+            boxes = [cells[at : at + wide] for at in range(0, n, wide)]
+            lines.append("|".join(" " + " ".join(box) + " " for box in boxes))
+        return "\n".join(lines)

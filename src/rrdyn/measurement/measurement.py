@@ -1,0 +1,144 @@
+"""What a measurement of a checkpoint on its puzzles is, and the registry of them. A new one is one class in one file.
+
+    @measurement.register
+    class Speed(Measurement[SpeedConfig]):
+        name, config, schema, revision = "speed", SpeedConfig, SPEED, 1
+
+        def cost(self) -> Cost: ...
+        def observe(self, questions) -> Arrays: ...
+
+`rrdyn measure speed CKPT` then measures it, resumed, shared out and merged as the others are.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+from pydantic import Field
+
+from rrdyn.artifacts.config import Config
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.schema import Schema
+from rrdyn.measurement.parts import Arrays, Parts, publish
+from rrdyn.measurement.subject import Questions, Subject
+from rrdyn.runtime.plugins import HOW_TO_ADD, load_plugins
+
+
+class MeasurementConfig(Config):
+    """What every measurement is asked: for which puzzles, in which arithmetic."""
+
+    n: Annotated[int, Field(ge=1)] = 512
+    """Puzzles, drawn from the split without replacement; all where it has fewer."""
+    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
+    """What the model computes in."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Names the choice of puzzles, and what else is drawn."""
+
+
+C = TypeVar("C", bound=MeasurementConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one puzzle takes, for the size of the parts."""
+
+    memory: int
+    """Bytes on the device while it is measured."""
+    work: float
+    """Elements of the state (and of tangents or copies) times sub-updates."""
+
+
+class Measurement(ABC, Generic[C]):
+    """One measurement of one subject. Every column of a puzzle depends on that puzzle alone."""
+
+    name: ClassVar[str]
+    """Of the command and of the output, NAME.npz."""
+    config: ClassVar[type[MeasurementConfig]]
+    schema: ClassVar[Schema]
+    revision: ClassVar[int] = 1
+    """Raised whenever the numbers may change: what is kept, and unfinished parts, are of one revision."""
+    following: ClassVar[str | None] = None
+    """The command that reads the output, for the hint after a run."""
+
+    def __init__(self, subject: Subject, config: C) -> None:
+        self.subject = subject
+        self.settings: C = self.resolved(config)
+
+    def resolved(self, config: C) -> C:
+        """The config with what the model decides filled in. Raises UsageError where they do not go together."""
+        return config
+
+    @abstractmethod
+    def cost(self) -> Cost:
+        """What a puzzle takes."""
+
+    @abstractmethod
+    def observe(self, questions: Questions) -> Arrays:
+        """The columns of a batch of puzzles, each with a row a puzzle; `idx` among them."""
+
+    @property
+    def group(self) -> int:
+        """Puzzles computed together on a CPU; with 1 their bits are the same in any company."""
+        return 1
+
+    def told(self) -> str:
+        """In a few words, for the message at the start."""
+        return self.name
+
+    def choose(self) -> np.ndarray:
+        """(N,) the puzzles of the whole output."""
+        return self.subject.choose(self.settings.n, self.settings.seed)
+
+    def recorded(self) -> dict[str, Any]:
+        """The settings as they are written, and as far as numbers depend on them."""
+        return self.settings.model_dump()
+
+    def finish(self, arrays: Arrays) -> Arrays:
+        """The output's arrays from the joined columns."""
+        return arrays
+
+    def about(self, arrays: Arrays) -> dict[str, Any]:
+        """What else stands in `meta`."""
+        return {}
+
+    @classmethod
+    def counted(cls, arrays: Arrays) -> dict[str, Any]:
+        """What `meta` counts in the output's arrays; a merge counts anew."""
+        return {}
+
+    def write(self, parts: Parts, arrays: Arrays, meta: dict[str, Any]) -> None:
+        """Put the output in its place."""
+        publish(parts, self.schema, arrays, meta)
+
+    def beside(self, out: Path) -> list[Path]:
+        """Files without which the output is not whole, by its name."""
+        return []
+
+    def also(self, out: Path) -> list[Path]:
+        """Write what else was asked for beside a result that is there; returns the paths."""
+        return []
+
+
+MEASUREMENTS: dict[str, type[Measurement[Any]]] = {}
+M = TypeVar("M", bound=type[Measurement[Any]])
+
+
+def register(kind: M) -> M:
+    """Make a measurement known by its name."""
+    MEASUREMENTS[kind.name] = kind
+    return kind
+
+
+def measurement_named(name: str) -> type[Measurement[Any]]:
+    """A registered measurement, ours or a plug-in's. Raises UsageError for an unknown name."""
+    if name not in MEASUREMENTS:
+        load_plugins()
+    if name not in MEASUREMENTS:
+        raise UsageError(f"there is no measurement called {name!r}", found=name,
+                         expected="one of " + ", ".join(sorted(MEASUREMENTS)),
+                         run=HOW_TO_ADD)  # fmt: skip
+    return MEASUREMENTS[name]
