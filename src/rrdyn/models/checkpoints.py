@@ -13,11 +13,14 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import make_folder, replacing, sha256, write_json
+from rrdyn.artifacts.places import shown
+from rrdyn.models.archives import damaged
 from rrdyn.models.building import build
+from rrdyn.models.candidates import Candidate, Described, choose
 from rrdyn.models.layouts import META, WEIGHTS, Found, locate
 from rrdyn.models.model import Model, Source
 from rrdyn.models.sizes import complete, resolve_dataset
-from rrdyn.models.weights import FLOATS, Contents, damaged, matched, read_weights
+from rrdyn.models.weights import FLOATS, Contents, read_weights
 
 SCHEMA, VERSION = "checkpoint", 1
 EXPORT, HEADER = "rrdyn-checkpoint", "rrdyn"
@@ -29,14 +32,19 @@ def load(
     dataset: Path | str | None = None,
     dtype: torch.dtype | None = torch.float32,
     device: torch.device | str = "cpu",
+    *,
+    weights: str | None = None,
 ) -> Model:
     """Open a checkpoint: ours, a run folder, upstream's step_N, the Hub's layouts, an export, `hub://owner/repo/folder`.
 
     `dataset`: folder whose sizes the model must fit; default what the checkpoint names, if it is here.
     `dtype`: what to compute in; None for what the model was made for. The model is in eval mode.
+    `weights`: which of several in one file: "raw", "ema" (a moving average), or the key of one; default the average
+    where there is one, else the first. `model.source` says which were taken.
     Raises InputError for whatever is missing, damaged, misshapen, unknown or would run code.
     """
-    return load_found(locate(path), None if dataset is None else Path(dataset), dtype, device)
+    given = None if dataset is None else Path(dataset)
+    return load_found(locate(path), given, dtype, device, weights=weights)
 
 
 def load_found(
@@ -46,6 +54,7 @@ def load_found(
     device: torch.device | str = "cpu",
     *,
     any_length: int | None = None,
+    weights: str | None = None,
 ) -> Model:
     """`load` of a located checkpoint; `any_length` stands in for a puzzle length that is known nowhere."""
     contents = read_weights(found.weights)
@@ -60,9 +69,11 @@ def load_found(
         raise InputError(problem, found=error.found, expected=error.expected, run=error.run) from None
     with torch.device("meta"):
         model = build(config, dtype)
-    tensors = matched(contents.tensors, model.state_dict(), found.weights)
-    check_tensors(tensors, model, found.weights)
-    return _filled(model, tensors, device, _source(found, given))
+    chosen, described = choose(contents.candidates, model.state_dict(), weights, found.weights)
+    check_described(described, model, found.weights)
+    tensors = contents.read(described)
+    check_finite(tensors, found.weights)
+    return _filled(model, tensors, device, _source(found, given, chosen, alone=len(contents.candidates) == 1))
 
 
 def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Found]:
@@ -97,8 +108,8 @@ def _check_digest(found: Found) -> None:
         raise damaged(found.weights, f"its sha256 is not the one in {META}")
 
 
-def check_tensors(tensors: Mapping[str, Tensor], model: Model, path: Path) -> None:
-    """Raise InputError listing by name what is missing, unexpected, misshapen, of another type or not finite."""
+def check_described(tensors: Mapping[str, Described], model: Model, path: Path) -> None:
+    """Raise InputError listing by name what is missing, unexpected, misshapen or of another type."""
     wanted = model.state_dict()
     shared = [key for key in wanted if key in tensors]
     complaints = {
@@ -107,18 +118,26 @@ def check_tensors(tensors: Mapping[str, Tensor], model: Model, path: Path) -> No
         "misshapen": [
             f"{key} {tuple(tensors[key].shape)} for {tuple(wanted[key].shape)}"
             for key in shared
-            if tensors[key].shape != wanted[key].shape
+            if tuple(tensors[key].shape) != tuple(wanted[key].shape)
         ],
         "not floating point": [f"{key} {tensors[key].dtype}" for key in shared if tensors[key].dtype not in FLOATS],
     }
-    if not any(complaints.values()):
-        complaints["not finite"] = [key for key in shared if not torch.isfinite(tensors[key]).all()]
     if any(complaints.values()):
         raise InputError(
-            f"{path} does not hold this model's weights",
+            f"{shown(path)} does not hold this model's weights",
             found="; ".join(f"{kind}: {_listed(names)}" for kind, names in complaints.items() if names),
             expected=f"the {len(wanted)} tensors of {model.config.summary}",
         )
+
+
+def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise InputError naming the tensors that hold infinities or NaN."""
+    broken = [key for key, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise InputError(
+            f"{shown(path)} does not hold usable weights", found=f"not finite: {_listed(broken)}",
+            expected="finite numbers",
+        )  # fmt: skip
 
 
 def _listed(names: list[str]) -> str:
@@ -142,13 +161,15 @@ def _filled(model: Model, tensors: Mapping[str, Tensor], device: torch.device | 
     return model.to(device).eval()
 
 
-def _source(found: Found, given: Path | None) -> Source:
+def _source(found: Found, given: Path | None, chosen: Candidate, *, alone: bool) -> Source:
     near = resolve_dataset(found.dataset, found.weights)
     return Source(
         path=found.weights,
         layout=found.layout,
+        weights=chosen.key or None,
         step=found.step,
-        ema=found.ema,
+        # what is written beside the file is said of the whole of it
+        ema=True if chosen.average else found.ema if alone else False,
         dataset=str(given or near or found.dataset) if given or found.dataset else None,
         upstream=found.upstream,
     )

@@ -36,6 +36,8 @@ class Source:
     """The weights file."""
     layout: str
     """rrdyn, upstream, hub or export."""
+    weights: str | None = None
+    """The key of the weights that were taken, where they do not stand at the top level of the file."""
     step: int | None = None
     """Training step, where known."""
     ema: bool | None = None
