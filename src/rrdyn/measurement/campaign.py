@@ -24,6 +24,7 @@ from rrdyn.measurement.shard import Shard, fraction
 from rrdyn.measurement.subject import Subject, default_outputs, open_subject
 from rrdyn.models.layouts import locate
 from rrdyn.runtime import devices, launch
+from rrdyn.runtime.hub_address import is_address
 from rrdyn.runtime.progress import Progress, say
 from rrdyn.runtime.threads import completed
 
@@ -174,7 +175,8 @@ def _told(
     meta = subject.meta(
         seed=measurement.settings.seed, settings=settings, dtype=measurement.settings.dtype,
         measurement=measurement.name, revision=measurement.revision, budget=subject.model.budget,
-        sub_updates_per_segment=subject.sub_updates, n=len(joined["idx"]), **more, **measurement.about(arrays),
+        sub_updates_per_segment=subject.model.sub_updates_per_segment, n=len(joined["idx"]), **more,
+        **measurement.about(arrays),
         **measurement.counted(arrays),
     )  # fmt: skip
     return arrays, meta
@@ -280,7 +282,7 @@ def _check_devices(request: Request) -> None:
 
 def output_files(checkpoints: Sequence[Path], out: Path | None, kind: str) -> list[Path]:
     """One output per checkpoint: `out` itself, files in the folder `out`, or the default places."""
-    weights = [locate(path).weights if str(path).startswith("hub:") else Path(path) for path in checkpoints]
+    weights = [locate(path).weights if is_address(path) else Path(path) for path in checkpoints]
     if out is None:
         return default_outputs(weights, kind)
     if len(checkpoints) == 1 and out.suffix == ".npz":

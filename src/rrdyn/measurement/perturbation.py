@@ -155,7 +155,7 @@ class Perturbation(Measurement[PerturbationConfig]):
         restarts = config.copies * len([sigma for sigma in config.sigmas if sigma > 0]) + 1
         return Cost(
             memory=config.copies * (model.activation_bytes() + kept),
-            work=model.state_elements * restarts * config.segments * self.subject.sub_updates,
+            work=model.state_elements * restarts * config.segments * model.sub_updates_per_segment,
         )
 
     @property

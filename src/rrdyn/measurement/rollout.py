@@ -80,7 +80,10 @@ class Rollout(Measurement[RolloutConfig]):
 
     def cost(self) -> Cost:
         model, further = self.subject.model, self.settings.segments - self.begun
-        return Cost(memory=model.activation_bytes(), work=model.state_elements * further * self.subject.sub_updates)
+        return Cost(
+            memory=model.activation_bytes(),
+            work=model.state_elements * further * model.sub_updates_per_segment,
+        )
 
     def observe(self, questions: Questions) -> Arrays:
         config, model = self.settings, self.subject.model

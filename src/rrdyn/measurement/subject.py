@@ -19,6 +19,7 @@ from rrdyn.data.folder import PuzzleSplit, open_split
 from rrdyn.models.checkpoints import load
 from rrdyn.models.model import Model
 from rrdyn.runtime import devices
+from rrdyn.runtime.hub_address import is_address
 from rrdyn.runtime.streams import generator
 
 
@@ -47,15 +48,6 @@ class Subject:
     split: PuzzleSplit
     weights: Path
     device: torch.device
-
-    @property
-    def sub_updates(self) -> int:
-        """Of one segment, as the recurrence itself has them."""
-        model = self.model
-        inputs = torch.zeros(1, model.config.seq_len, dtype=torch.int32, device=self.device)
-        with torch.no_grad():
-            recurrence = model.recurrence(model.embed(inputs, inputs.new_zeros(1)))
-        return len(recurrence.sub_updates)
 
     def choose(self, n: int, seed: int, after: int = 0) -> np.ndarray:
         """Indices (n,) of puzzles drawn without replacement, ascending; a smaller n of the same seed is a subset.
@@ -182,7 +174,7 @@ def default_outputs(checkpoints: Sequence[Path], kind: str) -> list[Path]:
     folder = {"diag": "diag"}.get(kind, "eval")
 
     def place(path: Path) -> tuple[Path, str]:
-        if str(path).startswith("hub:"):
+        if is_address(path):
             return Path(), path.name
         if (path / "checkpoints").is_dir():
             return path / folder, ""

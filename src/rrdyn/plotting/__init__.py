@@ -4,6 +4,6 @@
 """
 
 from rrdyn.plotting.options import FigureOptions, Positional
-from rrdyn.plotting.registry import FIGURES, draw, find, plot, register
+from rrdyn.plotting.registry import FIGURES, draw, find, from_outside, plot, register
 
-__all__ = ["FIGURES", "FigureOptions", "Positional", "draw", "find", "plot", "register"]
+__all__ = ["FIGURES", "FigureOptions", "Positional", "draw", "find", "from_outside", "plot", "register"]

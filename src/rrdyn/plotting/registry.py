@@ -97,6 +97,12 @@ def find(name: str) -> Figure[Any]:
     return FIGURES[name]
 
 
+def from_outside() -> list[Figure[Any]]:
+    """The figures of plug-ins."""
+    load_plugins()
+    return [figure for name, figure in FIGURES.items() if name not in OWN]
+
+
 def draw(name: str, inputs: FigureOptions, *, writes: bool = True) -> Output:
     """Draw one figure as its options say; without `writes` nothing goes to disk."""
     from rrdyn.plotting.output import Output
