@@ -47,6 +47,17 @@ class Candidate:
         return self.key or "the file itself"
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which weights were taken."""
+
+    taken: Candidate
+    tensors: dict[str, Described]
+    """By the model's names."""
+    among: list[Candidate]
+    """All that the model could have been read from."""
+
+
 def find_candidates(value: Any) -> list[Candidate]:
     """Every set of named tensors in what a file says, in its order, the outer ones first."""
     found: list[Candidate] = []
@@ -112,9 +123,7 @@ def _split(key: str, tensors: dict[str, Described]) -> list[Candidate]:
     return found
 
 
-def choose(
-    candidates: Iterable[Candidate], wanted: Mapping[str, Tensor], which: str | None, path: Path
-) -> tuple[Candidate, dict[str, Described]]:
+def choose(candidates: Iterable[Candidate], wanted: Mapping[str, Tensor], which: str | None, path: Path) -> Choice:
     """The weights meant, and their tensors by the model's names.
 
     which : "raw", "ema", the key of one, or None for the average where there is one. A notice tells what was taken
@@ -134,7 +143,7 @@ def choose(
         others = ", ".join(c.called for c in usable if c is not chosen)
         kind = "the moving average" if chosen.average else "weights"
         notice(f"{shown(path)}: {kind} {chosen.called} taken; it holds {others} too (--weights raw, ema or a key)")
-    return chosen, tensors
+    return Choice(chosen, tensors, usable)
 
 
 def _meant(usable: list[Candidate], which: str | None, path: Path) -> Candidate:
