@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import UsageError, notice
 from rrdyn.models.config import SIZES, ReasonerConfig
 from rrdyn.models.family import ModelFamily
 
@@ -19,11 +19,18 @@ class PublishedFamily(ModelFamily):
     """A family whose configs and checkpoints other code writes and reads."""
 
     def from_upstream(self, arch: Mapping[str, Any], *, published: bool) -> dict[str, Any]:
-        fields = {key: value for key, value in arch.items() if key not in NOT_READ}
+        known = {*self.config.model_fields, "loss"}
+        off = [key for key, value in arch.items() if key not in known and (not value or value == "none")]
+        neutral = off if published else []
+        fields = {key: value for key, value in arch.items() if key not in (*NOT_READ, *neutral)}
+        if told := [f"{key}: {arch[key]}" for key in neutral if key not in NOT_READ]:
+            notice(f"fields of a fork, switched off in this config, are passed over: {', '.join(told)}")
         if isinstance(loss := fields.get("loss"), Mapping):
             fields["loss"] = loss_name(loss.get("loss_type"))
         if fields.get("puzzle_emb_ndim") is None:
             fields.pop("puzzle_emb_ndim", None)
+        if isinstance(dtype := fields.get("forward_dtype"), str):
+            fields["forward_dtype"] = dtype.removeprefix("torch.")
         if "pos_encodings" in fields and fields["pos_encodings"] is None:
             fields["pos_encodings"] = "none"
         return fields
