@@ -79,7 +79,9 @@ def facts() -> Facts:
     import torch
     from threadpoolctl import threadpool_info
 
-    blas = sorted({f"{pool['internal_api']} {pool['architecture']}" for pool in threadpool_info() if "architecture" in pool})
+    blas = sorted(
+        {f"{pool['internal_api']} {pool['architecture']}" for pool in threadpool_info() if "architecture" in pool}
+    )
     return Facts(
         capability=torch.backends.cpu.get_cpu_capability(),
         blas=", ".join(blas),
@@ -150,7 +152,11 @@ def run(setting: Setting, files: list[str], found: str) -> Outcome:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-m", "not slow and not gpu"]
     started = time.monotonic()
     done = subprocess.run(
-        [*command, "--import-mode=importlib", *files], cwd=ROOT, env=environment(setting, found), capture_output=True, text=True
+        [*command, "--import-mode=importlib", *files],
+        cwd=ROOT,
+        env=environment(setting, found),
+        capture_output=True,
+        text=True,
     )
     return Outcome(setting, done.returncode == 0, done.stdout + done.stderr, time.monotonic() - started)
 
@@ -165,7 +171,9 @@ def processor() -> str:
     text = cpuinfo.read_text() if cpuinfo.exists() else ""
     model = re.search(r"^model name\s*: (.+)$", text, flags=re.MULTILINE)
     flags = re.search(r"^flags\s*: (.+)$", text, flags=re.MULTILINE)
-    wide = [flag for flag in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16") if flags and flag in flags[1].split()]
+    wide = [
+        flag for flag in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16") if flags and flag in flags[1].split()
+    ]
     return f"{model[1] if model else platform.processor() or platform.machine()} ({', '.join(wide)})"
 
 
@@ -182,7 +190,9 @@ def chosen(own: Facts, settings: Iterable[Setting]) -> list[tuple[Setting, Facts
         if kernels_of_it in seen:
             print(f"  {setting.name}: the kernels of a setting before; not run", flush=True)
         else:
-            print(f"  {setting.name}: ATen {under.capability}, {under.blas}; other: {', '.join(differing(own, under)) or '-'}")
+            print(
+                f"  {setting.name}: ATen {under.capability}, {under.blas}; other: {', '.join(differing(own, under)) or '-'}"
+            )
             seen.add(kernels_of_it)
             result.append((setting, under))
     return result
@@ -205,7 +215,9 @@ def main() -> int:
         print(json.dumps(facts()._asdict()))
         return 0
     own = facts_under(OWN, "")
-    print(f"{processor()}\nPython {platform.python_version()}; own: ATen {own.capability}, {own.blas}, numpy {own.numpy_features}")
+    print(
+        f"{processor()}\nPython {platform.python_version()}; own: ATen {own.capability}, {own.blas}, numpy {own.numpy_features}"
+    )
     if args.short:
         settings = [setting for setting, _ in chosen(own, [Setting("all the oldest", OLDEST)])] or [OWN]
     else:

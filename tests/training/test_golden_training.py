@@ -25,10 +25,10 @@ RUNS = ["hrm_s16v6_stablemax_act", "trm_att_pe16_s16v6_stablemax_act", "trm_mlp_
 
 @pytest.mark.parametrize("name", RUNS)
 def test_six_act_steps(name):
-    """Losses, halting, reloading, metrics and every gradient, at fixed weights.
+    """Losses, halting, reloading, metrics and every gradient, at fixed weights; three steps of the MLP model.
 
-    The states are carried on. The MLP model is chaotic: in float64 its loss is 1e-6 off the published float32 one at
-    first and 2e-2 after five segments, its gradient 4e-2 at the third; the others' stay within 1e-6 and 5e-6.
+    The states are carried on and the MLP model is chaotic: in float64 its loss is 1e-6 off the published float32 one at
+    first, 2e-2 after five segments, its gradient 4e-2 at the third; the others' stay within 1e-6 and 5e-6.
     """
     about = json.loads((GOLDEN / f"{name}.json").read_text())
     golden = np.load(GOLDEN / f"{name}.npz")
@@ -37,7 +37,7 @@ def test_six_act_steps(name):
     model.load_state_dict(torch.load(GOLDEN / f"{name}.pt", weights_only=True))
     learner = Learner(model.train(), loss=about["loss_type"].removesuffix("_cross_entropy"))
     objective = Streaming(learner, AugConfig(), Share.of(4), seed=0)
-    for t in range(6):
+    for t in range(3 if "mlp" in name else 6):
         names = ("inputs", "labels", "puzzle_identifiers")
         batch = {key: torch.from_numpy(golden[f"t{t}/batch_{key}"]) for key in names}
         batch["index"] = torch.arange(4)
@@ -50,8 +50,6 @@ def test_six_act_steps(name):
         np.testing.assert_array_equal(carry.steps, golden[f"t{t}/steps"])
         for key in names:
             np.testing.assert_array_equal(carry.rows[key], golden[f"t{t}/current_{key}"])
-        if "mlp" in name and t > 2:
-            continue
         for ours, theirs in (("exact_n", "count"), ("exact", "exact_accuracy"), ("q_right", "q_halt_accuracy")):
             assert int(stats[ours]) == int(golden[f"t{t}/metric_{theirs}"])
         if t == 2:
@@ -60,7 +58,7 @@ def test_six_act_steps(name):
 
 def loss_off(name: str, t: int) -> float:
     """The tolerance of the loss of a step, relative."""
-    return min(1e-4 * 10**t, 0.2) if "mlp" in name else 1e-5
+    return 1e-4 * 10**t if "mlp" in name else 1e-5
 
 
 def _same_gradients(model, learner, golden, off: float):
