@@ -21,7 +21,7 @@ import torch
 from rrdyn.artifacts.config import read_preset
 from rrdyn.models import build
 from rrdyn.runtime.launch import Group
-from rrdyn.training.adam_atan2 import AdamATan2
+from rrdyn.training.optim import AdamATan2
 from rrdyn.training.augmentation import AugConfig, read_aug
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.learner import Rows

@@ -9,7 +9,6 @@ import inspect
 import re
 import sys
 import types
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -17,7 +16,7 @@ import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from rrdyn.cli.app import COMMANDS, GROUPS
+from rrdyn.cli.app import COMMANDS, GROUPS, load
 from rrdyn.cli.command import POSITIONAL, Arguments
 
 HERE = Path(__file__).resolve().parent
@@ -43,7 +42,7 @@ def runnable(text: str) -> list[str]:
 
 
 def arguments(command: str) -> type[Arguments]:
-    return import_module("rrdyn.cli." + command.replace(" ", "_").replace("-", "_")).Args
+    return load(command).Args
 
 
 def page(command: str, hand: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ def study(root: Path) -> Path:
 
 
 def _two_by_two(name: str) -> Callable[[Path, Style], Plate]:
-    return lambda root, style: two_by_two.FIGURES[name](read_study(root, "tiny"), style)
+    return lambda root, style: two_by_two.PLATES[name](read_study(root, "tiny"), style)
 
 
 def _dynamics(root: Path, style: Style) -> Plate:

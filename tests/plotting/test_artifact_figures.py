@@ -16,7 +16,7 @@ from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import read_npz, write_npz
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.cli.app import main
-from rrdyn.plotting import filmstrip, latent, toy, trajectories
+from rrdyn.plotting import filmstrip, latent, plot, toy, trajectories
 from rrdyn.plotting.style import Style
 
 
@@ -109,14 +109,14 @@ def test_filmstrip_marks_the_wrong_cells(folder):
 
 
 def test_film_has_a_frame_a_segment(folder, tmp_path):
-    wrote = filmstrip.draw(
-        folder / "diag_tiny.npz", tmp_path / "film", Style("column"), idx=3, segments=[1, 2], film="gif"
-    )
+    wrote = plot(
+        "puzzle", folder / "diag_tiny.npz", out=tmp_path / "film.png", idx=(3,), segments=(1, 2), film="gif"
+    ).wrote
     assert wrote[-1].name == "film.gif"
     with Image.open(wrote[-1]) as film:
         assert film.n_frames == 16
     with pytest.raises(UsageError, match="no segment 99"):
-        filmstrip.draw(folder / "diag_tiny.npz", tmp_path / "film", segments=[99])
+        plot("puzzle", folder / "diag_tiny.npz", segments=(99,))
 
 
 def test_filmstrip_needs_answers_and_the_right_dataset(folder, tmp_path):

@@ -13,7 +13,7 @@ from rrdyn.analysis.puzzles import read_puzzles
 from rrdyn.analysis.two_by_two import analyze, write
 from rrdyn.artifacts.errors import InputError
 from rrdyn.cli.app import main
-from rrdyn.plotting import two_by_two
+from rrdyn.plotting import plot, two_by_two
 from rrdyn.plotting.plate import read_alt, read_origin
 from rrdyn.plotting.study import read_study
 from rrdyn.plotting.style import Style
@@ -30,7 +30,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def written(folder) -> list[Path]:
-    return two_by_two.draw(folder, "ties", out=folder / "figures")
+    return plot("2x2", folder, out=folder / "figures").wrote
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def golden() -> dict:
 def plate(folder: Path, name: str, style: Style | None = None):
     style = style or Style()
     with style.active():
-        return two_by_two.FIGURES[name](read_study(folder, "ties"), style)
+        return two_by_two.PLATES[name](read_study(folder, "ties"), style)
 
 
 def test_histogram_counts_are_the_cells_of_the_source_study(folder, golden):
@@ -75,7 +75,7 @@ def test_draw_writes_four_files_a_figure_and_again_the_same_bytes(folder, writte
     ]
     assert len(written) == 16
     before = {path: path.read_bytes() for path in written}
-    two_by_two.draw(folder, "ties", out=folder / "figures")
+    plot("2x2", folder, out=folder / "figures")
     assert {path: path.read_bytes() for path in written} == before
 
 
@@ -109,7 +109,7 @@ def test_a_study_of_one_cell_has_a_word_in_every_other(folder, tmp_path):
         if ",A," in line or line.startswith("idx")
     ]
     (tmp_path / "points_ties.csv").write_text("\n".join(lines[:6]) + "\n")
-    for name in two_by_two.FIGURES:
+    for name in two_by_two.PLATES:
         drawn = plate(tmp_path, name)
         assert drawn.table.rows
     words = [text.get_text() for text in plate(tmp_path, "lyap_by_cell").figure.axes[0].texts]
@@ -118,8 +118,11 @@ def test_a_study_of_one_cell_has_a_word_in_every_other(folder, tmp_path):
 
 
 def test_missing_files_are_told_with_the_command_that_makes_them(tmp_path, capsys):
-    with pytest.raises(InputError, match="analyze-2x2"):
-        two_by_two.draw(tmp_path, "ties")
+    (tmp_path / "results_ties.json").write_text("{}")
+    with pytest.raises(InputError, match=r"points_ties\.csv does not exist") as refused:
+        plot("2x2", tmp_path)
+    assert "analyze-2x2" in str(refused.value)
+    (tmp_path / "results_ties.json").unlink()
     assert main(["plot", "2x2", str(tmp_path)]) == 3
     assert "is not what this figure is drawn from" in capsys.readouterr().err
 
@@ -129,7 +132,7 @@ def test_a_damaged_points_file_is_refused(folder, tmp_path):
     text = (folder / "points_ties.csv").read_text()
     (tmp_path / "points_ties.csv").write_text(text[: len(text) // 2].rsplit(",", 3)[0])
     with pytest.raises(InputError, match="damaged"):
-        two_by_two.draw(tmp_path, "ties")
+        plot("2x2", tmp_path)
 
 
 def test_command(folder, tmp_path, capsys):

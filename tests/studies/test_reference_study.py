@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rrdyn.artifacts.config import presets
-from rrdyn.cli.app import _module, find_command
+from rrdyn.cli.app import find_command, load
 from rrdyn.cli.command import parse
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "reference_study.sh"
@@ -50,7 +49,7 @@ def test_every_line_of_the_script_is_accepted(size, tmp_path):
     assert len(lines) > 20
     for words in lines:
         name, rest = find_command(words)
-        args = parse(import_module(_module(name)).Args, rest, f"rrdyn {name}")
+        args = parse(load(name).Args, rest, f"rrdyn {name}")
         if name == "train":
             assert args.preset in presets("train")
 

@@ -44,12 +44,12 @@ def run(args: Args) -> Outcome:
     )
     wrote = list(batch.wrote)
     if args.figures:
-        from rrdyn.plotting import evolution, two_by_two
+        from rrdyn.plotting import plot
 
         for item in batch.found:
-            wrote += two_by_two.draw(out, item.tag)
+            wrote += plot("2x2", out / f"results_{item.tag}.json", out=out).wrote
         if batch.series is not None:
-            wrote += evolution.draw(out, batch.series)
+            wrote += plot("evolution", out / f"evolution_{batch.series}.csv", out=out).wrote
     return Outcome(
         data={"results": {item.tag: item.results for item in batch.found}},
         text="\n\n".join(headline(item.tag, item.results) for item in batch.found),

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import make_dataclass
-from importlib import import_module
 from typing import Annotated, Any, Union
 
 import tyro
 
-from rrdyn.cli.command import MARKERS
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.cli.command import MARKERS, Arguments, print_by_parser
+
+SHELLS = ("bash", "zsh", "fish")
 
 
-def print_completion(modules: dict[str, str], argv: list[str]) -> int:
-    """Print a completion script; `argv` names the shell (bash, zsh, tcsh), `modules` maps "plot latent" to a module."""
+def print_completion(commands: dict[str, type[Arguments]], argv: list[str]) -> int:
+    """Print a completion script. `argv` is the flag and one of `SHELLS`; `commands` maps names to their arguments."""
+    if len(argv) != 2 or argv[1] not in SHELLS:
+        raise UsageError(f"{argv[0]} takes the name of a shell", found=" ".join(argv[1:]), expected=", ".join(SHELLS))
     top: list[Any] = []
     groups: dict[str, list[Any]] = {}
-    for name, module in modules.items():
+    for name, kind in commands.items():
         *group, last = name.split()
-        command = Annotated[import_module(module).Args, tyro.conf.subcommand(last)]  # type: ignore[valid-type]
+        command = Annotated[kind, tyro.conf.subcommand(last)]  # type: ignore[valid-type]
         groups.setdefault(group[0], []).append(command) if group else top.append(command)
     for group_name, members in groups.items():
         holder = make_dataclass(group_name.capitalize(), [("command", _one_of(members))])
         top.append(Annotated[holder, tyro.conf.subcommand(group_name)])
-    tyro.cli(_one_of(top), args=argv, prog="rrdyn", config=(*MARKERS, tyro.conf.OmitSubcommandPrefixes))
+    print_by_parser(_one_of(top), argv, "rrdyn", (*MARKERS, tyro.conf.OmitSubcommandPrefixes))
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rrdyn.cli.command import Arguments, Outcome, within_study
+from rrdyn.cli.command import Arguments, Outcome
 
 
 class Args(Arguments):
@@ -28,6 +28,7 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.cli.within import within_study
     from rrdyn.studies import demo
 
     size = demo.TINY if args.tiny else demo.FULL

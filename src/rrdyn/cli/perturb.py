@@ -60,7 +60,7 @@ def run(args: Args) -> Outcome:
     if args.cells and args.calibrate_kl is None:
         raise UsageError("--cells needs a calibrated scale", run="add --calibrate-kl 1.0")
     from rrdyn.measurement import campaign
-    from rrdyn.measurement.calibration import calibrated, write_cells
+    from rrdyn.measurement.calibration import calibrated, perturbation, write_cells
 
     request = args.request("perturb", (args.ckpt,), args.out, alphas=())
     if args.cells is not None and campaign.pieces(request) > 1:
@@ -78,7 +78,7 @@ def run(args: Args) -> Outcome:
     rows = table(result.arrays, readout)
     data: dict[str, Any] = {"rows": rows, "readout": readout, "n": len(result.arrays["base"])}
     text = told(rows, readout, result.arrays["base"])
-    found = request.config.calibration
+    found = perturbation(request).calibration
     if found is not None:
         data["sigma_star"] = found.sigma_star
         data["calibration"] = {"floor": found.floor, "ceiling": found.ceiling}

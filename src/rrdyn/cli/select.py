@@ -35,10 +35,10 @@ def run(args: Args) -> Outcome:
         found.append(item)
         wrote += select.write(item, out)
         if args.figures:
-            from rrdyn.plotting import basin, selectors
+            from rrdyn.plotting import plot
 
-            wrote += basin.draw(out, tag)
+            wrote += plot("basin", out / f"basin_{tag}.csv", out=out).wrote
             if item.rows and item.calibrations:
-                wrote += selectors.draw(out, tag)
+                wrote += plot("selectors", out / f"select_{tag}.csv", out=out).wrote
     data = {item.tag: {"rows": item.rows, "basin": item.basin, "readout": item.readout} for item in found}
     return Outcome(data=data, text="\n".join(select.summary(item) for item in found), wrote=wrote)

@@ -37,14 +37,13 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
-    import shutil
     import sys
 
     from rrdyn.artifacts.errors import UsageError
     from rrdyn.measurement.solving import attempt, chosen, puzzle_of, read_puzzle, series
     from rrdyn.measurement.solving_text import page, verdict
     from rrdyn.models import load
-    from rrdyn.runtime import devices, progress
+    from rrdyn.runtime import devices, output, progress
 
     if (args.puzzle is None) == (args.idx is None):
         raise UsageError(
@@ -71,5 +70,4 @@ def run(args: Args) -> Outcome:
         "verdict": verdict(tried),
         "segments": series(tried),
     }
-    width = shutil.get_terminal_size((100, 24)).columns
-    return Outcome(data=data, text=page(tried, colour=progress.colour_wanted(sys.stdout), width=width))
+    return Outcome(data=data, text=page(tried, colour=progress.colour_wanted(sys.stdout), width=output.width()))

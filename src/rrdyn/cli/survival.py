@@ -48,8 +48,8 @@ def run(args: Args) -> Outcome:
     out = args.folder("survival")
     wrote = survival.write(models, [(tag, r) for tag, r, model in found if model is None], out, tau)
     if args.figures and models:
-        from rrdyn.plotting import rollout as figures
+        from rrdyn.plotting import plot
 
-        wrote += figures.draw(out)
+        wrote += plot("rollout", out, out=out).wrote
     record = {"models": {model.tag: model.record() for model in models}, "log_rank": survival.compare(models)}
     return Outcome(data=record, text=survival.summary(record), wrote=wrote)

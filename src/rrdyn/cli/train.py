@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from rrdyn.cli.command import Arguments, Outcome, Positional
 
@@ -75,7 +75,6 @@ class Args(Arguments):
 
 
 FLAGS = {
-    "init": "init",
     "seed": "seed",
     "steps": "steps",
     "batch": "global_batch",
@@ -93,15 +92,19 @@ FLAGS = {
 """Flag -> the setting it changes."""
 
 
-def changes(args: Args) -> dict[str, Any]:
+def changes(args: Args) -> dict[str, JsonValue]:
     """The settings given on the command line, by dotted key."""
     from rrdyn.training.recipes import settings_from
 
-    given = {key: getattr(args, flag) for flag, key in FLAGS.items() if getattr(args, flag) is not None}
+    given: dict[str, JsonValue] = {
+        key: value for flag, key in FLAGS.items() if (value := getattr(args, flag)) is not None
+    }
+    if args.init is not None:
+        given["init"] = str(args.init)
     if args.sigma is not None:
         given |= {"aug.noise.sampling": "fixed", "aug.noise.sigma": args.sigma}
     if args.track:
-        given["trackers"] = args.track
+        given["trackers"] = list(args.track)
     return {**given, **settings_from(args.set)}
 
 
@@ -118,8 +121,8 @@ def run(args: Args) -> Outcome:
         return Outcome(data={"plan": finished.plan.record()}, text="\n".join(finished.plan.lines()))
     best = finished.folder / "checkpoints" / ("best" if finished.best else "last")
     return Outcome(
-        data={"run": str(finished.folder), "step": finished.step, "best": finished.best, "last": finished.last,
-              "stopped_early": finished.stopped_early},
+        data={"run": str(finished.folder), "step": finished.step, "best": finished.best and finished.best.record(),
+              "last": finished.last and finished.last.record(), "stopped_early": finished.stopped_early},
         text=finished.text(),
         wrote=[finished.folder] if finished.step > finished.started else (),
         kept=[finished.folder] if finished.step == finished.started else (),

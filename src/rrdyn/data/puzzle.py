@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import index
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
@@ -88,7 +89,9 @@ class Puzzle(ABC):
     """Rows and columns between the heavier lines of a board."""
 
     def __init__(self, height: int, width: int, tokens: str) -> None:
-        self.height, self.width, self.tokens = height, width, tokens
+        self.height, self.width, self.tokens = index(height), index(width), tokens
+        if min(self.height, self.width) < 1:
+            raise UsageError("a puzzle has cells", found=f"{height} x {width}", expected="at least 1 x 1")
 
     @property
     def seq_len(self) -> int:

@@ -18,11 +18,11 @@ from typing import Any
 from rrdyn.artifacts.config import read_yaml
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import existing, read_json
+from rrdyn.runtime.hub_address import is_address
 
 WEIGHTS, META = "model.safetensors", "meta.json"
 UPSTREAM_CONFIG = "all_config.yaml"
 STEP = re.compile(r"step_(\d+)(_ema)?$")
-HUB = "hub:/"
 LISTED = 12
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
@@ -67,7 +67,7 @@ def locate(path: Path | str) -> Found:
 
     Raises InputError where there is none, saying what there is.
     """
-    if str(path).startswith(HUB):  # with one slash too: a Path has lost the other
+    if is_address(path):
         from rrdyn.runtime.hub import pull
 
         return locate(pull(str(path)))

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
-from rrdyn.plotting.study import numbers, read_columns
+from rrdyn.plotting.options import BasinOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
+from rrdyn.plotting.study import numbers, read_columns, tagged
 from rrdyn.plotting.style import Style
 
 RUN = "rrdyn select PERTURB.npz"
@@ -20,13 +22,10 @@ LINES = {
 }
 
 
-def draw(folder: Path | str, tag: str, style: Style | None = None, out: Path | str | None = None) -> list[Path]:
-    """Draw basin_<tag> from the csv of that name; returns what was written."""
-    style = style or Style()
-    source = Path(folder) / f"basin_{tag}.csv"
-    target = Path(out if out is not None else folder) / f"basin_{tag}"
-    with style.active():
-        return save(basin(source, tag, style), target, style, meta=origin([source], style, tag=tag))
+def draw(inputs: BasinOptions, out: Output, style: Style) -> None:
+    """Draw every basin_<tag>.csv that is meant."""
+    for one in tagged(inputs.path, "basin", ".csv", RUN, out):
+        out.add(basin(one.file, one.tag, style), one.name, one.folder, short=one.short, inputs=[one.file], tag=one.tag)
 
 
 def basin(source: Path, tag: str, style: Style) -> Plate:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,27 +12,28 @@ from matplotlib.ticker import MaxNLocator
 
 from rrdyn.analysis import curves
 from rrdyn.plotting import marks
-from rrdyn.plotting.log_schema import Group, LogSchema, Series
+from rrdyn.plotting.log_schema import Group, LogSchema, Series, read_schema
 from rrdyn.plotting.logs import Run
-from rrdyn.plotting.plate import Plate, Table, origin, save
-from rrdyn.plotting.runs import gather, read_runs
+from rrdyn.plotting.options import DynamicsOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
+from rrdyn.plotting.runs import folder_of, gather, read_runs
 from rrdyn.plotting.style import DASHES, Dashes, Style
 
 POINTS = 2000
 """A line is drawn from at most about this many points."""
 
 
-def draw(paths: Sequence[Path | str], schema: LogSchema, out: Path | str, style: Style | None = None) -> list[Path]:
-    """Read logs and draw both figures at `out` (a path without suffix) and beside it; returns what was written."""
-    style = style or Style(size="page")
-    files = gather(paths)
+def draw(inputs: DynamicsOptions, out: Output, style: Style) -> None:
+    """Read logs and draw both figures."""
+    schema = read_schema(inputs.log_schema)
+    files = gather(inputs.logs)
     runs, notes = read_runs(files, schema)
-    meta = origin(files, style, schema=schema.name)
-    out = Path(out)
-    with style.active():
-        wrote = save(small_multiples(runs, schema, style, notes), out, style, meta=meta)
-        beside = out.with_name(f"{out.name}_{schema.headline.suffix}")
-        return wrote + save(overlay(runs, schema, style, notes), beside, style, meta=meta)
+    folder, suffix = folder_of(inputs.logs), schema.headline.suffix
+    out.told = {"schema": inputs.log_schema}
+    out.add(small_multiples(runs, schema, style, notes), "dynamics", folder, inputs=files, schema=schema.name)
+    plate = overlay(runs, schema, style, notes)
+    out.add(plate, f"dynamics_{suffix}", folder, short=suffix, inputs=files, schema=schema.name)
 
 
 def small_multiples(runs: list[Run], schema: LogSchema, style: Style, notes: list[str]) -> Plate:

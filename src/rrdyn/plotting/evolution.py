@@ -11,20 +11,20 @@ from matplotlib.ticker import MaxNLocator
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
-from rrdyn.plotting.study import numbers, read_columns
+from rrdyn.plotting.options import EvolutionOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
+from rrdyn.plotting.study import numbers, read_columns, tagged
 from rrdyn.plotting.style import CELLS, Style
 
 RUN = "rrdyn evolution DIAG.npz…"
 
 
-def draw(folder: Path | str, tag: str, style: Style | None = None, out: Path | str | None = None) -> list[Path]:
-    """Draw evolution_<tag> from the csv of that name in `folder`; returns what was written."""
-    style = style or Style()
-    source = Path(folder) / f"evolution_{tag}.csv"
-    target = Path(out if out is not None else folder) / f"evolution_{tag}"
-    with style.active():
-        return save(evolution(source, tag, style), target, style, meta=origin([source], style, tag=tag))
+def draw(inputs: EvolutionOptions, out: Output, style: Style) -> None:
+    """Draw every evolution_<tag>.csv that is meant."""
+    for one in tagged(inputs.path, "evolution", ".csv", RUN, out):
+        plate = evolution(one.file, one.tag, style)
+        out.add(plate, one.name, one.folder, short=one.short, inputs=[one.file], tag=one.tag)
 
 
 def evolution(source: Path, tag: str, style: Style) -> Plate:

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
-from rrdyn.artifacts.files import replacing
+from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.data.drawing import Drawing
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import PuzzleOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import Style
 
 
@@ -43,19 +46,18 @@ class Strip:
         return (self.answers != self.label) & (self.label != 0)
 
 
-def draw(
-    diag: Path | str, out: Path | str, style: Style | None = None, *, idx: int | None = None,
-    data: Path | None = None, segments: Sequence[int] = (), film: str | None = None,
-) -> list[Path]:  # fmt: skip
-    """Draw one puzzle of a diag.npz at `out` (a path without suffix); `film` "gif" or "mp4" adds a moving one."""
-    style = style or Style(size="page")
-    strip = read_strip(read_npz(diag, DIAG), idx, data)
-    shown = _chosen(segments, len(strip.answers), 8 if style.size != "column" else 6)
-    with style.active():
-        wrote = save(filmstrip(strip, shown, style), out, style, meta=origin([diag], style, idx=strip.idx))
-        if film is not None:
-            wrote.append(_film(strip, Path(out), film, style))
-    return wrote
+def draw(inputs: PuzzleOptions, out: Output, style: Style) -> None:
+    """Draw the answer to one puzzle of a diag.npz; `film` adds a moving one."""
+    if len(inputs.idx) > 1:
+        raise UsageError("one puzzle at a time can be followed", found=f"--idx {' '.join(map(str, inputs.idx))}")
+    idx = inputs.idx[0] if inputs.idx else None
+    strip = read_strip(read_npz(inputs.path, DIAG), idx, inputs.data)
+    shown = _chosen(inputs.segments, len(strip.answers), 8 if style.size != "column" else 6)
+    name = "puzzle" if idx is None else f"puzzle_{idx}"
+    plate = filmstrip(strip, shown, style)
+    stem = out.add(plate, name, inputs.path.parent, inputs=[inputs.path], idx=strip.idx)
+    if inputs.film is not None:
+        out.add_film(_film(strip, style), stem, inputs.film)
 
 
 def read_strip(artifact: Artifact, idx: int | None = None, data: Path | None = None) -> Strip:
@@ -188,14 +190,8 @@ def _picture(ax: Axes, style: Style, shape: tuple[int, int], drawing: Drawing) -
     ax.imshow(picture, extent=(0, shape[1], shape[0], 0), interpolation="nearest")
 
 
-def _film(strip: Strip, out: Path, kind: str, style: Style) -> Path:
-    from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
-    from matplotlib.figure import Figure
-
-    if kind not in ("gif", "mp4"):
-        raise UsageError("--film is not one of its choices", found=kind, expected="gif or mp4")
-    if kind == "mp4" and not FFMpegWriter.isAvailable():
-        raise RrdynError("an mp4 needs ffmpeg", expected="ffmpeg on the path", run="--film gif, or install ffmpeg")
+def _film(strip: Strip, style: Style) -> FuncAnimation:
+    """The answer after every segment, one frame each."""
     figure = Figure(figsize=(3.2, 3.6), layout="constrained")
     ax = figure.subplots()
 
@@ -204,11 +200,4 @@ def _film(strip: Strip, out: Path, kind: str, style: Style) -> Path:
         _board(ax, style, strip, frame + 1, Table())
         return []
 
-    film = FuncAnimation(figure, show, frames=len(strip.answers), interval=400)
-    path = out.with_name(f"{out.name}.{kind}")
-    with replacing(path) as partial:
-        # the writer picks its format by the suffix, which the temporary name hides
-        held = partial.with_name(partial.name + f".{kind}")
-        film.save(held, writer=PillowWriter(fps=3) if kind == "gif" else FFMpegWriter(fps=3), dpi=120)
-        held.replace(partial)
-    return path
+    return FuncAnimation(figure, show, frames=len(strip.answers), interval=400)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -14,18 +12,17 @@ from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import STATES
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import LatentOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import Style
 
 
-def draw(
-    path: Path | str, out: Path | str, style: Style | None = None, *, idx: int | None = None, latent: str = "z_H"
-) -> list[Path]:
-    """Draw puzzle `idx` (its index in the dataset; the first by default) of a states.npz at `out`."""
-    style = style or Style()
-    artifact = read_npz(path, STATES)
-    with style.active():
-        return save(plane(artifact, style, idx, latent), out, style, meta=origin([path], style, idx=idx, latent=latent))
+def draw(inputs: LatentOptions, out: Output, style: Style) -> None:
+    """Draw one puzzle of a states.npz (the first by default)."""
+    plate = plane(read_npz(inputs.states, STATES), style, inputs.idx, inputs.latent)
+    name = "latent" if inputs.idx is None else f"latent_{inputs.idx}"
+    out.add(plate, name, inputs.states.parent, inputs=[inputs.states], idx=inputs.idx, latent=inputs.latent)
 
 
 def plane(artifact: Artifact, style: Style, idx: int | None = None, latent: str = "z_H") -> Plate:

@@ -11,29 +11,32 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
+from rrdyn.analysis.aggregate import calibrations, cell_table, cells_markdown
 from rrdyn.analysis.pooling import Pool, crossing, mean_mass, pool, quantiles, rolling
 from rrdyn.artifacts.cells import FILES, Cell, read_cells
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.plotting import marks
-from rrdyn.plotting.options import PerturbationView
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import PerturbationOptions, PerturbationView
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import Style
 
 PERCENTS = (10, 25, 50, 75, 90)
 RUN = "rrdyn perturb CKPT --calibrate-kl 1.0 --cells FOLDER"
 
 
-def draw(root: Path | str, view: PerturbationView, out: Path | str, style: Style | None = None) -> list[Path]:
-    """Draw the cells under `root` at `out` (a path without suffix, to which the view's name is added)."""
-    style = style or Style(size="page")
-    cells = chosen_cells(root, view)
-    out = Path(out)
-    name = out.name + ("_kl_only" if view.kl_only else "") + ("_quantile_lines" if view.quantile_lines else "")
-    meta = origin(
-        [cell.path / file for cell in cells for file in FILES], style, view=view.model_dump(include=set(VIEW))
-    )
-    with style.active():
-        return save(perturbation(cells, view, style), out.with_name(name), style, meta=meta)
+def draw(inputs: PerturbationOptions, out: Output, style: Style) -> None:
+    """Draw the cells of a folder, and write their table."""
+    cells = chosen_cells(inputs.cells, inputs)
+    name = "_".join(["perturbation", *(["kl_only"] * inputs.kl_only), *(["quantile_lines"] * inputs.quantile_lines)])
+    files = [cell.path / file for cell in cells for file in FILES]
+    view = inputs.model_dump(include=set(PerturbationView.model_fields))
+    stem = out.add(perturbation(cells, inputs, style), name, inputs.cells, short=name.partition("_")[2],
+                   inputs=files, view=view)  # fmt: skip
+    table = cell_table(calibrations(inputs.cells))
+    out.add_text(stem.parent / "table.csv", table.write_csv())
+    out.add_text(stem.parent / "table.md", cells_markdown(table) + "\n")
+    out.told, out.text = {"table": table.to_dicts()}, cells_markdown(table)
 
 
 def chosen_cells(root: Path | str, view: PerturbationView) -> list[Cell]:
@@ -258,6 +261,3 @@ def _mode(view: PerturbationView) -> str:
         colour = "coloured by mass" if view.color_by_pmass else f"red: crosses {view.budget:g} nat"
         return f"single trajectories ({colour}){smooth}"
     return ("fan p10, p25, median, p75, p90" if view.quantile_lines else "median and p10..p90 band") + smooth
-
-
-VIEW = PerturbationView.model_fields

@@ -67,6 +67,11 @@ class Plate:
     alt: str = ""
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def words(self) -> str:
+        """Caption and notes."""
+        return " ".join([self.caption, *self.notes])
+
 
 def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) -> list[Path]:
     """Write `stem` .png, .pdf, .data.csv and .caption.txt; drawing again gives the same bytes.
@@ -74,7 +79,7 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) 
     No date is kept. Call it inside `style.active()`: fonts and ground are settings of the saving too.
     """
     stem = Path(stem)
-    caption = " ".join([plate.caption, *plate.notes])
+    caption = plate.words
     origin = dump_json(meta, indent=None)
     title = f"{stem.name} (rrdyn {rrdyn.__version__})"
     png = {

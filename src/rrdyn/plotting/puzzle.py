@@ -9,26 +9,34 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.places import is_file
 from rrdyn.data.folder import PuzzleSplit, open_split
-from rrdyn.plotting import marks
+from rrdyn.plotting import filmstrip, marks
 from rrdyn.plotting.filmstrip import Strip, draw_cells
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import PuzzleOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import Style
 
 ACROSS = {"column": 4, "page": 5, "slide": 5}
 
 
-def draw(
-    path: Path | str, out: Path | str, style: Style | None = None, *, idx: Sequence[int] = (), split: str = "test"
-) -> list[Path]:
-    """Draw puzzles `idx` (default: the first few) of a dataset folder at `out`, a path without suffix."""
-    style = style or Style(size="page")
-    puzzles = open_split(path, split)
-    chosen = _chosen(puzzles, idx, ACROSS[style.size])
-    read = [Path(path) / split / "dataset.json"]
-    with style.active():
-        meta = origin([file for file in read if file.is_file()], style, idx=chosen, dataset=puzzles.digest)
-        return save(boards(puzzles, chosen, style), out, style, meta=meta)
+def draw(inputs: PuzzleOptions, out: Output, style: Style) -> None:
+    """Draw puzzles of a dataset folder, or the answer to one puzzle of a diag.npz."""
+    if inputs.path.suffix == ".npz":
+        filmstrip.draw(inputs, out, style)
+        return
+    for flag, value in (("--segments", inputs.segments), ("--film", inputs.film), ("--data", inputs.data)):
+        if value:
+            raise UsageError(
+                f"{flag} is for a diag.npz", found=inputs.path, run=f"rrdyn plot puzzle DIAG.npz {flag} ..."
+            )
+    puzzles = open_split(inputs.path, inputs.split)
+    chosen = _chosen(puzzles, inputs.idx, ACROSS[style.size])
+    record = inputs.path / inputs.split / "dataset.json"
+    plate = boards(puzzles, chosen, style)
+    out.add(plate, f"puzzle_{inputs.path.resolve().name}_{inputs.split}", Path("figures"),
+            inputs=[record] if is_file(record) else [], idx=chosen, dataset=puzzles.digest)  # fmt: skip
 
 
 def _chosen(puzzles: PuzzleSplit, idx: Sequence[int], fit: int) -> list[int]:
@@ -87,7 +95,7 @@ def _title(puzzles: PuzzleSplit, index: int) -> str:
 
 def _meaning(puzzles: PuzzleSplit) -> str:
     """What the difficulty counts; files of others bring ratings of their own."""
-    if puzzles.record.get("source") != "generate":
+    if puzzles.record.source != "generate":
         return "the rating in the file"
     return puzzles.puzzle.rating_meaning
 

@@ -10,9 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import existing, read_json
+from rrdyn.artifacts.places import existing, is_folder
+from rrdyn.artifacts.reading import read_json
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import RolloutOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.study import numbers, read_columns
 from rrdyn.plotting.style import DASHES, Style
 
@@ -20,19 +23,18 @@ RUN = "rrdyn survival ROLLOUT.npz…"
 FITS = {"exponential": "exponential", "weibull": "Weibull", "two_population": "two rates"}
 
 
-def draw(folder: Path | str, style: Style | None = None, out: Path | str | None = None) -> list[Path]:
-    """Draw `rollout` from survival.json and the tables beside it; returns what was written."""
-    style = style or Style()
-    source = existing(Path(folder) / "survival.json", run=RUN)
+def draw(inputs: RolloutOptions, out: Output, style: Style) -> None:
+    """Draw `rollout` from survival.json and the tables beside it."""
+    path = existing(inputs.path, run=RUN)
+    folder = path if is_folder(path) else path.parent
+    source = existing(folder / "survival.json", run=RUN)
     models = read_json(source).get("models")
     if not isinstance(models, dict) or not models:
         raise InputError(f"{source} names no model", expected="a file of rrdyn survival", run=RUN)
     files = [source]
     for tag in models:
-        files += [existing(Path(folder) / f"{kind}_{tag}.csv", run=RUN) for kind in ("accuracy", "survival")]
-    target = Path(out if out is not None else folder) / "rollout"
-    with style.active():
-        return save(rollout(Path(folder), models, style), target, style, meta=origin(files, style))
+        files += [existing(folder / f"{kind}_{tag}.csv", run=RUN) for kind in ("accuracy", "survival")]
+    out.add(rollout(folder, models, style), "rollout", folder, inputs=files)
 
 
 def rollout(folder: Path, models: dict[str, dict[str, Any]], style: Style) -> Plate:

@@ -41,7 +41,7 @@ def gather(paths: Sequence[Path | str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def place(paths: Sequence[Path | str]) -> Path:
+def folder_of(paths: Sequence[Path | str]) -> Path:
     """The folder that figures of these logs go to by default: the first folder given, or the first log's."""
     first = Path(paths[0])
     return first if first.is_dir() else gather(paths)[0].parent

@@ -11,23 +11,22 @@ from matplotlib.text import Annotation
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import existing
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
-from rrdyn.plotting.study import numbers, read_columns
+from rrdyn.plotting.options import SelectorsOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
+from rrdyn.plotting.study import numbers, read_columns, tagged
 from rrdyn.plotting.style import DASHES, MARKERS, Style
 
 RUN = "rrdyn select PERTURB.npz"
 TABLES = ("select", "risk_coverage", "calibration")
 
 
-def draw(
-    folder: Path | str, tag: str, style: Style | None = None, out: Path | str | None = None, sigma: float | None = None
-) -> list[Path]:
-    """Draw selectors_<tag>; risk and calibration at one noise scale, by default the one where a restart helps most."""
-    style = style or Style(size="page")
-    files = [existing(Path(folder) / f"{name}_{tag}.csv", run=RUN) for name in TABLES]
-    target = Path(out if out is not None else folder) / f"selectors_{tag}"
-    with style.active():
-        return save(selectors(files, tag, style, sigma), target, style, meta=origin(files, style, tag=tag))
+def draw(inputs: SelectorsOptions, out: Output, style: Style) -> None:
+    """Draw every select_<tag>.csv that is meant, with the tables beside it."""
+    for one in tagged(inputs.path, "select", ".csv", RUN, out):
+        files = [existing(one.folder / f"{name}_{one.tag}.csv", run=RUN) for name in TABLES]
+        plate = selectors(files, one.tag, style, inputs.sigma)
+        out.add(plate, f"selectors_{one.tag}", one.folder, short=one.short, inputs=files, tag=one.tag)
 
 
 def selectors(files: list[Path], tag: str, style: Style, sigma: float | None = None) -> Plate:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
-from rrdyn.plotting.study import Study, read_study
+from rrdyn.plotting.options import SpectrumOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
+from rrdyn.plotting.study import RUN, Study, read_study, tagged
 from rrdyn.plotting.style import CELLS, Style
 
 
-def draw(folder: Path | str, tags: Sequence[str], out: Path | str, style: Style | None = None) -> list[Path]:
-    """Draw the spectra of some tags side by side at `out` (a path without suffix)."""
-    style = style or Style()
-    studies = [read_study(Path(folder), tag) for tag in tags]
-    meta = origin([file for study in studies for file in study.files], style, tags=list(tags))
-    with style.active():
-        return save(spectra(studies, style), out, style, meta=meta)
+def draw(inputs: SpectrumOptions, out: Output, style: Style) -> None:
+    """Draw the spectra of all tags that are meant side by side."""
+    tags = tagged(inputs.path, "results", ".json", RUN, out)
+    studies = [read_study(one.folder, one.tag) for one in tags]
+    name = f"spectrum_{tags[0].tag}" if len(tags) == 1 else "spectrum"
+    files = [file for study in studies for file in study.files]
+    out.text = ""  # one picture, however many tags
+    out.add(spectra(studies, style), name, tags[0].folder, inputs=files, tags=[one.tag for one in tags])
 
 
 def spectra(studies: Sequence[Study], style: Style) -> Plate:

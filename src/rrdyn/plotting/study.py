@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import existing, read_json
+from rrdyn.artifacts.places import entries, existing, is_folder
+from rrdyn.artifacts.reading import read_json, read_table
+from rrdyn.plotting.output import Output
 from rrdyn.plotting.style import CELLS
 
 RUN = "rrdyn analyze-2x2 DIAG.npz"
@@ -117,8 +118,7 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
 
 def read_columns(path: Path) -> dict[str, list[str]]:
     """A csv with a header line, column by column."""
-    with open(existing(path), newline="", encoding="utf-8") as stream:
-        rows = list(csv.reader(stream))
+    rows = read_table(path)
     if not rows:
         raise InputError(f"{path} is empty", expected="a csv with a header line")
     short = next((number for number, row in enumerate(rows, 1) if len(row) != len(rows[0])), None)
@@ -140,14 +140,31 @@ def numbers(values: list[str], path: Path) -> np.ndarray:
         return np.full(len(values), np.nan)  # a column of names is none that a figure draws
 
 
-def tags_of(path: Path, kind: str, suffix: str, run: str) -> tuple[Path, list[str]]:
-    """The folder and the tags behind a folder or one `<kind>_<tag><suffix>`; InputError where there is none."""
+@dataclass(frozen=True)
+class Tagged:
+    """One `<kind>_<tag><suffix>`; `short` tells its picture from those of further tags, empty where there are none."""
+
+    folder: Path
+    file: Path
+    tag: str
+    short: str
+
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix."""
+        return self.file.stem
+
+
+def tagged(path: Path, kind: str, suffix: str, run: str, out: Output) -> list[Tagged]:
+    """The files behind a folder or one `<kind>_<tag><suffix>`; `out` is told their tags. InputError for none."""
     path = existing(path, run=run)
-    folder, files = (path, sorted(path.glob(f"{kind}_*{suffix}"))) if path.is_dir() else (path.parent, [path])
-    names = [
-        file.name.removesuffix(suffix) for file in files if file.name.endswith(suffix) and ".data." not in file.name
-    ]
-    tags = [name.removeprefix(f"{kind}_") for name in names if name.startswith(f"{kind}_")]
-    if not tags:
+    folder, files = (path, entries(path)) if is_folder(path) else (path.parent, [path])
+    found = {
+        file.name.removesuffix(suffix).removeprefix(f"{kind}_"): file
+        for file in files
+        if file.name.startswith(f"{kind}_") and file.name.endswith(suffix) and ".data." not in file.name
+    }
+    if not found:
         raise InputError(f"{path} is not what this figure is drawn from", expected=f"{kind}_<tag>{suffix}", run=run)
-    return folder, tags
+    out.told, out.text = {"tags": list(found)}, f"drew {', '.join(found)}"
+    return [Tagged(folder, file, tag, tag if len(found) > 1 else "") for tag, file in found.items()]

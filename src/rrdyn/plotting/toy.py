@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -12,16 +10,16 @@ from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import TOY
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import ToyOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import DASHES, MARKERS, Style
 
 
-def draw(path: Path | str, out: Path | str, style: Style | None = None, *, readout: int = 16) -> list[Path]:
-    """Draw a toy.npz at `out` (a path without suffix); the histogram is of one readout time."""
-    style = style or Style()
-    artifact = read_npz(path, TOY)
-    with style.active():
-        return save(toy(artifact, style, readout), out, style, meta=origin([path], style, readout=readout))
+def draw(inputs: ToyOptions, out: Output, style: Style) -> None:
+    """Draw a toy.npz; the histogram is of one readout time."""
+    plate = toy(read_npz(inputs.file, TOY), style, inputs.readout)
+    out.add(plate, inputs.file.stem, inputs.file.parent, inputs=[inputs.file], readout=inputs.readout)
 
 
 def toy(artifact: Artifact, style: Style, readout: int = 16) -> Plate:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -11,7 +9,9 @@ from matplotlib.ticker import MaxNLocator
 from rrdyn.analysis.paths import cells_by_own_threshold, cells_from_points, median_path, running_exponent
 from rrdyn.analysis.puzzles import Puzzles, read_puzzles
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
+from rrdyn.plotting.options import TrajectoriesOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.study import read_points
 from rrdyn.plotting.style import CELLS, Style
 
@@ -19,21 +19,17 @@ LINES = 120
 """At most this many single puzzles are drawn in a cell; the median is over all of them."""
 
 
-def draw(
-    diag: Path | str, out: Path | str, style: Style | None = None, *, points: Path | None = None, title: str = ""
-) -> list[Path]:
-    """Draw at `out` (a path without suffix). The cells come from `points` (points_<tag>.csv of analyze-2x2) where
-    given, else from the analysis' own choice of the threshold on this file alone.
-    """
-    style = style or Style(size="page")
-    puzzles = read_puzzles(diag)
-    cells = (
-        cells_by_own_threshold(puzzles) if points is None else cells_from_points(puzzles, read_points(points), points)
-    )
-    inputs = [Path(diag), *([points] if points else [])]
-    with style.active():
-        plate = trajectories(puzzles, cells, title or Path(diag).stem, style)
-        return save(plate, out, style, meta=origin(inputs, style))
+def draw(inputs: TrajectoriesOptions, out: Output, style: Style) -> None:
+    """Draw a diag.npz. The cells come from `points` (points_<tag>.csv of analyze-2x2) where given, else from the
+    analysis' own choice of the threshold on this file alone."""
+    puzzles = read_puzzles(inputs.diag)
+    if inputs.points is None:
+        cells, files, title = cells_by_own_threshold(puzzles), [inputs.diag], inputs.diag.stem
+    else:
+        cells = cells_from_points(puzzles, read_points(inputs.points), inputs.points)
+        files, title = [inputs.diag, inputs.points], inputs.points.stem.removeprefix("points_")
+    plate = trajectories(puzzles, cells, title, style)
+    out.add(plate, f"trajectories_{inputs.diag.stem}", inputs.diag.parent, inputs=files)
 
 
 def trajectories(puzzles: Puzzles, cells: np.ndarray, title: str, style: Style) -> Plate:

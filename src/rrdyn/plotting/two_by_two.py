@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from rrdyn.plotting import marks
-from rrdyn.plotting.plate import Plate, Table, origin, save
-from rrdyn.plotting.study import Study, read_study
+from rrdyn.plotting.options import TwoByTwoOptions
+from rrdyn.plotting.output import Output
+from rrdyn.plotting.plate import Plate, Table
+from rrdyn.plotting.study import RUN, Study, read_study, tagged
 from rrdyn.plotting.style import CELLS, Style
 
 LATE = "late drift of $z_H$, log$_{10}$ ||$\\Delta z_H$|| per segment"
 LAMBDA = "$\\lambda_1$ (nats per sub-update)"
 
 
-def draw(folder: Path | str, tag: str, style: Style | None = None, out: Path | str | None = None) -> list[Path]:
-    """Draw the four figures of one analysed tag from the files in `folder`; returns what was written.
-
-    Raises InputError where the results or the points of the tag are missing.
-    """
-    style = style or Style()
-    study = read_study(Path(folder), tag)
-    target = Path(out) if out is not None else Path(folder)
-    meta = origin(study.files, style, tag=tag)
-    wrote: list[Path] = []
-    with style.active():
-        for name, make in FIGURES.items():
-            wrote += save(make(study, style), target / f"fig_{tag}_{name}", style, meta=meta)
-    return wrote
+def draw(inputs: TwoByTwoOptions, out: Output, style: Style) -> None:
+    """Draw the four figures of every analysed tag that is meant."""
+    for one in tagged(inputs.path, "results", ".json", RUN, out):
+        study = read_study(one.folder, one.tag)
+        for name, make in PLATES.items():
+            short = f"{one.short}_{name}" if one.short else name
+            out.add(make(study, style), f"fig_{one.tag}_{name}", one.folder, short=short, inputs=study.files,
+                    tag=one.tag)  # fmt: skip
 
 
 def drift_hist(study: Study, style: Style) -> Plate:
@@ -192,14 +187,9 @@ def _signed(value: float | None) -> str:
     return "none" if value is None or value != value else f"{value:+.3f}"
 
 
-FIGURES: dict[str, Callable[[Study, Style], Plate]] = {
+PLATES: dict[str, Callable[[Study, Style], Plate]] = {
     "drift_hist": drift_hist,
     "lyap_by_cell": lyap_by_cell,
     "scatter": scatter,
     "spectrum": spectrum,
 }
-
-
-def summary(study: Study) -> dict[str, Any]:
-    """What the command prints: the counts and the threshold."""
-    return {"tag": study.tag, "n": study.n, "cells": study.counts, "tau_log10": study.tau}

@@ -13,9 +13,9 @@ from typing import Any
 from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.places import is_file, modified, said, shown
 from rrdyn.artifacts.reading import read_text
+from rrdyn.plotting import plot
 from rrdyn.studies.page.inventory import Inventory
 
-Draw = Callable[..., list[Path]]
 Call = Callable[[Path], list[Path]]
 
 
@@ -94,49 +94,45 @@ def _caption(png: Path) -> str:
     return read_text(beside).strip() if is_file(beside) else png.stem
 
 
-def _at(draw: Draw, name: str, *arguments: Any, **more: Any) -> Call:
-    """A drawing that takes the path of the figure, called with the folder it goes to."""
-    return lambda out: draw(*arguments, out / name, **more)
+def _at(figure: str, name: str, source: object, **options: Any) -> Call:
+    """A figure under a name of ours, drawn into the folder that it is called with."""
+    return lambda out: plot(figure, source, out=out / f"{name}.png", **options).wrote
 
 
-def _into(draw: Draw, *arguments: Any) -> Call:
-    """A drawing that names its figures itself."""
-    return lambda out: draw(*arguments, out=out)
+def _into(figure: str, source: object) -> Call:
+    """A figure that names its pictures itself."""
+    return lambda out: plot(figure, source, out=out).wrote
 
 
 def _wanted(stock: Inventory) -> Iterator[Wanted]:
-    from rrdyn.plotting import basin, dynamics, evolution, latent, perturbation, rollout, selectors, toy
-    from rrdyn.plotting.log_schema import read_schema
-    from rrdyn.plotting.options import PerturbationView
-
     if stock.trainings:
-        call = _at(dynamics.draw, "dynamics", stock.trainings, read_schema("rrdyn"))
+        call = _at("dynamics", "dynamics", stock.trainings)
         yield Wanted(["dynamics", "dynamics_overlay"], stock.trainings, call)
     yield from _of_results(stock)
     for tag, path in stock.series:
-        yield Wanted([f"evolution_{tag}"], [path], _into(evolution.draw, path.parent, tag))
+        yield Wanted([f"evolution_{tag}"], [path], _into("evolution", path))
     for survival in stock.survivals:
-        yield Wanted(["rollout"], [survival.path], _into(rollout.draw, survival.path.parent))
+        yield Wanted(["rollout"], [survival.path], _into("rollout", survival.path))
     for selection in stock.selections:
         tag, path = selection.tag, selection.path
-        yield Wanted([f"basin_{tag}"], [path], _into(basin.draw, path.parent, tag))
-        yield Wanted([f"selectors_{tag}"], [path], _into(selectors.draw, path.parent, tag))
+        yield Wanted([f"basin_{tag}"], [path], _into("basin", path.with_name(f"basin_{tag}.csv")))
+        yield Wanted([f"selectors_{tag}"], [path], _into("selectors", path.with_name(f"select_{tag}.csv")))
     for place, path in enumerate(stock.cells):
         name = "perturbation" if place == 0 else f"perturbation_{place + 1}"
-        yield Wanted([name], sorted(path.rglob("calib.json")), _at(perturbation.draw, name, path, PerturbationView()))
+        yield Wanted([name], sorted(path.rglob("calib.json")), _at("perturbation", name, path))
     for path in stock.toys:
-        yield Wanted([path.stem], [path], _at(toy.draw, path.stem, path))
+        yield Wanted([path.stem], [path], _at("toy", path.stem, path))
     for path in stock.states:
-        yield Wanted(["latent"], [path], _at(latent.draw, "latent", path))
+        yield Wanted(["latent"], [path], _at("latent", "latent", path))
 
 
 def _of_results(stock: Inventory) -> Iterator[Wanted]:
     """The 2x2 of every tag, then its puzzles' trajectories and one answer, then all spectra side by side."""
-    from rrdyn.plotting import filmstrip, spectrum, trajectories, two_by_two
+    from rrdyn.plotting.two_by_two import PLATES
 
     for source in stock.results:
-        names = [f"fig_{source.tag}_{name}" for name in two_by_two.FIGURES]
-        yield Wanted(names, [source.path], _into(two_by_two.draw, source.path.parent, source.tag))
+        names = [f"fig_{source.tag}_{name}" for name in PLATES]
+        yield Wanted(names, [source.path], _into("2x2", source.path))
     for source in stock.results:
         tag, path = source.tag, source.path
         diag = stock.diag_of(source.record)
@@ -144,12 +140,11 @@ def _of_results(stock: Inventory) -> Iterator[Wanted]:
             continue
         points = path.with_name(f"points_{tag}.csv")
         known = points if is_file(points) else None
-        call = _at(trajectories.draw, f"trajectories_{tag}", diag, points=known, title=tag)
+        call = _at("trajectories", f"trajectories_{tag}", diag, points=known)
         yield Wanted([f"trajectories_{tag}"], [diag, path], call)
-        yield Wanted([f"puzzle_{tag}"], [diag], _at(filmstrip.draw, f"puzzle_{tag}", diag))
+        yield Wanted([f"puzzle_{tag}"], [diag], _at("puzzle", f"puzzle_{tag}", diag, size="page"))
     parents = dict.fromkeys(source.path.parent for source in stock.results)
     for parent in parents:
-        sources = [source for source in stock.results if source.path.parent == parent]
         name = "spectrum" if len(parents) == 1 else f"spectrum_{parent.name}"
-        tags = [source.tag for source in sources]
-        yield Wanted([name], [source.path for source in sources], _at(spectrum.draw, name, parent, tags))
+        sources = [source.path for source in stock.results if source.path.parent == parent]
+        yield Wanted([name], sources, _at("spectrum", name, parent))
