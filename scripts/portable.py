@@ -19,47 +19,49 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("models", "dynamics", "measurement", "analysis", "training", "data")
-LEFT_OUT = ("processes", "resume", "parts", "hub_source")  # processes and files, no numbers of their own
+TORCH_ROOMS = ("models", "dynamics", "measurement", "training")
+NUMPY_ROOMS = ("analysis", "data", "dynamics")
+LEFT_OUT = ("processes", "start", "parts", "hub")  # of processes and files, not of numbers
 GOLDENS = (
     "tests/models/test_golden_models.py",
     "tests/dynamics/test_golden_models.py",
     "tests/dynamics/test_toy.py",
     "tests/analysis/test_golden_2x2.py",
-    "tests/training/test_golden_training.py",
 )
+LONGEST = 3600  # seconds, after which a run of the tests counts as hung
 
 
 class Setting(NamedTuple):
-    """Variables for a run; `{numpy}` stands for every feature that numpy found beyond its baseline."""
+    """Variables of a run, and the rooms whose numbers they can change; `{numpy}` stands for numpy's features."""
 
     name: str
     variables: dict[str, str]
+    rooms: tuple[str, ...] = tuple(sorted({*TORCH_ROOMS, *NUMPY_ROOMS}))
     threads: int = 1
 
 
-OLDEST = {
+TORCH = {
     "ATEN_CPU_CAPABILITY": "default",
     "ONEDNN_MAX_CPU_ISA": "SSE41",
-    "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
-    "MKL_CBWR": "COMPATIBLE",
-    "OPENBLAS_CORETYPE": "Nehalem",
-    "NPY_DISABLE_CPU_FEATURES": "{numpy}",
-    "NUMBA_CPU_NAME": "generic",
+    "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",  # heeded on Intel's processors
+    "MKL_CBWR": "COMPATIBLE",  # heeded on all
 }
+NUMPY = {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": "{numpy}", "NUMBA_CPU_NAME": "generic"}
 OWN = Setting("own", {})
+OLDEST = Setting("all the oldest", {**TORCH, **NUMPY})
 SETTINGS = (
     Setting("own, 2 threads", {}, threads=2),
-    Setting("ATEN avx2", {"ATEN_CPU_CAPABILITY": "avx2"}),
-    *(Setting(f"{name}={value}", {name: value}) for name, value in OLDEST.items()),
-    Setting("all the oldest", OLDEST),
-    Setting("all the oldest, 2 threads", OLDEST, threads=2),
+    Setting("ATEN_CPU_CAPABILITY=avx2", {"ATEN_CPU_CAPABILITY": "avx2"}, TORCH_ROOMS),
+    *(Setting(f"{name}={value}", {name: value}, TORCH_ROOMS) for name, value in TORCH.items()),
+    *(Setting(f"{name}={value}", {name: value}, NUMPY_ROOMS) for name, value in NUMPY.items()),
+    OLDEST,
+    OLDEST._replace(name="all the oldest, 2 threads", threads=2),
 )
 
 
@@ -122,8 +124,8 @@ def machine_code(function: object) -> list[str]:
 
 
 def environment(setting: Setting, found: str) -> dict[str, str]:
-    """The environment of a run: that of this process without any of the variables, then the setting's."""
-    kept = {key: value for key, value in os.environ.items() if key not in OLDEST and not key.startswith("PYTEST")}
+    """The environment of a run: that of this process, and the setting's variables."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     own = {key: value.format(numpy=found) for key, value in setting.variables.items()}
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     return {**kept, **own, "OMP_NUM_THREADS": str(setting.threads), "PYTHONPATH": paths}
@@ -150,19 +152,15 @@ class Outcome(NamedTuple):
 
 def run(setting: Setting, files: list[str], found: str) -> Outcome:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-m", "not slow and not gpu"]
+    command += ["--import-mode=importlib", *files]
     started = time.monotonic()
-    done = subprocess.run(
-        [*command, "--import-mode=importlib", *files],
-        cwd=ROOT,
-        env=environment(setting, found),
-        capture_output=True,
-        text=True,
-    )
+    variables = environment(setting, found)
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=LONGEST)
     return Outcome(setting, done.returncode == 0, done.stdout + done.stderr, time.monotonic() - started)
 
 
-def numerical_files() -> list[str]:
-    files = (path for room in ROOMS for path in (ROOT / "tests" / room).rglob("test_*.py"))
+def tests_of(setting: Setting) -> list[str]:
+    files = (path for room in setting.rooms for path in (ROOT / "tests" / room).rglob("test_*.py"))
     return sorted(str(path.relative_to(ROOT)) for path in files if not any(word in path.stem for word in LEFT_OUT))
 
 
@@ -181,29 +179,40 @@ def differing(own: Facts, other: Facts) -> list[str]:
     return [name for name, value in own.digests.items() if other.digests[name] != value]
 
 
-def chosen(own: Facts, settings: Iterable[Setting]) -> list[tuple[Setting, Facts]]:
+def chosen(own: Facts, settings: Iterable[Setting]) -> list[Setting]:
     """The settings that give kernels, or a number of threads, which no setting before them gave."""
     seen, result = {(own.threads, *own.digests.values())}, []
     for setting in settings:
         under = facts_under(setting, own.numpy_features)
         kernels_of_it = (under.threads, *under.digests.values())
         if kernels_of_it in seen:
-            print(f"  {setting.name}: the kernels of a setting before; not run", flush=True)
-        else:
-            print(
-                f"  {setting.name}: ATen {under.capability}, {under.blas}; other: {', '.join(differing(own, under)) or '-'}"
-            )
-            seen.add(kernels_of_it)
-            result.append((setting, under))
+            print(f"  {setting.name}: nothing changes; not run", flush=True)
+            continue
+        others = ", ".join(differing(own, under)) or "no kernels"
+        print(f"  {setting.name}: {described(under)}; other than own: {others}", flush=True)
+        seen.add(kernels_of_it)
+        result.append(setting)
     return result
 
 
-def carried_out(settings: list[Setting], files: list[str], found: str) -> list[Outcome]:
+def described(found: Facts) -> str:
+    return f"ATen {found.capability}, {found.blas}, numpy {found.numpy_features or 'baseline'}"
+
+
+def carried_out(settings: list[Setting], found: str) -> Iterator[Outcome]:
     """Runs of one thread side by side, as many as there are processors; then those of several, one by one."""
     single = [setting for setting in settings if setting.threads == 1]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        outcomes = list(pool.map(lambda setting: run(setting, files, found), single))
-    return outcomes + [run(setting, files, found) for setting in settings if setting.threads > 1]
+        yield from pool.map(lambda setting: run(setting, tests_of(setting), found), single)
+    yield from (run(setting, tests_of(setting), found) for setting in settings if setting.threads > 1)
+
+
+def report(outcome: Outcome) -> None:
+    verdict = outcome.told(r"^=* ?(\d+ (?:passed|failed|error).*?) in ") or "did not run"
+    bits = outcome.told(r"^published numbers.*")
+    print(f"{outcome.setting.name:44} {outcome.seconds:5.0f} s  {verdict}; {bits}", flush=True)
+    if not outcome.passed:
+        print("\n".join(outcome.output.splitlines()[-60:]), flush=True)
 
 
 def main() -> int:
@@ -215,20 +224,16 @@ def main() -> int:
         print(json.dumps(facts()._asdict()))
         return 0
     own = facts_under(OWN, "")
-    print(
-        f"{processor()}\nPython {platform.python_version()}; own: ATen {own.capability}, {own.blas}, numpy {own.numpy_features}"
-    )
+    print(f"{processor()}\nPython {platform.python_version()}; own: {described(own)}", flush=True)
     if args.short:
-        settings = [setting for setting, _ in chosen(own, [Setting("all the oldest", OLDEST)])] or [OWN]
+        outcomes = iter([run(setting, list(GOLDENS), own.numpy_features) for setting in chosen(own, [OLDEST]) or [OWN]])
     else:
-        settings = [OWN, *(setting for setting, _ in chosen(own, SETTINGS))]
-    outcomes = carried_out(settings, list(GOLDENS) if args.short else numerical_files(), own.numpy_features)
-    for each in outcomes:
-        verdict = each.told(r"^=* ?(\d+ (?:passed|failed).*?) in ") or "did not run"
-        print(f"{each.setting.name:40} {verdict}; {each.told(r'^published numbers.*')} ({each.seconds:.0f} s)")
-        if not each.passed:
-            print("\n".join(each.output.splitlines()[-40:]))
-    return 0 if all(each.passed for each in outcomes) else 1
+        outcomes = carried_out([OWN, *chosen(own, SETTINGS)], own.numpy_features)
+    passed = []
+    for outcome in outcomes:
+        report(outcome)
+        passed.append(outcome.passed)
+    return 0 if all(passed) else 1
 
 
 if __name__ == "__main__":

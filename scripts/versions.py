@@ -1,10 +1,10 @@
-"""The suite's numbers under other versions: each Python with the lowest versions that pyproject.toml allows, and the newest.
+"""The suite under other versions: each Python with the lowest versions that pyproject.toml allows, and the newest.
 
     python scripts/versions.py                                  # python3.11, 3.12 and 3.13, lowest and newest
     python scripts/versions.py --python python3.12 --set lowest --torch 2.11.0
 
-Every combination gets an environment of its own, one after another, deleted afterwards. Wheels only: a floor must be
-installable without a compiler. pip's own settings hold (an index of CPU builds of torch saves gigabytes). Prints a table
+Every combination gets an environment of its own, one after another, deleted at its end. Wheels only: a floor must be
+installable without a compiler. pip's own settings hold; an index of CPU builds of torch saves gigabytes. Prints a table
 for docs/development.md, and the last lines of what failed; exits 1 when something did.
 """
 
