@@ -24,7 +24,7 @@ from rrdyn.training.trainer import Trainer
 RUNS = {
     "hrm_s16v6_stablemax_act": (6, 1e-3),
     "trm_att_pe16_s16v6_stablemax_act": (6, 1e-3),
-    "trm_mlp_pe16_s16v6_stablemax": (3, 5e-2),
+    "trm_mlp_pe16_s16v6_stablemax": (3, 1e-1),
 }
 """Name -> steps compared, and how far a gradient may be off, as a share of the largest (a loss: a quarter of that). The
 TRM-MLP of random weights is chaotic: it stretches the rounding of another processor to 4% in three segments."""
