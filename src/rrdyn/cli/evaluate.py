@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.options import Batch, Processes, Seed, Segments
 
 
 class Args(Arguments):
@@ -24,19 +25,19 @@ class Args(Arguments):
     """The dataset; default the one the checkpoint names."""
     split: Literal["test", "val", "train"] = "test"
     """Which split."""
-    n: Annotated[int, Field(ge=0)] = 1024
+    n: Annotated[int, Field(ge=0, le=1 << 31)] = 1024
     """Puzzles, drawn without replacement; 0 for all."""
-    segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    segments: Segments | None = None
     """The budget in segments; default the model's own."""
     halt: bool = False
     """Run with halting only: puzzles that halt are not computed further."""
-    batch: Annotated[int, Field(ge=1)] | None = None
+    batch: Batch | None = None
     """Puzzles at a time on each device or thread."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Names the choice of puzzles."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
-    devices: Annotated[int, Field(ge=1)] = 1
+    devices: Processes = 1
     """How many GPUs share the work."""
     dtype: Literal["float32", "bfloat16", "float64"] = "float32"
     """What the model computes in."""

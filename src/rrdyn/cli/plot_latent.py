@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.options import Index
 from rrdyn.plotting.options import FigureOptions
 
 
@@ -18,7 +19,7 @@ class Args(FigureOptions, Arguments):
 
     states: Positional[Path]
     """A states.npz of rrdyn diagnose --save-states."""
-    idx: int | None = None
+    idx: Index | None = None
     """Index of the puzzle in its dataset; default: the first in the file."""
     latent: Literal["z_H", "z_L"] = "z_H"
     """Which of the two states."""

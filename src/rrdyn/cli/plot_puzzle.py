@@ -7,6 +7,7 @@ from typing import Literal
 
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.options import Index, Segments
 from rrdyn.plotting.options import FigureOptions
 
 
@@ -21,11 +22,11 @@ class Args(FigureOptions, Arguments):
 
     path: Positional[Path]
     """A dataset folder, or a diag.npz."""
-    idx: tuple[int, ...] = ()
+    idx: tuple[Index, ...] = ()
     """Which puzzles; default: the first few of a dataset, the first wrong one of a diagnosis."""
     split: Literal["train", "val", "test"] = "test"
     """Which split of a dataset."""
-    segments: tuple[int, ...] = ()
+    segments: tuple[Segments, ...] = ()
     """diag.npz: after which segments the answer is shown, from 1 on; default: a choice of them."""
     film: Literal["gif", "mp4"] | None = None
     """diag.npz: also as a film over all segments."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.options import Segments
 from rrdyn.plotting.options import FigureOptions
 
 
@@ -20,7 +18,7 @@ class Args(FigureOptions, Arguments):
 
     file: Positional[Path]
     """A toy.npz of rrdyn toy."""
-    readout: Annotated[int, Field(ge=1)] = 16
+    readout: Segments = 16
     """Readout time of the histogram."""
 
 
