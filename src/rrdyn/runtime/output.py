@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
@@ -18,6 +19,7 @@ from typing import TextIO
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.artifacts.places import said
 
+DEBUG = "RRDYN_DEBUG"
 NARROWEST, WIDEST = 40, 400
 
 
@@ -93,6 +95,12 @@ def tell(text: str, end: str = "\n") -> None:
         print(text, end=end, file=sys.stderr, flush=True)
     except (OSError, ValueError):
         _give_up(sys.stderr, 2)
+
+
+def tell_trace(error: BaseException) -> None:
+    """Where an error came from, for who has asked to see it with RRDYN_DEBUG=1."""
+    if os.environ.get(DEBUG):
+        tell("".join(traceback.format_exception(error)).rstrip())
 
 
 def width() -> int:
