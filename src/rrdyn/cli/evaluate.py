@@ -25,7 +25,7 @@ class Args(Arguments):
     """The dataset; default the one the checkpoint names."""
     split: Literal["test", "val", "train"] = "test"
     """Which split."""
-    n: Annotated[int, Field(ge=0, le=1 << 31)] = 1024
+    n: Annotated[int, Field(ge=0, le=10**9)] = 1024
     """Puzzles, drawn without replacement; 0 for all."""
     segments: Segments | None = None
     """The budget in segments; default the model's own."""
