@@ -21,7 +21,7 @@ class Args(ProcessOptions):
 
     ckpt: Positional[Path]
     """A checkpoint: a file, a folder, a run, or hub://owner/repo/folder."""
-    n: Annotated[int, Field(ge=0, le=1 << 31)] = 1024
+    n: Annotated[int, Field(ge=0, le=10**9)] = 1024
     """Puzzles, drawn without replacement; 0 for all."""
     segments: Segments | None = None
     """The budget in segments; default the model's own."""

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from rrdyn.measurement.campaign import Request
 
 
-Count = Annotated[int, Field(ge=1, le=1 << 31)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
 """How many of something: puzzles, steps. More than any dataset has."""
-Batch = Annotated[int, Field(ge=1, le=1 << 20)]
-Segments = Annotated[int, Field(ge=1, le=1 << 20)]
+Batch = Annotated[int, Field(ge=1, le=10**6)]
+Segments = Annotated[int, Field(ge=1, le=10**6)]
 Processes = Annotated[int, Field(ge=1, le=1024)]
-Seed = Annotated[int, Field(ge=0, lt=1 << 63)]
-Index = Annotated[int, Field(ge=0, le=1 << 40)]
+Seed = Annotated[int, Field(ge=0, le=10**18)]
+Index = Annotated[int, Field(ge=0, le=10**12)]
 """The number of a puzzle in its split."""
 
 

@@ -22,7 +22,7 @@ class Args(ThresholdOptions):
     """rollout.npz files, one a model."""
     readout: Segments | None = None
     """Segment at which failure is judged; default: the file's budget, 16 where it names none."""
-    sub_updates: tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...] = ()
+    sub_updates: tuple[Annotated[int, Field(ge=1, le=10**6)], ...] = ()
     """Module evaluations in one segment, one number a file (21 for TRM, 6 for HRM), where the file does not tell."""
     label: Literal["exact", "path_valid"] = "exact"
     """What counts as right; path_valid for mazes."""

@@ -45,11 +45,11 @@ class Args(Arguments):
     """Trajectories of one pass on a device; default what fits."""
     lr: Annotated[float, Field(gt=0)] | None = None
     """Peak learning rate."""
-    copies: Annotated[int, Field(ge=1, le=1 << 16)] | None = None
+    copies: Annotated[int, Field(ge=1, le=65536)] | None = None
     """K, trajectories per example."""
     sigma: Annotated[float, Field(ge=0)] | None = None
     """One fixed noise scale instead of the arm's."""
-    ramp_steps: Annotated[int, Field(ge=0, le=1 << 31)] | None = None
+    ramp_steps: Annotated[int, Field(ge=0, le=10**9)] | None = None
     """Steps over which the noise grows to its full size."""
     supervise: Literal["all", "last"] | None = None
     """Which segments of a whole rollout carry a loss."""
