@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.data.small_folder import small
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.data.folder import open_split, split_names
+from rrdyn.data.folder import open_split, split_names, write_split
 from rrdyn.data.maze.kind import Maze
 from rrdyn.data.sudoku.kind import Sudoku
 
@@ -137,3 +138,38 @@ def test_a_model_of_another_vocabulary_is_refused(foreign):
     assert "6 tokens in the model, 11 in" in str(raised.value)
     with pytest.raises(InputError, match="different lengths"):
         data.require_match(seq_len=36, vocab_size=11, of="x.pt")
+
+
+@pytest.mark.parametrize("name", ["dataset.json", *(f"all__{name}.npy" for name in NAMES)])
+@pytest.mark.parametrize("what", ["a pipe", "a folder", "a loop", "a device"])
+def test_what_is_no_ordinary_file_is_refused_unread(foreign, name, what):
+    path = foreign / "train" / name
+    path.unlink()
+    if what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if what == "a device" else path.name)
+    with pytest.raises(InputError):
+        open_split(foreign, "train")
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a/" * 3000, "nul\0byte", "\udcff"])
+def test_paths_that_no_system_has_are_one_message(path):
+    with pytest.raises(InputError):
+        open_split(path)
+    assert split_names(path) == []
+
+
+def test_a_pickle_is_never_opened(foreign):
+    np.save(foreign / "train" / "all__inputs.npy", np.array([print], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="pickled objects"):
+        open_split(foreign, "train")
+
+
+def test_puzzles_are_asked_in_as_many_cells_as_their_labels_have(tmp_path):
+    labels = np.full((3, 16), 2, np.uint8)
+    labels[1, :4], labels[2] = 0, 0
+    write_split(tmp_path, "test", Sudoku(4), np.ones((3, 16), np.uint8), labels)
+    assert open_split(tmp_path).asked.tolist() == [16, 12, 0]

@@ -33,3 +33,12 @@ def test_a_kind_that_is_used_up_says_how_many_there_were(monkeypatch):
     with pytest.raises(RrdynError, match="no more new puzzles") as raised:
         generated(SudokuRecipe(source="generate", size=4, clues=4, n=500, test_n=1, val_groups=0), Sudoku)
     assert "that differ, 501 are wanted" in str(raised.value)
+
+
+def test_what_no_puzzle_can_be_is_given_up(monkeypatch):
+    """No 4x4 Sudoku takes ten thousand nodes."""
+    monkeypatch.setattr("rrdyn.data.generated_source.EMPTY", 3)
+    monkeypatch.setattr("rrdyn.data.sudoku.generator.PATIENCE", 2)
+    monkeypatch.setattr("rrdyn.data.sudoku.generator.CLIMBS", 2)
+    with pytest.raises(RrdynError, match="no more new puzzles"):
+        generated(SudokuRecipe(source="generate", size=4, min_rating=10_000, n=1, test_n=1, val_groups=0), Sudoku)

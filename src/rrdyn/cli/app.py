@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import difflib
 import os
+import signal
 import sys
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import rrdyn
-from rrdyn.artifacts.errors import RrdynError, UsageError
+from rrdyn.artifacts.errors import Interrupted, RrdynError, UsageError, unexpected
+from rrdyn.runtime import interrupts, output
 
 if TYPE_CHECKING:
     from rrdyn.cli.command import Command
@@ -38,6 +40,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "dynamics": {
         "diagnose": "drift, Lyapunov exponents, halting and correctness of each puzzle",
+        "fate": "what becomes of each puzzle: settled, cycling, wandering or out of time",
         "rollout": "the recurrence far past its budget",
         "perturb": "restarts from perturbed initial states, with calibrated noise",
         "measure": "any registered measurement, a plug-in's too",
@@ -73,32 +76,56 @@ OPEN = {"data": "rrdyn.cli.data_kind", "plot": "rrdyn.cli.plot"}
 COMPLETION = "--tyro-print-completion"
 
 
+def program() -> int:
+    """The installed program: `main`, and after it a further Ctrl-C ends the process at once and in silence."""
+    code = main()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    return code
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run one command line; returns the exit code. Called with `argv`, it is that command as far as provenance goes."""
+    """Run one command line; returns the exit code. Called with `argv`, it is that command as far as provenance goes.
+
+    Whatever happens is one message and a documented exit code; `RRDYN_DEBUG=1` shows the traceback too.
+    """
     argv = sys.argv[1:] if argv is None else argv
+    if not os.environ.get(output.DEBUG):  # torch's own log of a lost connection is pages of addresses
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     before, sys.argv = sys.argv, [sys.argv[0], *argv]
     try:
-        return _dispatch(argv)
-    except RrdynError as error:
-        print(f"rrdyn: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("rrdyn: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # the reader of our stdout went away: not an error of ours, and nothing may be flushed into it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        with output.standing(), interrupts.listening() as heard:
+            try:
+                return _dispatch(argv)
+            except BaseException as error:
+                return _told(error, interrupted=heard.asked is not None)
     finally:
         sys.argv = before
 
 
+def _told(error: BaseException, *, interrupted: bool) -> int:
+    """Say what ended a command; returns its exit code. Under an interrupt any error is a consequence of it."""
+    if isinstance(error, SystemExit | GeneratorExit):
+        raise error
+    output.tell_trace(error)
+    if isinstance(error, RrdynError):
+        output.tell(f"rrdyn: {error}")
+        return error.exit_code
+    if interrupted or isinstance(error, KeyboardInterrupt):
+        output.tell("rrdyn: interrupted")
+        return Interrupted.exit_code
+    told = unexpected(error)
+    output.tell(f"rrdyn: {told}")
+    return told.exit_code
+
+
 def _dispatch(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(overview())
+        output.put(overview())
         return 0 if argv else 2
     if argv[0] in ("-V", "--version"):
-        print(f"rrdyn {rrdyn.__version__}")
+        output.put(f"rrdyn {rrdyn.__version__}")
         return 0
     if argv[0] == COMPLETION:
         from rrdyn.cli.completion import print_completion
@@ -106,7 +133,7 @@ def _dispatch(argv: list[str]) -> int:
         return print_completion({name: load(name).Args for name in COMMANDS}, argv)
     name, rest = find_command(argv)
     if " " not in name and name not in COMMANDS:  # a group such as `rrdyn plot`, alone or with --help
-        print(overview(only=name))
+        output.put(overview(only=name))
         return 0 if rest else 2
     from rrdyn.cli.command import run_command
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import MeasurementOptions
+from rrdyn.cli.options import Count, Index, MeasurementOptions, Seed, Segments
 
 if TYPE_CHECKING:
     from rrdyn.measurement.campaign import Result
@@ -27,25 +27,25 @@ class Args(MeasurementOptions):
 
     ckpts: Positional[tuple[Path, ...]]
     """Checkpoints: files or folders of any public layout."""
-    n: Annotated[int, Field(ge=1)] = 512
+    n: Count = 512
     """Puzzles, drawn from the split without replacement; all where it has fewer."""
     k: Annotated[int, Field(ge=1, le=4096)] = 8
     """Leading exponents."""
-    segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    segments: Segments | None = None
     """Segments followed; default the model's own budget."""
     out: Path | None = None
     """File to write; with several checkpoints a folder. Default RUN/diag/ for a checkpoint of a run, else beside it."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Names the choice of puzzles and the first tangents."""
     qr_every: Literal["substep", "cycle", "segment", "auto"] = "substep"
     """When tangents are orthonormalised; auto: as rarely as their growth allows."""
-    align: Annotated[int, Field(ge=0)] = 0
+    align: Annotated[int, Field(ge=0, le=1 << 20)] = 0
     """First segments left out of the averages while the tangents align."""
     estimator: Literal["tangents", "growth"] = "tangents"
     """tangents: exact derivatives; growth: one nearby trajectory, cheap, the leading exponent only."""
     tangent_dtype: Literal["auto", "float32", "float64"] = "auto"
     """What the tangents are carried in; auto: as the model, float32 for a bfloat16 one."""
-    save_states: tuple[int, ...] = ()
+    save_states: tuple[Index, ...] = ()
     """Indices of puzzles whose full states go into states.npz beside the output."""
     strict: bool = False
     """Exit with 4 where a puzzle's state or exponents are not finite."""

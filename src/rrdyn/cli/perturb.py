@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import MeasurementOptions
+from rrdyn.cli.options import Count, MeasurementOptions, Seed, Segments
 
 
 class Args(MeasurementOptions):
@@ -32,17 +32,17 @@ class Args(MeasurementOptions):
     """Which latents are perturbed."""
     copies: Annotated[int, Field(ge=1, le=1 << 16)] = 8
     """Restarts of each puzzle for each sigma."""
-    segments: Annotated[int, Field(ge=1, le=1 << 20)] = 48
+    segments: Segments = 48
     """Segments rolled out."""
-    readout: Annotated[int, Field(ge=1)] | None = None
+    readout: Segments | None = None
     """The fixed readout segment; default the model's own budget."""
-    n: Annotated[int, Field(ge=1)] = 96
+    n: Count = 96
     """Puzzles, drawn from the split without replacement."""
     calibrate_kl: Annotated[float, Field(gt=0)] | None = None
     """Find sigma* at which the 95th percentile of the per-segment KL is this many nats, then sweep multiples of it."""
     alphas: tuple[Annotated[float, Field(ge=0)], ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
     """Multiples of sigma* that are swept."""
-    calibrate_n: Annotated[int, Field(ge=1)] = 32
+    calibrate_n: Count = 32
     """Puzzles to calibrate on, others than those reported."""
     cells: Path | None = None
     """Folder for the three-file cell (calib.json, trajectory.json, pmass.json); needs --calibrate-kl."""
@@ -50,7 +50,7 @@ class Args(MeasurementOptions):
     """Also the leading exponent of every restart; doubles the cost."""
     out: Path | None = None
     """File to write; default RUN/eval/ for a checkpoint of a run, else perturb.npz beside it."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Names the choice of puzzles and the noise."""
 
 
@@ -60,7 +60,7 @@ def run(args: Args) -> Outcome:
     if args.cells and args.calibrate_kl is None:
         raise UsageError("--cells needs a calibrated scale", run="add --calibrate-kl 1.0")
     from rrdyn.measurement import campaign
-    from rrdyn.measurement.calibration import calibrated, write_cells
+    from rrdyn.measurement.calibration import calibrated, perturbation, write_cells
 
     request = args.request("perturb", (args.ckpt,), args.out, alphas=())
     if args.cells is not None and campaign.pieces(request) > 1:
@@ -78,7 +78,7 @@ def run(args: Args) -> Outcome:
     rows = table(result.arrays, readout)
     data: dict[str, Any] = {"rows": rows, "readout": readout, "n": len(result.arrays["base"])}
     text = told(rows, readout, result.arrays["base"])
-    found = request.config.calibration
+    found = perturbation(request).calibration
     if found is not None:
         data["sigma_star"] = found.sigma_star
         data["calibration"] = {"floor": found.floor, "ceiling": found.ceiling}

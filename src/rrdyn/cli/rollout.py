@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import MeasurementOptions
+from rrdyn.cli.options import Count, MeasurementOptions, Seed
 
 
 class Args(MeasurementOptions):
@@ -25,19 +25,19 @@ class Args(MeasurementOptions):
     """A checkpoint: a file or folder of any public layout."""
     segments: Annotated[int, Field(ge=1, le=1 << 24)] = 128
     """Segments rolled out, those of --extend included."""
-    n: Annotated[int, Field(ge=1)] | None = None
+    n: Count | None = None
     """Puzzles, drawn from the split without replacement; default 256, with --extend those of its file."""
     split: Literal["test", "val", "train"] | None = None  # type: ignore[assignment]
     """Which split of the dataset; default test, with --extend that of its file."""
     out: Path | None = None
     """File to write; default RUN/eval/ for a checkpoint of a run, else rollout.npz beside it."""
-    stop_after: Annotated[int, Field(ge=0)] = 0
+    stop_after: Annotated[int, Field(ge=0, le=1 << 24)] = 0
     """Stop a puzzle once it was right this many segments in a row (its drift is NaN from then on); 0: never."""
     keep_state: bool = False
     """Write the last states too, so that the rollout can be extended."""
     extend: Path | None = None
     """A rollout.npz that kept its state: go on from there."""
-    seed: Annotated[int, Field(ge=0)] | None = None
+    seed: Seed | None = None
     """Names the choice of puzzles; default 0, with --extend that of its file."""
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from rrdyn.cli.command import Arguments, Outcome
+from rrdyn.cli.options import Seed
 
 
 class Args(Arguments):
@@ -21,7 +22,7 @@ class Args(Arguments):
     """Readout times, in steps."""
     n: Annotated[int, Field(ge=1, le=1 << 28)] = 20_000
     """Trajectories per seed."""
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[Seed, ...] = (0, 1, 2, 3, 4)
     """Seeds."""
     eps: Annotated[float, Field(gt=0, lt=1)] = 0.04
     """Distance from the solution at which a trajectory is captured."""

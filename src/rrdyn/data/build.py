@@ -10,7 +10,7 @@ import numpy as np
 
 from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.files import sha256
-from rrdyn.artifacts.places import is_file
+from rrdyn.artifacts.places import is_file, is_folder
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.data.collection import Collection
 from rrdyn.data.csv_source import from_csv
@@ -21,7 +21,7 @@ from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.record import read_record
 from rrdyn.data.registry import kind_of
-from rrdyn.data.source import Gathered
+from rrdyn.data.source import DEFAULT_N, Gathered
 from rrdyn.data.writer import MOST_EXAMPLES, new_dataset, write_record, write_split
 from rrdyn.runtime.progress import say
 from rrdyn.runtime.streams import generator
@@ -43,7 +43,11 @@ def build(
     if out is not None and not force and made_from(out, recipe):
         say(f"{out} is there already, made from the same settings")
         return out
-    gathered = gather(recipe, kind or kind_of(recipe))
+    kind = kind or kind_of(recipe)
+    if recipe.source == "generate":  # of the others only the file says how many puzzles there are
+        puzzle = kind.from_recipe(recipe)
+        _require_room(out or root, (recipe.n or DEFAULT_N) * puzzle.group_size(recipe), puzzle)
+    gathered = gather(recipe, kind)
     path = out or root / gathered.name
     with new_dataset(path, force=force) as staging:
         for split, puzzles in gathered.splits.items():
@@ -112,7 +116,8 @@ def _require_room(folder: Path, examples: int, puzzle: Puzzle) -> None:
             "so many copies cannot be counted", found=f"{examples:,} examples", expected=f"at most {MOST_EXAMPLES:,}",
             run="lower --n or --aug; training can also shuffle as it goes",
         )  # fmt: skip
-    needed, free = examples * (2 * puzzle.seq_len + 16), shutil.disk_usage(folder).free
+    there = next((above for above in [folder, *folder.absolute().parents] if is_folder(above)), Path("/"))
+    needed, free = examples * (2 * puzzle.seq_len + 16), shutil.disk_usage(there).free
     if needed > free:
         raise RrdynError(
             "the dataset does not fit onto the disk",

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.npz import read_npy
 from rrdyn.artifacts.places import existing, exists, is_file, is_folder, opened, shown
 from rrdyn.data.arrays import AGAIN, check_arrays, pieces
@@ -192,12 +192,7 @@ def _recorded(path: Path, record: DatasetRecord, metadata: Metadata) -> Puzzle |
     """The puzzle that a dataset says it holds."""
     if record.puzzle is None:
         return None
-    try:
-        puzzle = from_description(record.puzzle)
-    except UsageError as error:  # what is a bad setting of a command is a bad file here
-        raise InputError(
-            f"{shown(path / RECORD)}: {error.problem}", found=error.found, expected=error.expected
-        ) from None
+    puzzle = from_description(record.puzzle, shown(path / RECORD))
     sizes = puzzle.seq_len, puzzle.vocab_size
     if sizes != (metadata.seq_len, metadata.vocab_size):
         raise InputError(

@@ -17,6 +17,8 @@ from rrdyn.runtime.progress import Progress
 
 FRUITLESS = 2000
 """Generated puzzles in a row that are all known already before the kind counts as used up."""
+EMPTY = 100
+"""Numbers in a row for which the generator finds nothing at all before what is asked for counts as impossible."""
 
 
 def generated(recipe: Recipe, kind: type[Puzzle]) -> Gathered:
@@ -46,7 +48,7 @@ def distinct(puzzle: Puzzle, make: Maker, wanted: int, workers: int | None = Non
         return None if one is None else (one, puzzle.sketch(one.inputs, one.labels)[0])
 
     known, parts = Known(puzzle), list[Collection]()
-    fruitless = 0
+    fruitless, empty = 0, 0
     with Progress(wanted, f"making {puzzle.name} puzzles") as progress:
         for result in in_order(sketched, count(), workers):
             if result is not None and known.add(*result):
@@ -55,9 +57,10 @@ def distinct(puzzle: Puzzle, make: Maker, wanted: int, workers: int | None = Non
                 progress.advance()
             else:
                 fruitless += 1
+            empty = 0 if result is not None else empty + 1
             if len(parts) == wanted:
                 break
-            if fruitless >= FRUITLESS:
+            if fruitless >= FRUITLESS or empty >= EMPTY:
                 raise RrdynError(
                     "the generator finds no more new puzzles",
                     found=f"{len(parts)} that differ, {wanted} are wanted",

@@ -37,11 +37,13 @@ def try_hub(recipe: Recipe, kind: type[Puzzle]) -> Gathered | None:
         say(f"{repo} has no {unlike}: puzzles are generated" if repo else f"{kind.name} puzzles are generated")
         return None
     if hub.offline():
-        return _instead(repo, "HF_HUB_OFFLINE is set")
+        _instead(repo, "HF_HUB_OFFLINE is set")
+        return None
     try:
         listing = hub.ask(_dataset(repo), seconds=PATIENCE)
     except hub.Unreachable as error:
-        return _instead(repo, error.found or error.problem)
+        _instead(repo, error.found or error.problem)
+        return None
     return _gathered(recipe, kind, repo, listing)
 
 

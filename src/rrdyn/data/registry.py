@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
 from rrdyn.artifacts.places import said
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
@@ -51,20 +51,27 @@ def kind_of(recipe: Recipe) -> type[Puzzle]:
     raise UsageError(f"no kind of puzzle is made from a {type(recipe).__name__}")
 
 
-def from_description(description: dict[str, Any]) -> Puzzle:
-    """The puzzle that a dataset recorded with `Puzzle.describe`. Raises InputError where nobody knows the kind."""
+def from_description(description: dict[str, Any], where: str = "the dataset") -> Puzzle:
+    """The puzzle that a dataset recorded with `Puzzle.describe`; `where` names its place in a message.
+
+    Raises InputError where nobody knows the kind, or the kind does not take what is described.
+    """
     fields = dict(description)
-    name = fields.pop("kind", None)
+    name = str(fields.pop("kind", None))
     kind = find_kind(name)
     if kind is None:
         raise InputError(
-            f"there is no kind of puzzle called {name!r}", expected="one of " + ", ".join(sorted(KINDS)), run=HOW_TO_ADD
+            f"{where}: there is no kind of puzzle called {name[:80]!r}",
+            expected="one of " + ", ".join(sorted(KINDS)),
+            run=HOW_TO_ADD,
         )
     try:
         return kind(**fields)
-    except (TypeError, ValueError, AttributeError) as error:  # of a file, whatever it says
+    except RrdynError as error:  # what is a bad setting of a command is a bad file here
+        raise InputError(f"{where}: {error.problem}", found=error.found, expected=error.expected) from None
+    except Exception as error:  # of a class that may be anybody's, about values that may be anything
         raise InputError(
-            f"there is no {name} puzzle like this", found=said(error), expected="what the kind's `describe` gives"
+            f"{where}: there is no {name} puzzle like this", found=said(error), expected="what its `describe` gives"
         ) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.files import make_folder, replacing_folder, write_json
-from rrdyn.artifacts.places import entries, exists, is_file, is_folder, shown
+from rrdyn.artifacts.places import entries, is_file, is_folder, shown
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.record import IDENTIFIERS, RECORD, VERSION
 
@@ -31,7 +32,9 @@ def new_dataset(path: Path | str, *, force: bool = False) -> Iterator[Path]:
     no dataset.
     """
     path = Path(path)
-    taken = exists(path) and not (is_folder(path) and not entries(path))
+    if is_folder(path):
+        path = Path(os.path.realpath(path))  # of a link, what it leads to is filled, and the link stays
+    taken = os.path.lexists(path) and not (is_folder(path) and not entries(path))
     if taken and not force:
         raise UsageError(f"{shown(path)} exists already", expected="a new folder", run="give another --out, or --force")
     if taken and not is_dataset(path):

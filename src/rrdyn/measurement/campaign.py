@@ -17,6 +17,7 @@ import torch
 from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.files import make_folder
 from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.places import is_file, modified
 from rrdyn.measurement import parts as part_files
 from rrdyn.measurement.measurement import Measurement, MeasurementConfig, measurement_named
 from rrdyn.measurement.parts import Arrays, Parts
@@ -99,10 +100,10 @@ def run(request: Request) -> list[Result]:
     if request.devices == 1 or launch.given_group() is not None:
         return _run_all(request, outputs)
     _check_devices(request)
-    before = [_stamp(output) for output in outputs]
+    before = [modified(output) for output in outputs]
     also = launch.start(_files_beside, (request, outputs), request.devices)
     return [
-        Result(path=output, arrays=found.arrays, meta=found.meta, fresh=_stamp(output) != stamp, also=beside)
+        Result(path=output, arrays=found.arrays, meta=found.meta, fresh=modified(output) != stamp, also=beside)
         for output, stamp, beside in zip(outputs, before, also)
         for found in [read_npz(output, kind.schema)]
     ]
@@ -160,7 +161,7 @@ def _finish(measurement: Measurement[Any], parts: Parts, joined: Arrays, setting
     batch = 1 if _on_cpu(measurement.subject) else parts.block
     arrays, meta = _told(measurement, joined, settings, key=parts.key, batch=batch)
     measurement.write(parts, arrays, meta)
-    if not parts.out.is_file():
+    if not is_file(parts.out):
         raise RrdynError(f"{parts.out} is not there", found="another process took it away",
                          run="the same command again")  # fmt: skip
     return Result(path=parts.out, arrays=arrays, meta=meta, fresh=True)
@@ -295,8 +296,3 @@ def output_files(checkpoints: Sequence[Path], out: Path | None, kind: str) -> li
     if len(set(names)) < len(names):  # step_10 of two runs: tell them apart by the run
         names = [f"{path.resolve().parent.parent.name}_{name}" for path, name in zip(checkpoints, names)]
     return [out / f"{kind}_{name}.npz" for name in names]
-
-
-def _stamp(path: Path) -> int | None:
-    """When a file was written, None where there is none."""
-    return path.stat().st_mtime_ns if path.exists() else None

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.schemas import ROLLOUT, STATES
 from rrdyn.dynamics import protocol
 from rrdyn.dynamics.observers import Motion
@@ -137,7 +138,7 @@ def read_earlier(path: Path, subject: Subject, config: RolloutConfig) -> Earlier
     """An earlier rollout and its state; raises InputError where it is of another checkpoint or kept no state."""
     earlier = read_npz(path, ROLLOUT)
     state = state_file(Path(path))
-    if not state.is_file():
+    if not is_file(state):
         raise InputError(
             f"{path} kept no state to go on from", expected=str(state), run="rrdyn rollout CKPT --keep-state"
         )

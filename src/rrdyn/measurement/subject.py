@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import sha256
+from rrdyn.artifacts.places import exists, is_folder
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.data.folder import PuzzleSplit, open_split
 from rrdyn.models.checkpoints import load
@@ -147,7 +148,7 @@ def open_subject(
             expected="a dataset folder",
             run="give one with --data",
         )
-    if not Path(named).exists():
+    if not exists(named):
         raise InputError(
             f"the dataset of {checkpoint} is not here",
             found=f"it names {named}",
@@ -176,14 +177,14 @@ def default_outputs(checkpoints: Sequence[Path], kind: str) -> list[Path]:
     def place(path: Path) -> tuple[Path, str]:
         if is_address(path):
             return Path(), path.name
-        if (path / "checkpoints").is_dir():
+        if is_folder(path / "checkpoints"):
             return path / folder, ""
         home = path if path.parent.name == "checkpoints" else path.parent
         if home.parent.name == "checkpoints":
             return home.parent.parent / folder, home.name
         if home is path:
             return path.parent.parent / folder, path.name
-        return (path, "") if path.is_dir() else (path.parent, path.stem)
+        return (path, "") if is_folder(path) else (path.parent, path.stem)
 
     places = [place(path) for path in checkpoints]
     crowded = {home for home, _ in places if [other for other, _ in places].count(home) > 1}

@@ -59,8 +59,11 @@ def answer_loss(
 
 
 class Correctness(NamedTuple):
-    """exact (B,) bool: there are labelled tokens and every one is right; token_accuracy (B,) float32; labelled (B,)
-    int64, how many tokens are labelled."""
+    """exact (B,) bool: every labelled token right; token_accuracy (B,) float32; labelled (B,) int64 tokens.
+
+    As published: where nothing is labelled, nothing is wrong. That is the target of the halting head; what is reported
+    leaves such puzzles out (`labelled`).
+    """
 
     exact: Bool[Tensor, " B"]
     token_accuracy: Float[Tensor, " B"]
@@ -74,7 +77,7 @@ def correctness(preds: Integer[Tensor, "B L"], labels: Integer[Tensor, "B L"]) -
     right = mask & (preds == labels)
     count = mask.sum(-1)
     accuracy = (right.float() / count.clamp_min(1).unsqueeze(-1)).sum(-1)
-    return Correctness((right.sum(-1) == count) & (count > 0), accuracy, count)
+    return Correctness(right.sum(-1) == count, accuracy, count)
 
 
 def halt_loss(q_halt: Float[Tensor, " B"], exact: Bool[Tensor, " B"]) -> Float[Tensor, " B"]:

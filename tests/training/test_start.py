@@ -32,7 +32,7 @@ def weights(folder: Path, step: int) -> dict[str, torch.Tensor]:
 
 
 def in_two(config, folder: Path, state: Path | None = None):
-    arguments = (config.model_dump(mode="json"), folder, state, "cpu", False, 2)
+    arguments = (config, folder, state, "cpu", False, 2)
     return launch.start(worker, arguments, 2)
 
 

@@ -36,7 +36,7 @@ def split(dataset):
 
 def test_numbers_are_those_of_a_plain_rollout(model, split):
     examples = np.arange(10)
-    found = evaluate(model, split, examples, EvalConfig(n=10, perturbed_n=0, lyapunov_n=0), seed=0)
+    found = evaluate(model, split, examples, EvalConfig(n=10, perturbed_n=0, lyapunov_n=0), seed=0, step=0)
     rows = rows_of(split, examples, torch.device("cpu"))
     with torch.no_grad():
         e, z = model.embed(rows["inputs"], rows["puzzle_identifiers"]), model.initial(10)
@@ -46,34 +46,34 @@ def test_numbers_are_those_of_a_plain_rollout(model, split):
             drifts.append((z.z_H - before.z_H).flatten(1).norm(dim=1))
         readout = model.read(z)
     right = readout.logits.argmax(-1) == rows["labels"]
-    assert found["acc"] == right.all(1).double().mean().item()
-    assert found["token_acc"] == pytest.approx(right.double().mean().item())
-    assert found["drift"] == pytest.approx(torch.stack(drifts).mean().item())
-    assert found["q_acc"] == ((readout.q_halt >= 0) == right.all(1)).double().mean().item()
-    assert found["acc_pert"] is None
-    assert found["lam1"] is None
-    assert found["eval_n"] == 10
+    assert found.acc == right.all(1).double().mean().item()
+    assert found.token_acc == pytest.approx(right.double().mean().item())
+    assert found.drift == pytest.approx(torch.stack(drifts).mean().item())
+    assert found.q_acc == ((readout.q_halt >= 0) == right.all(1)).double().mean().item()
+    assert found.acc_pert is None
+    assert found.lam1 is None
+    assert found.eval_n == 10
 
 
 def test_the_batch_does_not_matter(model, split):
     examples = np.arange(12)
     results = [
-        evaluate(model, split, examples, EvalConfig(n=12, perturbed_n=7, lyapunov_n=2, batch=batch), seed=4)
+        evaluate(model, split, examples, EvalConfig(n=12, perturbed_n=7, lyapunov_n=2, batch=batch), seed=4, step=0)
         for batch in (12, 5, 1)
     ]
     for other in results[1:]:
-        assert other == pytest.approx(results[0], rel=1e-9)
-    assert results[0]["eval_perturbed_n"] == 7
-    assert results[0]["lam1"] is not None
+        assert other.record() == pytest.approx(results[0].record(), rel=1e-9)
+    assert results[0].eval_perturbed_n == 7
+    assert results[0].lam1 is not None
 
 
 def test_no_noise_changes_no_answer(model, split):
     settings = EvalConfig(n=12, perturbed_n=12, lyapunov_n=0)
-    quiet = evaluate(model, split, np.arange(12), settings.model_copy(update={"sigma": 0.0}), seed=0)
-    assert quiet["eval_changed"] == 0
-    assert quiet["acc_pert"] == quiet["acc"]
-    loud = evaluate(model, split, np.arange(12), settings.model_copy(update={"sigma": 30.0}), seed=0)
-    assert loud["eval_changed"] > 0.5
+    quiet = evaluate(model, split, np.arange(12), settings.model_copy(update={"sigma": 0.0}), seed=0, step=0)
+    assert quiet.eval_changed == 0
+    assert quiet.acc_pert == quiet.acc
+    loud = evaluate(model, split, np.arange(12), settings.model_copy(update={"sigma": 30.0}), seed=0, step=0)
+    assert loud.eval_changed > 0.5
 
 
 def test_the_same_puzzles_for_every_seed():

@@ -8,7 +8,9 @@ from tiny_runs import arm, random_rows, tiny_learner
 
 from rrdyn.training.augmentation import AugConfig
 from rrdyn.training.learner import Learner
-from rrdyn.training.objectives import Rollouts, Share, Streaming, perturbed
+from rrdyn.training.objective import Share, perturbed
+from rrdyn.training.rollouts import Rollouts
+from rrdyn.training.streaming import Streaming
 
 EXAMPLES = 3
 STEP = 5

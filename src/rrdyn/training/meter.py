@@ -1,19 +1,13 @@
-"""Keeping count while steps run, and hearing Ctrl-C and SIGTERM without losing the step under way."""
+"""Keeping count while steps run: the means of a log row, and how long a step takes."""
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 
 import torch
 
 from rrdyn.runtime.launch import Group
-from rrdyn.runtime.progress import say
-from rrdyn.training.objectives import Stats
+from rrdyn.training.objective import Stats
 
 RATIOS = {
     "loss": "loss_n",
@@ -31,8 +25,10 @@ SUMS = {"train_exact": "exact", "train_q_acc": "q_right"}
 class Meter:
     """Means over the steps since the last log row, and how long steps take."""
 
-    def __init__(self, examples_per_step: int) -> None:
+    def __init__(self, examples_per_step: int, means: Sequence[str] = ()) -> None:
+        """`means`: what an objective measures beside the usual: a mean NAME is the sum NAME over the count NAME_n."""
         self.examples_per_step = examples_per_step
+        self.ratios = {**RATIOS, **{name: f"{name}_n" for name in means}}
         self.total: Stats = {}
         self.steps, self.seconds = 0, 0.0
         self.step_seconds = 0.0
@@ -50,11 +46,11 @@ class Meter:
 
     def row(self, group: Group, device: torch.device) -> dict[str, float | None]:
         """The means over all processes since the last call; what did not occur is None."""
-        names = sorted({*RATIOS.values(), *(SUMS.get(name, name) for name in RATIOS)})
+        names = sorted({*self.ratios.values(), *(SUMS.get(name, name) for name in self.ratios)})
         values = [torch.as_tensor(self.total.get(name, 0)).to(device, torch.float64) for name in names]
         total = dict(zip(names, group.sum_(torch.stack(values)).tolist()))
         row: dict[str, float | None] = {}
-        for name, count in RATIOS.items():
+        for name, count in self.ratios.items():
             key = SUMS.get(name, name)
             row[name] = total[key] / total[count] if key in self.total and total[count] else None
         if self.steps:
@@ -63,33 +59,3 @@ class Meter:
         self.total = {}
         self.restart_clock()
         return row
-
-
-class StopSignal:
-    """Whether the run has been asked to stop. A second Ctrl-C stops it at once, without saving."""
-
-    def __init__(self) -> None:
-        self.heard: str | None = None
-        self.when = 0.0
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear SIGINT and SIGTERM inside the block (in the main thread; elsewhere nothing changes)."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        again = self.heard is not None and number == signal.SIGINT and self.heard == "SIGINT"
-        if again and time.monotonic() - self.when > 1:  # a terminal may deliver one Ctrl-C twice to a worker
-            raise KeyboardInterrupt
-        if self.heard is None:
-            self.when = time.monotonic()
-            self.heard = signal.Signals(number).name
-            say(f"{self.heard}: saving the state (Ctrl-C again stops at once, without saving)")

@@ -7,11 +7,7 @@ import pytest
 import torch
 from tiny_runs import GOLDEN
 
-from rrdyn.training.adam_atan2 import AdamATan2
-from rrdyn.training.ema import ExponentialAverage
-from rrdyn.training.flat import FlatParameters
-from rrdyn.training.schedule import learning_rate
-from rrdyn.training.sign_sgd import sign_sgd_
+from rrdyn.training.optim import AdamATan2, ExponentialAverage, FlatParameters, learning_rate, sign_sgd_
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,9 @@ SHAPE = (5, 4)
 
 
 def drawn(config: NoiseConfig, examples, copies=range(4), step=100, seed=0):
-    return draw(config, seed=seed, step=step, examples=examples, copies=copies, shape=SHAPE)
+    shapes = {"z_H": SHAPE, "z_L": SHAPE}
+    eps, sigma = draw(config, seed=seed, step=step, examples=examples, copies=copies, shapes=shapes)
+    return eps["z_H"], eps["z_L"], sigma
 
 
 @given(

@@ -11,7 +11,7 @@ import torch
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.runtime.launch import Group
 from rrdyn.training.log import COLUMNS, TrainLog, header, make_tracker, table_row
-from rrdyn.training.running import Meter
+from rrdyn.training.meter import Meter
 
 
 def test_rows_stand_under_their_names():
