@@ -118,16 +118,16 @@ def damaged_if_unreadable(path: Path) -> Iterator[None]:
 def read_zip(path: Path, size: int) -> TorchFile:
     """A file of torch's zip layout of `size` bytes. Raises InputError for another zip or a damaged one."""
     with opened(path) as stream, damaged_if_unreadable(path), zipfile.ZipFile(stream) as archive:
+        if any("/code/" in member.filename for member in archive.infolist()):
+            raise InputError(
+                f"{shown(path)} is a compiled program (TorchScript)", expected="a state dict written by torch.save",
+                run="torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt') in an environment that trusts it",
+            )  # fmt: skip
         members = _checked(archive.infolist(), path, size)
         pickles = [name for name in members if name == "data.pkl" or name.endswith("/data.pkl")]
         if len(pickles) != 1 or members[pickles[0]].file_size > PICKLE_LIMIT:
             raise InputError(f"{shown(path)} is not a torch file", found="a zip file", expected="one data.pkl inside")
         root = pickles[0].removesuffix("data.pkl")
-        if any(name.startswith(f"{root}code/") for name in members):
-            raise InputError(
-                f"{shown(path)} is a compiled program (TorchScript)", expected="a state dict written by torch.save",
-                run="torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt') in an environment that trusts it",
-            )  # fmt: skip
         order = members.get(f"{root}byteorder")
         swapped = order is not None and _is_big(archive, order)
 

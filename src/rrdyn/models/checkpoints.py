@@ -92,7 +92,7 @@ def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Fou
         about = parse_json(text, f"{shown(found.weights)}: its header")
     about = about if isinstance(about, dict) else {}
     if found.config is not None:
-        step = whole(about.get("step")) if found.step is None else None
+        step = whole(about.get("step")) if found.step is None and found.meta is None else None
         return found.config, found if step is None else replace(found, meta={"step": step, "ema": found.ema}), False
     config = inside(about, contents.tensors)
     if config is None:

@@ -10,7 +10,6 @@ from typing import Any
 from rrdyn.artifacts.errors import UsageError, notice
 from rrdyn.models.family import find_family
 from rrdyn.models.nano import is_nano, nano_arch
-from rrdyn.models.pickles import Global, Record
 
 SECTIONS = ("config", "arch", "hyper_parameters", "hparams", "model_config", "cfg", "args", "model_args")
 """Where a checkpoint may hold the config of its model."""
@@ -109,15 +108,15 @@ def _family_by_names(tensors: Mapping[str, Any]) -> str | None:
 
 
 def _fields(value: Any) -> dict[str, Any] | None:
-    """Fields by name of a mapping or of an object that was pickled; names of types as text."""
-    if isinstance(value, Record):
-        value = value.fields
-        if isinstance(content := value.get("_content"), dict):  # an omegaconf mapping of nodes
-            nodes = {key: node.fields if isinstance(node, Record) else {"_val": node} for key, node in content.items()}
-            value = {key: node.get("_val") for key, node in nodes.items()}
+    """The fields of a section; of omegaconf's mappings, which keep nodes of values, the values."""
     if not isinstance(value, dict):
         return None
-    return {key: str(item) if isinstance(item, Global) else item for key, item in value.items() if isinstance(key, str)}
+    nodes = value.get("_content")
+    if not isinstance(nodes, dict):
+        return value
+    return {
+        key: node["_val"] if isinstance(node, dict) and "_val" in node else _fields(node) for key, node in nodes.items()
+    }
 
 
 def _unwrapped(content: Mapping[str, Any]) -> dict[str, Any]:

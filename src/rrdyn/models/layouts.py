@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.errors import InputError, RrdynError
 from rrdyn.artifacts.places import entries, existing, exists, is_file, is_folder, regular, shown
 from rrdyn.artifacts.reading import read_json, read_text, read_yaml
 from rrdyn.models.foreign import Configured, configured, is_arch
 from rrdyn.runtime.hub import pull
-from rrdyn.runtime.hub_address import is_address
+from rrdyn.runtime.hub_address import SCHEME, is_address
 
 WEIGHTS, META = "model.safetensors", "meta.json"
 UPSTREAM_CONFIG = "all_config.yaml"
@@ -83,15 +83,28 @@ def locate(path: Path | str) -> Found:
 
     Raises InputError where there is none, saying what there is.
     """
-    if is_address(path) or _is_on_the_hub(path):
+    if is_address(path):
         path = pull(path)
+    elif _is_on_the_hub(path):
+        path = _pulled(path)
     return _locate(existing(path, run="rrdyn train sudoku makes one, rrdyn hub pull fetches one"), MOST_HOPS)
 
 
 def _is_on_the_hub(path: Path | str) -> bool:
-    """Whether `owner/repo/file` is meant: no such path, not even its first folder, is on this machine."""
+    """Whether `owner/repo/file` is meant: a weights file of which not even the first folder is on this machine."""
     parts = Path(path).parts
-    return len(parts) >= 3 and re.fullmatch(r"\w[\w.-]*", parts[0]) is not None and not exists(parts[0])
+    named = len(parts) >= 3 and Path(path).suffix in SUFFIXES and re.fullmatch(r"\w[\w.-]*", parts[0])
+    return bool(named) and not exists(parts[0])
+
+
+def _pulled(path: Path | str) -> Path:
+    try:
+        return pull(f"{SCHEME}{path}")
+    except RrdynError as error:
+        raise InputError(
+            f"{shown(path)} does not exist, here or on the Hub", found=error.problem, expected="an existing file",
+            run=f"rrdyn hub pull {SCHEME}{shown(path)}",
+        ) from None  # fmt: skip
 
 
 def _locate(path: Path, hops: int) -> Found:

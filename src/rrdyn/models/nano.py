@@ -37,6 +37,7 @@ def is_nano(fields: Mapping[str, Any], tensors: Mapping[str, Any]) -> bool:
 def nano_arch(fields: Mapping[str, Any], tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Our fields. Raises InputError that lists what a TRM of ours has not."""
     positions = fields.get("pos_emb_type")
+    positions = positions if isinstance(positions, str) else None
     differs = [f"{name} {fields[name]}" for name in OTHER_LAYERS if fields.get(name)]
     if positions not in POSITIONS:
         differs.append(f"pos_emb_type {positions}")

@@ -17,6 +17,8 @@ MOST_STEPS = 1 << 22
 """Instructions of one pickle: no checkpoint needs a hundredth of them."""
 LONGEST_INTEGER = 4096
 """Bits of a whole number; states of random generators have some hundred."""
+MOST_PLAIN, LONGEST_LIST, LONGEST_TEXT = 20_000, 100, 1000
+"""What of a stranger's notes is kept."""
 HARMFUL = frozenset({
     "os", "posix", "nt", "subprocess", "pty", "runpy", "importlib", "shutil", "socket", "ctypes", "webbrowser",
     "commands", "multiprocessing",
@@ -72,6 +74,35 @@ class Record:
                 inside = state.get("__dict__")  # as pydantic writes its models
                 found |= inside if isinstance(inside, dict) else state
         return {key: value for key, value in (found | self.entries).items() if isinstance(key, str)}
+
+
+def plain(value: Any, depth: int = 8) -> Any:
+    """What can be written down of a value: text, numbers, lists and mappings, an object as the mapping of its fields.
+
+    Bounded in depth and size; None for whatever is left out.
+    """
+    return _plain(value, depth, [MOST_PLAIN])
+
+
+def _plain(value: Any, depth: int, left: list[int]) -> Any:
+    left[0] -= 1
+    if depth < 0 or left[0] < 0:
+        return None
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return value[:LONGEST_TEXT]
+    if isinstance(value, Global):
+        return value.name[:LONGEST_TEXT]
+    if isinstance(value, list | tuple):
+        return [_plain(item, depth - 1, left) for item in value[:LONGEST_LIST]]
+    if isinstance(value, Record):
+        value = value.fields
+    if isinstance(value, dict):
+        return {
+            key[:LONGEST_TEXT]: _plain(item, depth - 1, left) for key, item in value.items() if isinstance(key, str)
+        }
+    return None
 
 
 Known = Mapping[str, Callable[..., Any]]
@@ -278,7 +309,7 @@ def _as_dict(pairs: Any = (), *_: Any) -> dict[Any, Any]:
     return {_as_key(key): value for key, value in items}
 
 
-def _as_bytes(text: Any, encoding: Any = "latin1", *_: Any) -> bytes:
+def _as_bytes(text: Any = "", *_: Any) -> bytes:
     return bytes(text) if isinstance(text, bytes | bytearray) else _of(str, text).encode("latin1")
 
 
@@ -286,17 +317,24 @@ def _as_list(items: Any = (), *_: Any) -> list[Any]:
     return list(_of(list, items) if not isinstance(items, tuple) else items)
 
 
+def _as_object(kind: Any, base: Any, state: Any = None, *_: Any) -> Record:
+    """An object of a protocol before 2, which names its class and what that inherits from."""
+    return Record(_of(Global, kind).name, () if state is None else (state,))
+
+
 CONTAINERS: Known = {
     "collections.OrderedDict": _as_dict,
     "collections.defaultdict": lambda *_: {},
     "collections.Counter": _as_dict,
     "_codecs.encode": _as_bytes,
+    "copy_reg._reconstructor": _as_object,
+    "copyreg._reconstructor": _as_object,
     **{
         f"{builtins}.{name}": make
         for builtins in ("builtins", "__builtin__")
         for name, make in (
             ("set", _as_list), ("frozenset", _as_list), ("list", _as_list), ("dict", _as_dict),
-            ("tuple", lambda items=(), *_: tuple(_as_list(items))), ("bytearray", _as_bytes),
+            ("tuple", lambda items=(), *_: tuple(_as_list(items))), ("bytearray", _as_bytes), ("bytes", _as_bytes),
         )
     },
 }  # fmt: skip

@@ -14,7 +14,7 @@ from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.places import existing, is_folder, opened, regular, said, shown
 from rrdyn.models.archives import StoredTensor, TorchFile, damaged, is_legacy, read_legacy, read_zip
 from rrdyn.models.candidates import Candidate, Described, find_candidates
-from rrdyn.models.pickles import Record
+from rrdyn.models.pickles import Record, plain
 
 SIZE_LIMIT = 16 << 30
 FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
@@ -30,7 +30,7 @@ class Contents:
     candidates: list[Candidate]
     """Sets of tensors that may be weights, by the names of the file."""
     about: dict[str, Any] = field(default_factory=dict)
-    """What stands beside them, by name: plain values, and `Record`s of objects of foreign classes."""
+    """What stands beside them, by name, as plain values; objects of foreign classes as mappings of their fields."""
     foreign: tuple[str, ...] = ()
     """Classes and functions that the file names and that nobody looked at."""
     file: TorchFile | None = None
@@ -109,9 +109,9 @@ def _contents(file: TorchFile, path: Path) -> Contents:
             f"{shown(path)} is not a checkpoint", found=type(value).__name__, expected="a dict of tensors by name"
         )
     entries = value if isinstance(value, dict) else value.fields
-    about = {name: item for name, item in entries.items() if isinstance(name, str) and not isinstance(item, Described)}
+    about = plain({name: item for name, item in entries.items() if not isinstance(item, Described)})
     candidates = find_candidates(value)
     if not candidates:
-        names = ", ".join(map(str, entries))[:200] or "nothing"
+        names = ", ".join(name for name in entries if isinstance(name, str))[:200] or "nothing"
         raise InputError(f"{shown(path)} holds no tensors", found=names, expected="weights by name")
     return Contents(candidates=candidates, about=about, foreign=file.foreign, file=file)
