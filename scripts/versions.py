@@ -82,6 +82,7 @@ def run(command: list[str], **more: object) -> subprocess.CompletedProcess[str]:
 def made(python: str, lowest: bool, torch: str | None, folder: Path) -> Environment:
     run([python, "-m", "venv", str(folder)])
     environment = Environment(folder)
+    environment.install("--upgrade", "pip")  # one that came with an old Python may search for minutes
     wanted = requirements()
     if torch:  # this build of it, whatever the set says
         wanted = [f"torch=={torch}" if line.startswith("torch>") else line for line in wanted]
