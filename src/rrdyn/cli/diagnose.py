@@ -82,7 +82,6 @@ def run(args: Args) -> Outcome:
 def summary(result: Result) -> dict[str, Any]:
     """The few numbers of a diagnosis that a person asks first."""
     from rrdyn.analysis.overview import of_diagnosis
-
     from rrdyn.measurement.diagnosis import diverged
 
     lost = [int(index) for index in diverged(result.arrays)]
