@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from rrdyn.artifacts.errors import UsageError, notice
 from rrdyn.models.config import SIZES, ReasonerConfig
-from rrdyn.models.family import ModelFamily
+from rrdyn.models.family import ModelFamily, Shaped
 
 NOT_READ = ("batch_size", "causal")
 """Fields of published configs that size a buffer of their training or that no class reads."""
@@ -41,12 +39,12 @@ class PublishedFamily(ModelFamily):
         arch["loss"] = {"name": "losses@ACTLossHead", "loss_type": f"{config.loss}_cross_entropy"}
         return arch
 
-    def sizes(self, tensors: Mapping[str, Tensor], arch: Mapping[str, Any]) -> dict[str, int]:
+    def sizes(self, tensors: Mapping[str, Shaped], arch: Mapping[str, Any]) -> dict[str, int]:
         """Rows of the embeddings; positions that an MLP mixes or an embedding counts, less the prefix."""
 
         def rows(name: str) -> int | None:
             tensor = next((tensor for key, tensor in tensors.items() if f".{key}".endswith(f".inner.{name}")), None)
-            return tensor.shape[0] if tensor is not None and tensor.ndim == 2 else None
+            return tensor.shape[0] if tensor is not None and len(tensor.shape) == 2 else None
 
         found = {
             "vocab_size": rows("embed_tokens.embedding_weight"),

@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.places import entries, exists, is_file, is_folder, shown
 from rrdyn.artifacts.reading import read_json
 from rrdyn.models.building import model_config
 from rrdyn.models.config import SIZES, ModelConfig
-from rrdyn.models.family import find_family
+from rrdyn.models.family import Shaped, find_family
 
 KNOWN_LENGTHS = {("sudoku", 11): 81, ("maze-30x30", 6): 900, ("arc", 12): 900}
 """(word in the dataset's name, vocabulary) -> length, of the datasets upstream's builders make."""
@@ -25,7 +23,7 @@ KNOWN_LENGTHS = {("sudoku", 11): 81, ("maze-30x30", 6): 900, ("arc", 12): 900}
 
 def complete(
     arch: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
+    tensors: Mapping[str, Shaped],
     *,
     given: Path | None,
     named: str | None,

@@ -69,8 +69,8 @@ def listening() -> Iterator[Interrupts]:
         if heard.asked:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
         sys.unraisablehook = told
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def _leaving() -> bool:

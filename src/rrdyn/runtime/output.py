@@ -46,8 +46,8 @@ def standing() -> Iterator[None]:
         for stream, errors in zip(strict, how):
             with suppress(OSError, ValueError):
                 stream.reconfigure(errors=errors)
-        for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
-            _flush(stream, number)
+        for spoken, number in ((sys.stdout, 1), (sys.stderr, 2)):
+            _flush(spoken, number)
         if before[0] is None:
             sys.stdout = before[0]
 
