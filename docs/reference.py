@@ -54,7 +54,8 @@ def build(out: Path) -> Path:
     said, rrdyn.__doc__ = rrdyn.__doc__, front()
     try:
         walked = pdoc.extract.walk_specs(["rrdyn", f"!{LEFT_OUT}"])
-        further = [name for name in modules() if name not in walked]
+        missing = [name for name in modules() if name not in walked]
+        further = [name for name in missing if name.rpartition(".")[0] not in missing]  # a package brings what is in it
         pdoc.pdoc("rrdyn", f"!{LEFT_OUT}", *further, output_directory=out)
     finally:
         rrdyn.__doc__ = said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -11,36 +12,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.latin_plugin import write_plugin
+from tests.docs.page_plugins import PAGE, blocks, write_plugins
 
 from rrdyn.artifacts.npz import read_npz
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "architecture.md").read_text()
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory):
     """A folder with every plug-in of the page, after every line of the page was run in it."""
     folder = tmp_path_factory.mktemp("outside")
-    names = ["latin"]
-    write_plugin(folder)
-    for code in blocks("python"):
-        names.append(re.match(r"# (\w+)\.py", code)[1])
-        (folder / f"{names[-1]}.py").write_text(code)
-    for text in blocks("yaml"):
-        (folder / re.match(r"# (\S+)", text)[1]).write_text(text)
+    names = write_plugins(folder)
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "RRDYN_PLUGINS": ",".join(names), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     lines = [shlex.split(line)[1:] for text in blocks("sh") for line in text.strip().splitlines()]
     run = "import sys, json; from rrdyn.cli.app import main\n" \
           "for line in json.loads(sys.argv[1]):\n    code = main(line)\n    assert code == 0, line"  # fmt: skip
-    import json
-
     done = subprocess.run([sys.executable, "-c", run, json.dumps(lines)], cwd=folder, env=environment,
                           capture_output=True, text=True)  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]

@@ -66,5 +66,5 @@ def test_it_runs_from_top_to_bottom(notebook, checkpoint, tmp_path, monkeypatch)
     assert "a segment is 6 sub-updates: z_L z_L z_H z_L z_L z_H" in said
     assert "escape rate per module evaluation" in said
     assert "median exponents" in said
-    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    pictures = [output for output in outputs if "data:image/png" in output.get("data", {}).get("text/html", "")]
     assert len(pictures) == 4  # toy, rollout, basin, 2x2

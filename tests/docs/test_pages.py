@@ -7,11 +7,18 @@ import shlex
 from pathlib import Path
 
 import pytest
+from tests.docs.page_plugins import write_plugins
 
 from rrdyn.artifacts.citations import CITATIONS
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.cli.app import find_command, load
 from rrdyn.cli.command import parse
+from rrdyn.data.registry import KINDS
+from rrdyn.measurement.measurement import MEASUREMENTS
+from rrdyn.models.family import FAMILIES
+from rrdyn.plotting import FIGURES
+from rrdyn.runtime import plugins
+from rrdyn.training.objective import OBJECTIVES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "PROVENANCE.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -61,8 +68,22 @@ def lines_of(page: Path) -> list[str]:
     return [line for line in found if not re.search(r"…|\$|\[options\]| \.\.\.", line.partition(" #")[0])]
 
 
+@pytest.fixture
+def plugged_in(tmp_path, monkeypatch):
+    """The plug-ins that pages show, found as their readers would have them found."""
+    monkeypatch.setenv("RRDYN_PLUGINS", ",".join(write_plugins(tmp_path)))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(plugins, "_begun", set())
+    known = (KINDS, FAMILIES, MEASUREMENTS, FIGURES, OBJECTIVES)
+    before = [dict(registry) for registry in known]
+    yield
+    for registry, content in zip(known, before):
+        registry.clear()
+        registry.update(content)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_command_lines_are_accepted(page):
+def test_command_lines_are_accepted(page, plugged_in):
     refused = {}
     for line in lines_of(page):
         words = shlex.split(line, comments=True)[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import torch
 
@@ -15,6 +15,7 @@ from rrdyn.models.model import Model
 from rrdyn.runtime.plugins import HOW_TO_ADD, load_plugins
 
 
+@runtime_checkable
 class Shaped(Protocol):
     """A tensor, or what a file says of one before it is read."""
 
