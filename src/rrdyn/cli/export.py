@@ -24,6 +24,8 @@ class Args(Arguments):
     """pt: one file; upstream: step_N + all_config.yaml; hub: weights.pt, config and data/; rrdyn: safetensors."""
     data: Path | None = None
     """The dataset that the copy names; default the one the checkpoint names."""
+    weights: str | None = None
+    """Of a file with several weights: raw, ema, or a key that rrdyn inspect tells; default the average, if any."""
 
 
 def run(args: Args) -> Outcome:
@@ -41,6 +43,6 @@ def run(args: Args) -> Outcome:
         raise UsageError(
             f"--layout {layout} does not fit {args.out}", expected="a .pt file for pt, a folder for the others"
         )
-    wrote = export(load(args.ckpt, dataset=args.data), args.out, layout)
+    wrote = export(load(args.ckpt, dataset=args.data, weights=args.weights), args.out, layout)
     opened = args.out if layout in ("pt", "rrdyn") else wrote[0]
     return Outcome(data={"layout": layout}, wrote=wrote, next=[f"rrdyn inspect {opened}"])

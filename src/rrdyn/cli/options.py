@@ -55,6 +55,8 @@ class ProcessOptions(Arguments):
     """Dataset folder; default the one the checkpoint names."""
     split: Literal["test", "val", "train"] = "test"
     """Which split of it."""
+    weights: str | None = None
+    """Of a file with several weights: raw, ema, or a key that rrdyn inspect tells; default the average, if any."""
     batch: Batch | None = None
     """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Counts until the first part is done."""
     dtype: Literal["float32", "float64", "bfloat16"] = "float32"

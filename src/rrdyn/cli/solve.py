@@ -27,6 +27,8 @@ class Args(Arguments):
     """The dataset; default the one the checkpoint names."""
     split: Literal["test", "val", "train"] = "test"
     """Which split --idx counts in."""
+    weights: str | None = None
+    """Of a file with several weights: raw, ema, or a key that rrdyn inspect tells; default the average, if any."""
     segments: Segments | None = None
     """Segments to run; default the model's budget."""
     device: str = "auto"
@@ -49,7 +51,7 @@ def run(args: Args) -> Outcome:
             "which puzzle?", expected="--puzzle TEXT (or a file), or --idx N of the dataset; one of the two"
         )
     device, dtype = devices.resolve(args.device), devices.resolve_dtype(args.dtype)
-    model = load(args.ckpt, dataset=args.data, dtype=dtype, device=device)
+    model = load(args.ckpt, dataset=args.data, dtype=dtype, device=device, weights=args.weights)
     label, identifier = None, 0
     if args.puzzle is not None:
         text = read_puzzle(args.puzzle)

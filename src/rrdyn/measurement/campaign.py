@@ -49,6 +49,7 @@ class Request:
     out: Path | None = None
     data: Path | None = None
     split: Literal["test", "val", "train"] = "test"
+    weights: str | None = None
     batch: int | None = None
     device: str = "auto"
     devices: int = 1
@@ -271,7 +272,8 @@ def pieces(request: Request) -> int:
 def opened(request: Request, checkpoint: Path, device: torch.device) -> Subject:
     """The subject of one checkpoint of a request."""
     dtype = devices.resolve_dtype(request.config.dtype)
-    return open_subject(checkpoint, data=request.data, split=request.split, dtype=dtype, device=device)
+    return open_subject(checkpoint, data=request.data, split=request.split, dtype=dtype, device=device,
+                        weights=request.weights)  # fmt: skip
 
 
 def _check_devices(request: Request) -> None:

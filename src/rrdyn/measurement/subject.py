@@ -95,6 +95,7 @@ class Subject:
         """Everything a result depends on: two runs with equal fingerprints write equal arrays, on one machine."""
         return {
             **more,
+            **self.taken(),
             "settings": settings,
             "weights": sha256(self.weights),
             "dataset": self.split.digest,
@@ -102,6 +103,12 @@ class Subject:
             "device": self.device.type,
             "torch": torch.__version__,
         }
+
+    def taken(self) -> dict[str, str]:
+        """Which weights were taken, of a file that holds several."""
+        source = self.model.source
+        several = source is not None and len(source.choices) > 1
+        return {"taken": source.weights or "the file itself"} if source is not None and several else {}
 
     def meta(self, *, seed: int, settings: dict[str, Any], dtype: str, **extra: Any) -> dict[str, Any]:
         source = self.model.source
@@ -113,6 +120,7 @@ class Subject:
             dtype=dtype,
             settings=settings,
             step=None if source is None else source.step,
+            **self.taken(),
             model=self.model.config.model_dump(),
             dataset={
                 "name": self.split.name,
@@ -132,13 +140,14 @@ def open_subject(
     split: str = "test",
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
+    weights: str | None = None,
 ) -> Subject:
-    """Load a checkpoint and open the dataset it names, or `data`.
+    """Load a checkpoint and open the dataset it names, or `data`; `weights`: which of several, as in `load`.
 
     Raises InputError where either is missing, damaged, or they do not fit each other.
     """
     device = torch.device(device)
-    model = load(checkpoint, dataset=data, dtype=dtype, device=device)
+    model = load(checkpoint, dataset=data, dtype=dtype, device=device, weights=weights)
     source = model.source
     assert source is not None
     named = data or source.dataset
