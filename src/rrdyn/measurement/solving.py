@@ -45,8 +45,6 @@ class Attempt:
     """"none", "one", "several" or "unknown": how many answers the puzzle has."""
     solution: np.ndarray | None
     """(L,) the only answer, where there is only one and it is known."""
-    checks: dict[str, np.ndarray]
-    """(T,) flags of the puzzle's own checks."""
     right: np.ndarray | None
     """(T,) whether the answer solves the puzzle; None where the puzzle has no checker and its answer is not known."""
 
@@ -78,15 +76,12 @@ def attempt(
     rows, q_halt = columns["preds"][0].long().numpy(), columns["q_halt"][0].double().numpy()
     halts_at = int(seen.halted_at(0)) or None
     solutions = puzzle.solutions(np.asarray(question), label)
-    checks = puzzle.check(np.repeat(np.asarray(question)[None], segments, axis=0), rows)
-    right = None
-    if puzzle.validity is not None:
-        right = checks[puzzle.validity]
-    elif solutions.answer is not None:
+    right = puzzle.solved(np.repeat(np.asarray(question)[None], segments, axis=0), rows)
+    if right is None and solutions.answer is not None:
         right = (rows == solutions.answer).all(axis=1)
     return Attempt(
         puzzle=puzzle, question=np.asarray(question), answers=rows, q_halt=q_halt, halts_at=halts_at,
-        solutions=solutions.number, solution=solutions.answer, checks=checks, right=right,
+        solutions=solutions.number, solution=solutions.answer, right=right,
     )  # fmt: skip
 
 
