@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rrdyn.api import diagnose, load, measure, open_subject
+    from rrdyn.api import diagnose, load, measure, open_subject  # noqa: F401
 
-__all__ = ["__version__", "diagnose", "load", "measure", "open_subject"]
+FUNCTIONS = ("diagnose", "load", "measure", "open_subject")
 
 
 def __getattr__(name: str) -> Any:
     """The functions of `rrdyn.api`, and the rooms, at first use: `import rrdyn` alone loads no torch."""
-    if name in __all__:
+    if name in FUNCTIONS:
         return getattr(import_module("rrdyn.api"), name)
     try:
         return import_module(f"rrdyn.{name}")

@@ -173,3 +173,15 @@ def test_puzzles_are_asked_in_as_many_cells_as_their_labels_have(tmp_path):
     labels[1, :4], labels[2] = 0, 0
     write_split(tmp_path, "test", Sudoku(4), np.ones((3, 16), np.uint8), labels)
     assert open_split(tmp_path).asked.tolist() == [16, 12, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.int64])
+def test_indices_of_any_width_mean_the_same(foreign, dtype):
+    expected = open_split(foreign, "train")
+    for name in ("puzzle_indices", "group_indices", "puzzle_identifiers"):
+        path = foreign / "train" / f"all__{name}.npy"
+        np.save(path, np.load(path).astype(dtype))
+    data = open_split(foreign, "train")
+    np.testing.assert_array_equal(data.originals, expected.originals)
+    np.testing.assert_array_equal(data.puzzle_of, expected.puzzle_of)
+    np.testing.assert_array_equal(data.example_identifiers, expected.example_identifiers)

@@ -32,6 +32,8 @@ def outside(tmp_path_factory):
     for code in blocks("python"):
         names.append(re.match(r"# (\w+)\.py", code)[1])
         (folder / f"{names[-1]}.py").write_text(code)
+    for text in blocks("yaml"):
+        (folder / re.match(r"# (\S+)", text)[1]).write_text(text)
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "RRDYN_PLUGINS": ",".join(names), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     lines = [shlex.split(line)[1:] for text in blocks("sh") for line in text.strip().splitlines()]
@@ -66,6 +68,10 @@ def test_a_measurement_from_outside_is_resumed_kept_cut_and_merged(outside):
     one, merged = read_npz(folder / "still.npz"), read_npz(folder / "merged.npz")
     np.testing.assert_array_equal(one["still_from"], merged["still_from"])
     assert one.meta["revision"] == 1
+
+
+def test_an_objective_from_outside_is_an_arm(outside):
+    assert "rollout: rising" in (outside[0] / "runs/rising/config.yaml").read_text()
 
 
 def test_a_figure_from_outside_is_a_command(outside):

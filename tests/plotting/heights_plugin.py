@@ -7,8 +7,8 @@ from pathlib import Path
 from rrdyn.plotting import FigureOptions, Positional, register
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.study import numbers, read_columns
 from rrdyn.plotting.style import Style
+from rrdyn.plotting.tables import read_numbers
 
 
 class HeightsOptions(FigureOptions):
@@ -25,7 +25,7 @@ class HeightsOptions(FigureOptions):
 
 @register("heights", HeightsOptions)
 def draw(inputs: HeightsOptions, out: Output, style: Style) -> None:
-    heights = numbers(read_columns(inputs.path)["height"], inputs.path)
+    heights = read_numbers(inputs.path, ["height"])["height"]
     figure, table = style.figure(2.0), Table()
     ax = figure.subplots()
     ax.plot(heights, "o", color=style.series(0))

@@ -127,3 +127,10 @@ def test_command_draws_and_writes_the_table(root, tmp_path, capsys):
     assert rows["toy-0.5B", 20]["n_seeds"] == 1
     assert (tmp_path / "table.md").read_text().startswith("| model_short")
     assert len(ALPHAS) == 5
+
+
+def test_a_table_that_is_none_of_ours_stays(root, tmp_path, capsys):
+    (tmp_path / "table.csv").write_text("my,own\n1,2\n")
+    assert main(["plot", "perturbation", str(root), "--window", "20", "--out", str(tmp_path)]) == 1
+    assert "no file of ours" in capsys.readouterr().err
+    assert (tmp_path / "table.csv").read_text() == "my,own\n1,2\n"

@@ -117,8 +117,8 @@ def test_a_study_of_one_cell_has_a_word_in_every_other(folder, tmp_path):
     assert "B (0), C (0), D (0)" in plate(tmp_path, "spectrum").notes[0]
 
 
-def test_missing_files_are_told_with_the_command_that_makes_them(tmp_path, capsys):
-    (tmp_path / "results_ties.json").write_text("{}")
+def test_missing_files_are_told_with_the_command_that_makes_them(folder, tmp_path, capsys):
+    shutil.copy(folder / "results_ties.json", tmp_path)
     with pytest.raises(InputError, match=r"points_ties\.csv does not exist") as refused:
         plot("2x2", tmp_path)
     assert "analyze-2x2" in str(refused.value)
@@ -141,3 +141,21 @@ def test_command(folder, tmp_path, capsys):
     assert told["tags"] == ["ties"]
     assert len(told["wrote"]) == 16
     assert np.array([Path(path).stat().st_size for path in told["wrote"]]).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda results: results.update(n=299), "are of two analyses"),
+        (lambda results: results.update(n="many"), "n is not as it should be"),
+        (lambda results: results["cells"].pop("B_conv_wrong"), "cells is not as it should be"),
+        (lambda results: results["cells"]["A_conv_correct"].pop("lam1_iqr"), "does not say enough of cell A"),
+    ],
+)
+def test_results_that_are_not_whole_are_refused(folder, tmp_path, change, problem):
+    results = json.loads((folder / "results_ties.json").read_text())
+    change(results)
+    (tmp_path / "results_ties.json").write_text(json.dumps(results))
+    shutil.copy(folder / "points_ties.csv", tmp_path)
+    with pytest.raises(InputError, match=problem):
+        plot("2x2", tmp_path)

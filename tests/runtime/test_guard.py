@@ -19,7 +19,7 @@ from huggingface_hub import constants, get_session
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.cli.app import main
 from rrdyn.data.build import build
-from rrdyn.data.recipe import SudokuRecipe
+from rrdyn.data.sudoku.recipe import SudokuRecipe
 from rrdyn.runtime import hub as client
 from rrdyn.runtime.guard import Limits
 

@@ -31,7 +31,7 @@ class Puzzles:
     correct: np.ndarray  # (N,) bool
     exponents: np.ndarray  # (N, k) nats per sub-update, descending
     drift_zH: np.ndarray  # (N, S) L2 per segment
-    drift_zL: np.ndarray  # (N, S)
+    drift_zL: np.ndarray  # (N, S); that of the only part where the state has one
     q_halt: np.ndarray  # (N, S) logit, in the dtype of the file
     token_acc: np.ndarray  # (N,)
     halted_at: np.ndarray  # (N,) segments, 1-based
@@ -121,7 +121,7 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
             expected="at least one puzzle, one segment and one exponent",
             run="rrdyn diagnose CKPT",
         )
-    for key in ("drift_zH", "drift_zL"):
+    for key in {"drift_zH", "drift_zL"} & artifact.keys():
         negative = artifact[key][artifact[key] < 0]
         if negative.size:
             raise InputError(f"{path}: {key} is negative", found=negative.min(), expected="norms, at least 0")
@@ -149,7 +149,7 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
 def _usable_rows(artifact: Artifact) -> np.ndarray:
     n = len(artifact["exact_correct"])
     usable = np.ones(n, dtype=bool)
-    for key in ("drift_zH", "drift_zL", "lyap_spec", "token_acc", "exact_correct", "q_halt"):
+    for key in {"drift_zH", "drift_zL", "lyap_spec", "token_acc", "exact_correct", "q_halt"} & artifact.keys():
         usable &= np.isfinite(artifact[key]).reshape(n, -1).all(axis=1)
     return usable
 
@@ -167,7 +167,7 @@ def _build(artifact: Artifact, usable: np.ndarray, dropped: int) -> Puzzles:
         correct=rows("exact_correct", int) == 1,
         exponents=rows("lyap_spec"),
         drift_zH=rows("drift_zH"),
-        drift_zL=rows("drift_zL"),
+        drift_zL=rows("drift_zL" if "drift_zL" in artifact else "drift_zH"),
         q_halt=artifact["q_halt"][usable],
         token_acc=rows("token_acc"),
         halted_at=rows("halted_at"),

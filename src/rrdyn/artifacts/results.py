@@ -45,6 +45,12 @@ class ThresholdRecord(Record):
     method: str = "otsu"
 
 
+class ClockRecord(Record):
+    """How the exponents count time."""
+
+    sub_updates_per_segment: Count | None = None
+
+
 class IncrementRecord(Record):
     """What the exponent adds to drift and q_halt, in words."""
 
@@ -71,6 +77,8 @@ class ResultsRecord(Record):
     cells: dict[str, CellRecord]
     """By the names of `CELLS`, all four."""
     npz: str = ""
+    title: str = ""
+    clock: ClockRecord | None = None
     intervals: dict[str, IntervalRecord | list[IntervalRecord]] | None = None
     """By the dotted name of the number they belong to; None in the source study's files."""
     threshold: ThresholdRecord | None = None
@@ -112,6 +120,8 @@ class LawRecord(Record):
 
     aic: Number | None = None
     escape_rate: EscapeRateRecord | None = None
+    curve: list[Number | None] | None = None
+    """Share still wrong by this law after 0, 1, 2, … segments."""
 
 
 class SurvivalModelRecord(Record):

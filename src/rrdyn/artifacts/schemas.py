@@ -11,7 +11,9 @@ DIAG = Schema(
     made_by="rrdyn diagnose CKPT",
     arrays={
         "drift_zH": Array(dims="N S", kind="float", doc="||z_H(t) - z_H(t-1)||, L2 over positions and hidden"),
-        "drift_zL": Array(dims="N S", kind="float", doc="||z_L(t) - z_L(t-1)||, L2 over positions and hidden"),
+        "drift_zL": Array(
+            dims="N S", kind="float", required=False, doc="||z_L(t) - z_L(t-1)||, L2; none where the state has one part"
+        ),
         "q_halt": Array(dims="N S", kind="float", doc="halt logit after each segment"),
         "q_continue": Array(dims="N S", kind="float", doc="continue logit after each segment"),
         "lyap_spec": Array(dims="N k", kind="float", doc="finite-time exponents, nats per sub-update, descending"),

@@ -9,7 +9,6 @@ import difflib
 import os
 import signal
 import sys
-import traceback
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -17,8 +16,6 @@ from typing import TYPE_CHECKING
 import rrdyn
 from rrdyn.artifacts.errors import Interrupted, RrdynError, UsageError, unexpected
 from rrdyn.runtime import interrupts, output
-
-DEBUG = "RRDYN_DEBUG"
 
 if TYPE_CHECKING:
     from rrdyn.cli.command import Command
@@ -94,6 +91,8 @@ def main(argv: list[str] | None = None) -> int:
     Whatever happens is one message and a documented exit code; `RRDYN_DEBUG=1` shows the traceback too.
     """
     argv = sys.argv[1:] if argv is None else argv
+    if not os.environ.get(output.DEBUG):  # torch's own log of a lost connection is pages of addresses
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     before, sys.argv = sys.argv, [sys.argv[0], *argv]
     try:
         with output.standing(), interrupts.listening() as heard:
@@ -109,8 +108,7 @@ def _told(error: BaseException, *, interrupted: bool) -> int:
     """Say what ended a command; returns its exit code. Under an interrupt any error is a consequence of it."""
     if isinstance(error, SystemExit | GeneratorExit):
         raise error
-    if os.environ.get(DEBUG):
-        output.tell("".join(traceback.format_exception(error)).rstrip())
+    output.tell_trace(error)
     if isinstance(error, RrdynError):
         output.tell(f"rrdyn: {error}")
         return error.exit_code

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import MeasurementOptions
+from rrdyn.cli.options import Count, MeasurementOptions, Seed
 
 
 class Args(MeasurementOptions):
@@ -23,7 +23,7 @@ class Args(MeasurementOptions):
 
     ckpts: Positional[tuple[Path, ...]]
     """Checkpoints: files or folders of any public layout."""
-    n: Annotated[int, Field(ge=1)] = 512
+    n: Count = 512
     """Puzzles, drawn from the split without replacement; all where it has fewer."""
     horizon: Annotated[int, Field(ge=1, le=1 << 24)] = 256
     """Segments followed, at most; a trajectory whose fate is decided is followed no further."""
@@ -33,7 +33,7 @@ class Args(MeasurementOptions):
     """Return distance that counts as 0; 0: from the noise floor of the arithmetic, puzzle by puzzle."""
     multipliers: Annotated[int, Field(ge=0, le=64)] = 6
     """Leading eigenvalues of one period, of each fixed point or cycle refined in float64; 0: none is refined."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Names the choice of puzzles and the first tangents."""
     out: Path | None = None
     """File to write; with several checkpoints a folder. Default RUN/eval/ for a checkpoint of a run, else beside it."""

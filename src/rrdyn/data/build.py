@@ -85,7 +85,7 @@ def made_from(path: Path, recipe: Recipe) -> bool:
     if record.recipe is None:
         return False
     try:
-        recorded = type(recipe)(**record.recipe)
+        recorded = type(recipe).recorded(record.recipe)
     except (TypeError, UsageError):  # written by another version, or of another kind
         return False
     if recorded.content() != recipe.content():

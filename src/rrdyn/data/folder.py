@@ -67,7 +67,8 @@ class PuzzleSplit:
     @cached_property
     def puzzle_of(self) -> np.ndarray:
         """Number of the puzzle (N,) that each example belongs to."""
-        return np.repeat(np.arange(len(self.puzzle_identifiers)), np.diff(self.puzzle_indices))
+        bounds = self.puzzle_indices.astype(np.int64)
+        return np.repeat(np.arange(len(self.puzzle_identifiers)), bounds[1:] - bounds[:-1])
 
     @cached_property
     def example_identifiers(self) -> np.ndarray:
@@ -77,7 +78,7 @@ class PuzzleSplit:
     @cached_property
     def originals(self) -> np.ndarray:
         """Index of the first example of each group: the puzzle before augmentation."""
-        return np.asarray(self.puzzle_indices)[np.asarray(self.group_indices[:-1])].astype(np.int64)
+        return np.asarray(self.puzzle_indices)[self.group_indices[:-1].astype(np.int64)].astype(np.int64)
 
     @cached_property
     def asked(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from rrdyn.artifacts.reading import read_json
 
 Cells = Annotated[int, Field(ge=1, le=1 << 24)]
 Vocabulary = Annotated[int, Field(ge=1, le=1 << 20)]
-Identifiers = Annotated[int, Field(ge=1, le=1 << 40)]
+Identifiers = Annotated[int, Field(ge=1, lt=1 << 31)]
 Groups = Annotated[int, Field(ge=0, le=1 << 40)]
 Label = Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)]
 Prefix = Annotated[str, Field(pattern=r"^[^/\\\x00]+$", max_length=100)]

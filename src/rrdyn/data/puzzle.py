@@ -81,6 +81,10 @@ class Puzzle(ABC):
     """In words, what an answer must be."""
     rating_meaning: ClassVar[str] = "the kind's own rating"
     """What the difficulty of generated puzzles counts."""
+    family: ClassVar[str] = ""
+    """In words, what puzzles of one family have in common; see `families`."""
+    families_apart: bool = False
+    """No family stands in two splits of a generated dataset; where it may, how often is said."""
     unwritten: ClassVar[str] = ". "
     """Characters that a figure leaves out."""
     shades: ClassVar[dict[str, str]] = {}
@@ -184,6 +188,13 @@ class Puzzle(ABC):
     def remark(self, question: np.ndarray, answer: np.ndarray) -> str:
         """What is to be added to "right" about an answer that solves the question: "" or a part of a sentence."""
         return ""
+
+    def families(self, inputs: np.ndarray, labels: np.ndarray) -> list[bytes] | None:
+        """One key per puzzle of what a model might learn by heart, shared by puzzles that are not equal; None: nothing.
+
+        Such as the walls of a maze, whose start and goal may lie anywhere. Equal up to symmetry, as `keys` are.
+        """
+        return None
 
     def difficulty(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
         """A rating (N,) float64 of every puzzle, or None where the kind has none."""

@@ -128,7 +128,7 @@ class Diagnosis(Measurement[DiagnosisConfig]):
         return Tangents(first_frame(z0, config.k, config.width, config.seed, names), config.qr_every)
 
     def _part_names(self, z0: Any) -> list[str]:
-        """Of the drift columns: zH and zL for a state of two parts, whatever they are called, as published."""
+        """Of the drift columns: zH and zL for the first two parts, whatever they are called, as published."""
         return ["zH", "zL", *z0._fields[2:]][: len(z0)]
 
     def finish(self, arrays: Arrays) -> Arrays:

@@ -40,7 +40,7 @@ class Fate(Measurement[FateConfig]):
     """The columns of `fate.npz`."""
 
     name, config, schema = "fate", FateConfig, FATE
-    following = "plot fates"
+    following = "inspect"
 
     def __init__(self, subject: Subject, config: FateConfig) -> None:
         super().__init__(subject, config)

@@ -10,8 +10,8 @@ from rrdyn.plotting import marks
 from rrdyn.plotting.options import BasinOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.study import numbers, read_columns, tagged
 from rrdyn.plotting.style import Style
+from rrdyn.plotting.tables import read_numbers, tagged
 
 RUN = "rrdyn select PERTURB.npz"
 LINES = {
@@ -30,19 +30,19 @@ def draw(inputs: BasinOptions, out: Output, style: Style) -> None:
 
 def basin(source: Path, tag: str, style: Style) -> Plate:
     """Share of failures freed over the noise scale, from a basin_<tag>.csv."""
-    values = {name: numbers(words, source) for name, words in read_columns(source).items()}
+    values = read_numbers(source, ("sigma", "n"), run=RUN)
     figure = style.figure(2.7)
     ax = figure.subplots()
     table = Table()
     sigmas = values["sigma"]
     place = np.arange(sigmas.size, dtype=float)  # equally spaced: the scales span decades and hold an exact zero
-    n = int(values["n"].max()) if values["n"].size else 0
+    n = int(values["n"].max())
     ends: list[marks.End] = []
     for offset, (name, (words, colour, dashes, marker)) in enumerate(LINES.items()):
         if n == 0 or name not in values or not np.isfinite(values[name]).any():
             continue
         x = place + (offset - 1.5) * 0.05
-        low, high = values[f"{name}_low"], values[f"{name}_high"]
+        low, high = (values.get(f"{name}_{end}", np.full(sigmas.size, np.nan)) for end in ("low", "high"))
         ax.vlines(x, low, high, color=style.series(colour), lw=0.8 * style.scale)
         ax.plot(x, values[name], color=style.series(colour), ls=dashes, marker=marker)
         table.add(series=name, sigma=sigmas, x=x, rate=values[name], low=low, high=high, n=values["n"])

@@ -9,15 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 
-from rrdyn.artifacts.errors import InputError
 from rrdyn.plotting import marks
 from rrdyn.plotting.options import EvolutionOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.study import numbers, read_columns, tagged
 from rrdyn.plotting.style import CELLS, Style
+from rrdyn.plotting.tables import checked, numbers, read_columns, tagged
 
 RUN = "rrdyn evolution DIAG.npz…"
+NEEDED = ("acc", *(f"{what}{cell}" for what in ("f", "l1") for cell in CELLS))
 
 
 def draw(inputs: EvolutionOptions, out: Output, style: Style) -> None:
@@ -29,12 +29,9 @@ def draw(inputs: EvolutionOptions, out: Output, style: Style) -> None:
 
 def evolution(source: Path, tag: str, style: Style) -> Plate:
     """Accuracy and the shares of the four cells, and the median leading exponent of each cell, over checkpoints."""
-    columns = read_columns(source)
-    if "step" not in columns or "acc" not in columns:
-        raise InputError(
-            f"{source} is no series of checkpoints", found=", ".join(columns), expected="step, acc, fA …", run=RUN
-        )
-    values = {name: numbers(words, source) for name, words in columns.items() if name != "step"}
+    columns = read_columns(source, ("step", *NEEDED), run=RUN)
+    values = {name: numbers(words) for name, words in columns.items() if name != "step"}
+    checked(values, source, NEEDED[:5])
     steps, names = _places(columns["step"])
     stacked = style.size == "column"
     figure = style.figure(4.3 if stacked else 2.6)

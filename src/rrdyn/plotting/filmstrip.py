@@ -67,17 +67,20 @@ def read_strip(artifact: Artifact, idx: int | None = None, data: Path | None = N
     if "preds" not in artifact:
         raise InputError(f"{artifact.path} holds no answers", expected="preds (N, S, L)", run="rrdyn diagnose CKPT")
     known = artifact["idx"].astype(int).tolist()
+    if not known or not artifact["preds"].shape[1]:
+        raise InputError(f"{artifact.path} holds no answers", found=f"preds {artifact['preds'].shape}")
     wrong = np.flatnonzero(artifact["exact_correct"] == 0)
     chosen = known[int(wrong[0]) if wrong.size else 0] if idx is None else idx
     if chosen not in known:
         raise UsageError(f"{artifact.path} holds no puzzle {chosen}", expected=f"one of {known[:8]} …")
-    named = artifact.meta.get("dataset") or {}
-    folder = data or (Path(named["path"]) if named.get("path") else None)
+    dataset = artifact.meta.get("dataset")
+    named = dataset if isinstance(dataset, dict) else {}
+    folder = data or (Path(str(named["path"])) if named.get("path") else None)
     if folder is None:
         raise InputError(f"{artifact.path} does not name its dataset", expected="a dataset folder", run="--data FOLDER")
     split = open_split(folder, str(named.get("split") or "test"))
     answers = np.asarray(artifact["preds"][known.index(chosen)], dtype=int)
-    if chosen >= len(split) or answers.shape[1] != split.inputs.shape[1]:
+    if not 0 <= chosen < len(split) or answers.shape[1] != split.inputs.shape[1]:
         raise InputError(
             f"{folder} is not the dataset of {artifact.path}",
             found=f"{len(split)} puzzles of {split.inputs.shape[1]} cells",

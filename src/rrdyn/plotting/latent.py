@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from rrdyn.analysis.principal import principal, random_walk
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import STATES
 from rrdyn.plotting import marks
@@ -28,10 +28,15 @@ def draw(inputs: LatentOptions, out: Output, style: Style) -> None:
 def plane(artifact: Artifact, style: Style, idx: int | None = None, latent: str = "z_H") -> Plate:
     """One trajectory of a states.npz in its principal plane, and how much variance that plane holds."""
     known = artifact["idx"].astype(int).tolist()
+    if not known:
+        raise InputError(f"{artifact.path} holds no puzzle", run="rrdyn diagnose CKPT --save-states N")
     chosen = known[0] if idx is None else idx
     if chosen not in known:
         raise UsageError(f"{artifact.path} holds no puzzle {chosen}", expected="one of " + ", ".join(map(str, known)))
     states = artifact[latent][known.index(chosen)].astype(float)
+    if len(states) < 3 or not np.isfinite(states).all():
+        found = f"{len(states)} states" if np.isfinite(states).all() else "NaN or infinity among them"
+        raise InputError(f"{artifact.path} holds no path of puzzle {chosen}", found=found, expected="3 finite states")
     coordinates, explained = principal(states.reshape(len(states), -1))
     expected = random_walk(len(states))
     stacked = style.size == "column"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rrdyn.artifacts.reading import read_bytes
 from rrdyn.plotting.log_schema import LogSchema
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -38,9 +39,7 @@ class Run:
 
 def read_log(path: Path, schema: LogSchema) -> Run:
     """Read one log file. Raises Skipped where it holds no run of this family."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if not text.strip():
-        raise Skipped("it is empty")
+    text = read_loose(path)
     lines = text.splitlines()
     for needed in schema.requires:
         if needed not in text:
@@ -58,9 +57,7 @@ def read_log(path: Path, schema: LogSchema) -> Run:
 
 def read_jsonl(path: Path, schema: LogSchema, facts: dict[str, str]) -> Run:
     """Read our own train.jsonl, one JSON object a line; lines without the step or with no end are left out."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if not text.strip():
-        raise Skipped("it is empty")
+    text = read_loose(path)
     rows, broken = _objects(text.splitlines())
     rows = [row for row in rows if isinstance(row.get(schema.step), int)]
     if not rows:
@@ -90,6 +87,14 @@ def _objects(lines: list[str]) -> tuple[list[dict[str, object]], int]:
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else np.nan
+
+
+def read_loose(path: Path) -> str:
+    """The text of a log; other programs write bytes that are not UTF-8. Raises Skipped for an empty file."""
+    text = read_bytes(path).decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        raise Skipped("it is empty")
+    return text
 
 
 def header_names(line: str) -> list[str]:

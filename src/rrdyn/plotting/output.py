@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,17 @@ from matplotlib.figure import Figure
 
 from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.files import replacing, write_text
+from rrdyn.artifacts.places import said
 from rrdyn.plotting.plate import Plate, origin, save
 from rrdyn.plotting.style import Style
 
 DRAWN = (".png", ".pdf")
 PICTURES = {*DRAWN, ".jpg", ".jpeg", ".svg", ".eps", ".gif", ".tif", ".tiff", ".webp"}
 """Endings of --out that mean a picture rather than a folder."""
+
+
+FILMS = {"gif": b"GIF8", "mp4": b"\0\0\0"}
+"""What a film of each kind begins with."""
 
 
 class Output:
@@ -49,7 +55,7 @@ class Output:
         if self.given is None:
             return beside / name
         if self.given.suffix in DRAWN:
-            stem = self.given.with_suffix("")
+            stem = self.given.with_name(self.given.name.removesuffix(self.given.suffix))
             return stem.with_name(f"{stem.name}_{short}") if short else stem
         return self.given / name
 
@@ -68,10 +74,10 @@ class Output:
             self.wrote += save(plate, stem, self.style, meta=origin(inputs, self.style, **told))
         return stem
 
-    def add_text(self, path: Path, text: str) -> None:
-        """Write a table that belongs to the figure."""
+    def add_text(self, path: Path, text: str, *, begins: bytes) -> None:
+        """Write a table that belongs to the figure; a file that begins otherwise is none of ours and stays."""
         if self.writes:
-            self.wrote.append(write_text(path, text))
+            self.wrote.append(write_text(path, text, begins=begins))
 
     def add_film(self, film: FuncAnimation, stem: Path, kind: str) -> None:
         """Write a moving picture, "gif" or "mp4", beside a still one."""
@@ -80,11 +86,16 @@ class Output:
         if not self.writes:
             raise UsageError("a film is a file", run="give its place with out")
         path = stem.with_name(f"{stem.name}.{kind}")
-        with replacing(path) as partial:
+        with replacing(path, begins=FILMS[kind]) as partial:
             # the writer picks its format by the suffix, which the temporary name hides
             held = partial.with_name(partial.name + f".{kind}")
-            film.save(held, writer=PillowWriter(fps=3) if kind == "gif" else FFMpegWriter(fps=3), dpi=120)
-            held.replace(partial)
+            try:
+                film.save(held, writer=PillowWriter(fps=3) if kind == "gif" else FFMpegWriter(fps=3), dpi=120)
+                held.replace(partial)
+            except subprocess.SubprocessError as error:
+                raise RrdynError("ffmpeg wrote no film", found=said(error), run="--film gif") from None
+            finally:
+                held.unlink(missing_ok=True)
         self.wrote.append(path)
 
     @property

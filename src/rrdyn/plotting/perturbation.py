@@ -34,8 +34,8 @@ def draw(inputs: PerturbationOptions, out: Output, style: Style) -> None:
     stem = out.add(perturbation(cells, inputs, style), name, inputs.cells, short=name.partition("_")[2],
                    inputs=files, view=view)  # fmt: skip
     table = cell_table(calibrations(inputs.cells))
-    out.add_text(stem.parent / "table.csv", table.write_csv())
-    out.add_text(stem.parent / "table.md", cells_markdown(table) + "\n")
+    out.add_text(stem.parent / "table.csv", table.write_csv(), begins=b"model_short,")
+    out.add_text(stem.parent / "table.md", cells_markdown(table) + "\n", begins=b"| model_short")
     out.told, out.text = {"table": table.to_dicts()}, cells_markdown(table)
 
 

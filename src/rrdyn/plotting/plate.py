@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import rrdyn
+from rrdyn.artifacts.errors import RrdynError
 from rrdyn.artifacts.files import dump_json, replacing, write_text
+from rrdyn.artifacts.places import is_file, shown
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.reading import read_bytes
 from rrdyn.plotting.style import Style
+
+PICTURES, BESIDE = (".png", ".pdf"), (".data.csv", ".caption.txt")
+MARK = re.compile(rb"rrdyn \d")
+"""What every picture of ours says of who wrote it."""
 
 
 class Table:
@@ -79,6 +87,8 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) 
     No date is kept. Call it inside `style.active()`: fonts and ground are settings of the saving too.
     """
     stem = Path(stem)
+    table = plate.table.csv()
+    refuse_foreign(stem, table)
     caption = plate.words
     origin = dump_json(meta, indent=None)
     title = f"{stem.name} (rrdyn {rrdyn.__version__})"
@@ -94,14 +104,35 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) 
     plate.figure.draw_without_rendering()
     plate.figure.set_layout_engine("none")  # one layout for both files
     wrote = []
-    for suffix, metadata in ((".png", png), (".pdf", {**pdf, "CreationDate": None, "ModDate": None})):
+    for suffix, metadata in zip(PICTURES, (png, {**pdf, "CreationDate": None, "ModDate": None})):
         path = stem.with_name(stem.name + suffix)
         with replacing(path) as partial:
             plate.figure.savefig(partial, format=suffix[1:], dpi=style.format.dpi, metadata=metadata)
         wrote.append(path)
-    wrote.append(write_text(stem.with_name(stem.name + ".data.csv"), plate.table.csv()))
+    wrote.append(write_text(stem.with_name(stem.name + ".data.csv"), table))
     wrote.append(write_text(stem.with_name(stem.name + ".caption.txt"), caption + "\n"))
     return wrote
+
+
+def refuse_foreign(stem: Path, table: str) -> None:
+    """Raise RrdynError where a file that no figure of ours wrote has a name that one is about to take.
+
+    A picture is ours if it says so. What lies beside one is; without a picture, a table with the same columns is.
+    """
+    pictures, (numbers, caption) = ([stem.with_name(stem.name + end) for end in ends] for ends in (PICTURES, BESIDE))
+    there = [path for path in pictures if is_file(path)]
+    foreign = next((path for path in there if not MARK.search(read_bytes(path))), None)
+    if not there and is_file(numbers):
+        head = table.encode().partition(b"\n")[0]
+        foreign = None if read_bytes(numbers).partition(b"\n")[0] == head else numbers
+    elif not there and is_file(caption):
+        foreign = caption
+    if foreign is not None:
+        raise RrdynError(
+            f"{shown(foreign)} is there already and is no figure of ours",
+            expected="a new name, or a figure drawn before",
+            run="give another place with --out, or move it away",
+        )
 
 
 def origin(inputs: Iterable[Path | str], style: Style, **extra: Any) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.places import existing, is_folder
+from rrdyn.artifacts.places import existing, is_folder, shown
 from rrdyn.artifacts.reading import read_json
+from rrdyn.artifacts.results import SurvivalModelRecord, SurvivalRecord
 from rrdyn.plotting import marks
 from rrdyn.plotting.options import RolloutOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.study import numbers, read_columns
 from rrdyn.plotting.style import DASHES, Style
+from rrdyn.plotting.tables import read_numbers
 
 RUN = "rrdyn survival ROLLOUT.npz…"
 FITS = {"exponential": "exponential", "weibull": "Weibull", "two_population": "two rates"}
@@ -27,17 +28,17 @@ def draw(inputs: RolloutOptions, out: Output, style: Style) -> None:
     """Draw `rollout` from survival.json and the tables beside it."""
     path = existing(inputs.path, run=RUN)
     folder = path if is_folder(path) else path.parent
-    source = existing(folder / "survival.json", run=RUN)
-    models = read_json(source).get("models")
-    if not isinstance(models, dict) or not models:
-        raise InputError(f"{source} names no model", expected="a file of rrdyn survival", run=RUN)
+    source = folder / "survival.json"
+    models = read_json(source, SurvivalRecord, run=RUN).models
+    if not models:
+        raise InputError(f"{shown(source)} names no model", expected="a file of rrdyn survival", run=RUN)
     files = [source]
     for tag in models:
         files += [existing(folder / f"{kind}_{tag}.csv", run=RUN) for kind in ("accuracy", "survival")]
     out.add(rollout(folder, models, style), "rollout", folder, inputs=files)
 
 
-def rollout(folder: Path, models: dict[str, dict[str, Any]], style: Style) -> Plate:
+def rollout(folder: Path, models: dict[str, SurvivalModelRecord], style: Style) -> Plate:
     """Accuracy against compute, and survival of failures with the best fit, of every model of a survival.json."""
     stacked = style.size == "column"
     figure = style.figure(4.4 if stacked else 2.6)
@@ -51,7 +52,7 @@ def rollout(folder: Path, models: dict[str, dict[str, Any]], style: Style) -> Pl
         end = _survival(survival, style, folder, tag, model, colour, dashes, table)
         if end is not None:
             lower.append(end)
-    readouts = {int(model["readout"]) for model in models.values()}
+    readouts = {model.readout for model in models.values()}
     for readout in readouts:
         marks.rule(compute, style, x=readout, dashed=True)
     if len(readouts) == 1:
@@ -95,9 +96,9 @@ def rollout(folder: Path, models: dict[str, dict[str, Any]], style: Style) -> Pl
 
 
 def _accuracy(
-    ax: Axes, style: Style, folder: Path, tag: str, model: dict[str, Any], colour: str, dashes: Any, table: Table
+    ax: Axes, style: Style, folder: Path, tag: str, model: SurvivalModelRecord, colour: str, dashes: Any, table: Table
 ) -> marks.End:
-    values = _read(folder / f"accuracy_{tag}.csv", ("segment", "accuracy"))
+    values = read_numbers(folder / f"accuracy_{tag}.csv", ("segment", "accuracy"), run=RUN)
     x, y = values["segment"], values["accuracy"]
     ax.plot(x, y, color=colour, ls=dashes)
     if "accuracy_low" in values:
@@ -115,13 +116,15 @@ def _accuracy(
 
 
 def _survival(
-    ax: Axes, style: Style, folder: Path, tag: str, model: dict[str, Any], colour: str, dashes: Any, table: Table
+    ax: Axes, style: Style, folder: Path, tag: str, model: SurvivalModelRecord, colour: str, dashes: Any, table: Table
 ) -> marks.End | None:
-    values = _read(folder / f"survival_{tag}.csv", ("after", "survival"))
+    values = read_numbers(folder / f"survival_{tag}.csv", ("after", "survival"), empty=True, run=RUN)
     x, y = values["after"], values["survival"]
     if not x.size or not np.isfinite(y).any():
         return None
     shown = y > 0  # zero has no place on a logarithmic axis
+    if not shown.any():
+        return None
     ax.plot(x[shown], y[shown], color=colour, ls=dashes, drawstyle="steps-post")
     low, high = values.get("low"), values.get("high")
     if low is not None and high is not None:
@@ -136,35 +139,29 @@ def _survival(
         low=np.nan if low is None else low,
         high=np.nan if high is None else high,
     )
-    best = model.get("best")
-    curve = ((model.get("fits") or {}).get(best) or {}).get("curve") if best else None
+    best = model.best
+    law = model.fits.get(best) if best else None
+    curve = law.curve if law else None
     if curve:
-        fitted = np.array([np.nan if value is None else value for value in curve], dtype=float)
+        fitted = np.array([np.nan if value is None else value for value in curve], dtype=float)[: x.size]
         ax.plot(x[: fitted.size], fitted, color=style.text(colour), lw=0.7 * style.scale)
         table.add(panel="survival", model=tag, kind=f"fit: {best}", x=x[: fitted.size], y=fitted)
     words = f"{tag}\n{FITS.get(best, best)}" if best else tag
     return x[shown][-1], y[shown][-1], words, colour
 
 
-def _read(path: Path, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
-    columns = read_columns(path)
-    missing = [name for name in needed if name not in columns]
-    if missing:
-        raise InputError(f"{path} lacks {', '.join(missing)}", found=", ".join(columns), run=RUN)
-    return {name: numbers(words, path) for name, words in columns.items()}
-
-
-def _counts(models: dict[str, dict[str, Any]], key: str) -> str:
+def _counts(models: dict[str, SurvivalModelRecord], key: str) -> str:
     words = "n" if key == "n" else "failures"
-    counts = [int(model[key]) for model in models.values()]
+    counts = [model.n if key == "n" else model.failures for model in models.values()]
     return f"{words} = {' / '.join(f'{count:,}' for count in counts)}"
 
 
-def _in_words(tag: str, model: dict[str, Any]) -> str:
-    never = model.get("never_correct") or {}
-    if never.get("value") is None:
-        return f"{tag}: n = {model['n']}, no failures."
+def _in_words(tag: str, model: SurvivalModelRecord) -> str:
+    never = model.never_correct
+    if never is None or never.value is None:
+        return f"{tag}: n = {model.n}, no failures."
+    bounds = "" if never.low is None or never.high is None else f" [{never.low:.0%}, {never.high:.0%}]"
     return (
-        f"{tag}: {model['failures']} of {model['n']} wrong at segment {model['readout']}, {never['value']:.0%} of them "
-        f"[{never['low']:.0%}, {never['high']:.0%}] right at no segment up to {model['horizon']}."
+        f"{tag}: {model.failures} of {model.n} wrong at segment {model.readout}, {never.value:.0%} of them{bounds} "
+        f"right at no segment up to {model.horizon}."
     )

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rrdyn.artifacts.errors import InputError, notice
+from rrdyn.artifacts.places import existing, is_file, is_folder, shown
 from rrdyn.plotting.log_schema import LogSchema
-from rrdyn.plotting.logs import Run, Skipped, find_facts, joined, read_jsonl, read_log
+from rrdyn.plotting.logs import Run, Skipped, find_facts, joined, read_jsonl, read_log, read_loose
 
 OWN = "rrdyn"
 
@@ -23,14 +24,12 @@ def gather(paths: Sequence[Path | str]) -> list[Path]:
     found: list[Path] = []
     for given in map(str, paths):
         if any(mark in given for mark in "*?["):
-            hits = [file for hit in sorted(glob.glob(given, recursive=True)) for file in _files(Path(hit))]
+            hits = [file for hit in _matching(given) for file in _files(hit)]
             if not hits:
-                raise InputError(f"nothing matches {given}", expected="log files or run folders")
+                raise InputError(f"nothing matches {shown(given)}", expected="log files or run folders")
             found += hits
-        elif Path(given).exists():
-            found += _files(Path(given))
         else:
-            raise InputError(f"{given} does not exist", expected="a log, a folder of logs or a run folder")
+            found += _files(existing(given, run="rrdyn train sudoku"))
     if not found:
         raise InputError(
             "there are no logs",
@@ -44,15 +43,22 @@ def gather(paths: Sequence[Path | str]) -> list[Path]:
 def folder_of(paths: Sequence[Path | str]) -> Path:
     """The folder that figures of these logs go to by default: the first folder given, or the first log's."""
     first = Path(paths[0])
-    return first if first.is_dir() else gather(paths)[0].parent
+    return first if is_folder(first) else gather(paths)[0].parent
+
+
+def _matching(pattern: str) -> list[Path]:
+    try:
+        return [Path(hit) for hit in sorted(glob.glob(pattern, recursive=True))]
+    except ValueError:  # characters that no file name can have
+        return []
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if not is_folder(path):
         # a run's table is the copy for people; the same rows stand complete in its train.jsonl
         twin = path.with_name("train.jsonl")
-        return [twin if path.name == "train.log" and twin.exists() else path]
-    if (path / "train.jsonl").exists():
+        return [twin if path.name == "train.log" and is_file(twin) else path]
+    if is_file(path / "train.jsonl"):
         return [path / "train.jsonl"]
     below = {file.parent: file for pattern in ("train.log", "train.jsonl") for file in sorted(path.rglob(pattern))}
     return sorted({*path.glob("*.log"), *below.values()})
@@ -65,8 +71,8 @@ def read_runs(files: Sequence[Path], schema: LogSchema) -> tuple[list[Run], list
     for path in files:
         try:
             run = read_any(path, schema)
-        except (Skipped, OSError) as reason:
-            notes.append(f"skipped {_named(path)}: {reason}")
+        except (Skipped, InputError) as reason:
+            notes.append(f"skipped {_named(path)}: {reason.args[0]}")
             continue
         notes += [f"{_named(path)}: {text}" for text in run.notes]
         missing = [name for name in drawn(schema, run) if name not in run.columns]
@@ -100,10 +106,7 @@ def read_any(path: Path, schema: LogSchema) -> Run:
     if path.suffix != ".jsonl":
         return read_log(path, schema)
     table = path.with_name("train.log")
-    head: list[str] = []
-    if table.exists():
-        with open(table, encoding="utf-8", errors="replace") as stream:
-            head = [line for line, _ in zip(stream, range(200))]
+    head = read_loose(table).splitlines()[:200] if is_file(table) else []
     return read_jsonl(path, schema, find_facts(head, schema))
 
 

@@ -9,16 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import existing
+from rrdyn.artifacts.places import existing
 from rrdyn.plotting import marks
 from rrdyn.plotting.options import SelectorsOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.study import numbers, read_columns, tagged
 from rrdyn.plotting.style import DASHES, MARKERS, Style
+from rrdyn.plotting.tables import checked, numbers, read_columns, tagged
 
 RUN = "rrdyn select PERTURB.npz"
 TABLES = ("select", "risk_coverage", "calibration")
+CHOSEN = ("selector", "sigma", "n", "right", "right_low", "right_high")
+RISKS = ("selector", "sigma", "coverage", "risk")
+BINS = ("sigma", "confidence", "accuracy", "low", "high", "n")
 
 
 def draw(inputs: SelectorsOptions, out: Output, style: Style) -> None:
@@ -31,11 +34,12 @@ def draw(inputs: SelectorsOptions, out: Output, style: Style) -> None:
 
 def selectors(files: list[Path], tag: str, style: Style, sigma: float | None = None) -> Plate:
     """Accuracy of each selector, risk against coverage, calibration of q_halt, from the tables of `rrdyn select`."""
-    chosen, risks, bins = (read_columns(path) for path in files)
-    accuracy = {name: numbers(words, files[0]) for name, words in chosen.items()}
+    chosen = read_columns(files[0], CHOSEN, run=RUN)
+    risks = read_columns(files[1], RISKS, empty=True, run=RUN)
+    bins = read_columns(files[2], BINS, empty=True, run=RUN)
+    accuracy = {name: numbers(words) for name, words in chosen.items()}
+    checked(accuracy, files[0], ("sigma", "n"))
     names = list(dict.fromkeys(chosen["selector"]))
-    if not names:
-        raise InputError(f"{files[0]} names no selector", run=RUN)
     sigmas = np.unique(accuracy["sigma"])
     at = _noise(accuracy, np.array(chosen["selector"]), sigmas, sigma)
     stacked = style.size == "column"
@@ -43,8 +47,8 @@ def selectors(files: list[Path], tag: str, style: Style, sigma: float | None = N
     above, middle, below = figure.subplots(3, 1) if stacked else figure.subplots(1, 3)
     table = Table()
     _accuracies(above, style, names, np.array(chosen["selector"]), accuracy, sigmas, table)
-    label_groups = [_risks(middle, style, names, risks, files[1], at, table)]
-    _calibration(below, style, bins, files[2], at, table)
+    label_groups = [_risks(middle, style, names, risks, at, table)]
+    _calibration(below, style, bins, at, table)
     n = int(accuracy["n"].max())
     above.set_title(f"{tag}: accuracy by selector\nn = {n:,} puzzles")
     middle.set_title(f"risk against coverage\n$\\sigma$ = {at:g}")
@@ -123,10 +127,10 @@ def _accuracies(
 
 
 def _risks(
-    ax: Axes, style: Style, names: list[str], columns: dict[str, list[str]], path: Path, at: float, table: Table
+    ax: Axes, style: Style, names: list[str], columns: dict[str, list[str]], at: float, table: Table
 ) -> list[Annotation]:
     who = np.array(columns["selector"])
-    values = {name: numbers(words, path) for name, words in columns.items() if name != "selector"}
+    values = {name: numbers(words) for name, words in columns.items() if name != "selector"}
     ends: list[marks.End] = []
     for order, name in enumerate(names):
         rows = np.flatnonzero((who == name) & np.isclose(values["sigma"], at)) if who.size else np.zeros(0, dtype=int)
@@ -145,8 +149,8 @@ def _risks(
     return marks.label_ends(ax, style, ends)
 
 
-def _calibration(ax: Axes, style: Style, columns: dict[str, list[str]], path: Path, at: float, table: Table) -> None:
-    values = {name: numbers(words, path) for name, words in columns.items()}
+def _calibration(ax: Axes, style: Style, columns: dict[str, list[str]], at: float, table: Table) -> None:
+    values = {name: numbers(words) for name, words in columns.items()}
     rows = np.flatnonzero(np.isclose(values["sigma"], at) & (values["n"] > 0))
     ax.plot([0, 1], [0, 1], color=style.faint, lw=0.8 * style.scale, zorder=0)
     if not rows.size:

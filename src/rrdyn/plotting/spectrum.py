@@ -11,8 +11,9 @@ from rrdyn.plotting import marks
 from rrdyn.plotting.options import SpectrumOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.study import RUN, Study, read_study, tagged
+from rrdyn.plotting.study import RUN, Study, read_study
 from rrdyn.plotting.style import CELLS, Style
+from rrdyn.plotting.tables import tagged
 
 
 def draw(inputs: SpectrumOptions, out: Output, style: Style) -> None:
@@ -55,16 +56,13 @@ def spectra(studies: Sequence[Study], style: Style) -> Plate:
 def _panel(ax: Axes, style: Style, study: Study, table: Table) -> list[marks.End]:
     marks.rule(ax, style, y=0.0)
     ends: list[marks.End] = []
-    bounds = study.results.get("intervals") or {}
     for offset, (cell, look) in enumerate(CELLS.items()):
         n = study.counts[cell]
         if n < 3:
             continue
-        y = np.array(study.results["cells"][look.key]["spectrum_median"], dtype=float)
+        y = study.spectrum(cell)
         x = np.arange(1, y.size + 1)
-        found = bounds.get(f"cells.{look.key}.spectrum_median") or []
-        low = np.array([np.nan if one["low"] is None else one["low"] for one in found] or [np.nan] * y.size)
-        high = np.array([np.nan if one["high"] is None else one["high"] for one in found] or [np.nan] * y.size)
+        low, high = study.spectrum_bounds(cell)
         ax.vlines(x + (offset - 1.5) * 0.08, low, high, color=style.cell(cell), lw=0.8 * style.scale)
         ax.plot(x + (offset - 1.5) * 0.08, y, color=style.cell(cell), marker=look.marker, ls=look.dashes)
         table.add(tag=study.tag, cell=cell, n=n, exponent=x, median=y, low=low, high=high)

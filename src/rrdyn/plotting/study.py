@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.places import entries, existing, is_folder
-from rrdyn.artifacts.reading import read_json, read_table
-from rrdyn.plotting.output import Output
+from rrdyn.artifacts.places import shown
+from rrdyn.artifacts.reading import read_json
+from rrdyn.artifacts.results import CellRecord, IntervalRecord, ResultsRecord
 from rrdyn.plotting.style import CELLS
+from rrdyn.plotting.tables import checked, numbers, read_columns
 
 RUN = "rrdyn analyze-2x2 DIAG.npz"
 POINTS = ("cell", "idx", "log10_late_drift", "lambda_1")
@@ -24,40 +24,32 @@ class Study:
     """The results of one tag, and its puzzles in rows."""
 
     tag: str
-    results: dict[str, Any]
+    results: ResultsRecord
     points: dict[str, np.ndarray]
     files: list[Path]
 
     @property
     def title(self) -> str:
-        return str(self.results.get("title") or self.tag)
+        return self.results.title or self.tag
 
     @property
     def n(self) -> int:
-        return int(self.results["n"])
+        return self.results.n
 
     @property
     def tau(self) -> float:
-        return float(self._threshold.get("tau_log10") or self.results["otsu_tau_log10"])
+        return self.results.tau
 
     @property
     def threshold_rule(self) -> str:
-        return str(self._threshold.get("method") or "otsu").capitalize()
-
-    @property
-    def _threshold(self) -> dict[str, Any]:
-        return self.results.get("threshold") or {}
-
-    @property
-    def per_segment(self) -> int | None:
-        """Sub-updates in a segment: the factor from nats per sub-update to nats per segment."""
-        return (self.results.get("clock") or {}).get("sub_updates_per_segment")
+        return (self.results.threshold.method if self.results.threshold else "otsu").capitalize()
 
     @property
     def units(self) -> str:
         """The unit of the exponents in a caption, with the factor to segments where the file knows it."""
         words = "in nats per sub-update"
-        return words if self.per_segment is None else f"{words} (times {self.per_segment}: per segment)"
+        factor = self.results.clock and self.results.clock.sub_updates_per_segment
+        return words if factor is None else f"{words} (times {factor}: per segment)"
 
     @property
     def cell(self) -> np.ndarray:
@@ -77,7 +69,7 @@ class Study:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        return {cell: int(self.results["cells"][look.key]["n"]) for cell, look in CELLS.items()}
+        return {letter: self.of(letter).n for letter in CELLS}
 
     @property
     def n_correct(self) -> int:
@@ -86,85 +78,68 @@ class Study:
     @property
     def spectrum_names(self) -> list[int]:
         """1, 2, … up to the number of exponents."""
-        found = (self.results["cells"][look.key].get("spectrum_median") for look in CELLS.values())
-        return list(range(1, max((len(values) for values in found if values), default=1) + 1))
+        return list(range(1, max(len(self.of(letter).spectrum_median or [0]) for letter in CELLS) + 1))
 
-    def median(self, cell: str) -> float | None:
-        return self.results["cells"][CELLS[cell].key].get("lam1_median")
+    def of(self, letter: str) -> CellRecord:
+        """What the analysis says of one cell, by its letter."""
+        return self.results.cells[CELLS[letter].key]
+
+    def median(self, letter: str) -> float | None:
+        return self.of(letter).lam1_median
+
+    def quartiles(self, letter: str) -> tuple[float, tuple[float, float]]:
+        """Median of the leading exponent in a cell, and its quartiles; NaN where the cell is empty."""
+        cell = self.of(letter)
+        low, high = cell.lam1_iqr or (np.nan, np.nan)
+        return np.nan if cell.lam1_median is None else cell.lam1_median, (low, high)
+
+    def spectrum(self, letter: str) -> np.ndarray:
+        """(k,) median of every exponent in a cell."""
+        return np.array(self.of(letter).spectrum_median or [], dtype=float)
+
+    def spectrum_bounds(self, letter: str) -> tuple[np.ndarray, np.ndarray]:
+        """(k,) 95% bounds of those medians; NaN where the file has none."""
+        size = self.spectrum(letter).size
+        found = (self.results.intervals or {}).get(f"cells.{CELLS[letter].key}.spectrum_median")
+        rows = found if isinstance(found, list) and len(found) == size else [IntervalRecord(value=None)] * size
+        low, high = ([np.nan if end is None else end for end in ends] for ends in (
+            [row.low for row in rows], [row.high for row in rows]))  # fmt: skip
+        return np.array(low), np.array(high)
 
 
 def read_study(folder: Path, tag: str) -> Study:
     """Read one tag. Raises InputError where a file or a key is missing."""
-    results_file = existing(folder / f"results_{tag}.json", run=RUN)
-    points_file = existing(folder / f"points_{tag}.csv", run=RUN)
-    results = read_json(results_file)
-    for key in ("n", "otsu_tau_log10", "cells"):
-        if not isinstance(results, dict) or key not in results:
-            raise InputError(f"{results_file} lacks {key}", expected="a file of rrdyn analyze-2x2", run=RUN)
-    return Study(tag, results, read_points(points_file), [results_file, points_file])
+    results, points = folder / f"results_{tag}.json", folder / f"points_{tag}.csv"
+    study = Study(tag, read_json(results, ResultsRecord, run=RUN), read_points(points), [results, points])
+    _check_whole(study)
+    return study
+
+
+def _check_whole(study: Study) -> None:
+    results, points = study.files
+    if study.cell.size != study.n:
+        raise InputError(
+            f"{shown(results)} and {shown(points)} are of two analyses",
+            found=f"{study.n} and {study.cell.size} puzzles", run=RUN,
+        )  # fmt: skip
+    for letter in CELLS:
+        cell = study.of(letter)
+        if cell.n and (cell.lam1_median is None or len(cell.lam1_iqr or []) != 2 or not cell.spectrum_median):
+            raise InputError(
+                f"{shown(results)} does not say enough of cell {letter}",
+                expected="lam1_median, lam1_iqr, spectrum_median", run=RUN,
+            )  # fmt: skip
 
 
 def read_points(path: Path) -> dict[str, np.ndarray]:
     """The columns of a points csv: cells as letters, everything else as numbers (an empty field is NaN)."""
-    columns = read_columns(path)
-    missing = [name for name in POINTS if name not in columns]
-    if missing:
+    columns = read_columns(path, POINTS, run=RUN)
+    points = {name: numbers(words) for name, words in columns.items() if name != "cell"}
+    checked(points, path, POINTS[1:])
+    cells = [text[:1] for text in columns["cell"]]
+    odd = next((text for text, cell in zip(columns["cell"], cells) if cell not in CELLS), None)
+    if odd is not None:
         raise InputError(
-            f"{path} lacks {', '.join(missing)}", found=", ".join(columns), expected=", ".join(POINTS), run=RUN
+            f"{shown(path)}: {odd[:40]!r} is no cell", expected="cells that begin with A, B, C or D", run=RUN
         )
-    points = {name: numbers(values, path) for name, values in columns.items() if name != "cell"}
-    return {**points, "cell": np.array([text[:1] for text in columns["cell"]], dtype="U1")}
-
-
-def read_columns(path: Path) -> dict[str, list[str]]:
-    """A csv with a header line, column by column."""
-    rows = read_table(path)
-    if not rows:
-        raise InputError(f"{path} is empty", expected="a csv with a header line")
-    short = next((number for number, row in enumerate(rows, 1) if len(row) != len(rows[0])), None)
-    if short is not None:
-        raise InputError(
-            f"{path} is damaged",
-            found=f"{len(rows[short - 1])} fields in line {short}",
-            expected=f"{len(rows[0])} fields",
-        )
-    return {name: [row[place] for row in rows[1:]] for place, name in enumerate(rows[0])}
-
-
-def numbers(values: list[str], path: Path) -> np.ndarray:
-    """Numbers of a column; empty fields are NaN, true and false are 1 and 0."""
-    words = {"": "nan", "true": "1", "false": "0", "null": "nan"}
-    try:
-        return np.array([float(words.get(value.lower(), value)) for value in values])
-    except ValueError:
-        return np.full(len(values), np.nan)  # a column of names is none that a figure draws
-
-
-@dataclass(frozen=True)
-class Tagged:
-    """One `<kind>_<tag><suffix>`; `short` tells its picture from those of further tags, empty where there are none."""
-
-    folder: Path
-    file: Path
-    tag: str
-    short: str
-
-    @property
-    def name(self) -> str:
-        """The file's name without its suffix."""
-        return self.file.stem
-
-
-def tagged(path: Path, kind: str, suffix: str, run: str, out: Output) -> list[Tagged]:
-    """The files behind a folder or one `<kind>_<tag><suffix>`; `out` is told their tags. InputError for none."""
-    path = existing(path, run=run)
-    folder, files = (path, entries(path)) if is_folder(path) else (path.parent, [path])
-    found = {
-        file.name.removesuffix(suffix).removeprefix(f"{kind}_"): file
-        for file in files
-        if file.name.startswith(f"{kind}_") and file.name.endswith(suffix) and ".data." not in file.name
-    }
-    if not found:
-        raise InputError(f"{path} is not what this figure is drawn from", expected=f"{kind}_<tag>{suffix}", run=run)
-    out.told, out.text = {"tags": list(found)}, f"drew {', '.join(found)}"
-    return [Tagged(folder, file, tag, tag if len(found) > 1 else "") for tag, file in found.items()]
+    return {**points, "cell": np.array(cells, dtype="U1")}

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rrdyn.analysis.readouts import over_times
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.schemas import TOY
 from rrdyn.plotting import marks
@@ -25,6 +25,8 @@ def draw(inputs: ToyOptions, out: Output, style: Style) -> None:
 def toy(artifact: Artifact, style: Style, readout: int = 16) -> Plate:
     """Exponents of captured and searching trajectories at one readout; AUC and success over readout times."""
     times = artifact["T"].astype(int)
+    if not artifact["ftle"].size or not np.isfinite(artifact["ftle"]).all() or (times < 1).any():
+        raise InputError(f"{artifact.path} is no toy that can be drawn", expected="finite exponents at times from 1 on")
     if readout not in times:
         raise UsageError(f"the file holds no readout time {readout}", expected=", ".join(map(str, times)))
     stacked = style.size == "column"

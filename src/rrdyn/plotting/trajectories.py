@@ -94,9 +94,10 @@ def _panel(ax: Axes, style: Style, cell: str, x: np.ndarray, rows: np.ndarray, w
 
 def _scale(panels: list[Axes], values: np.ndarray | None, *, log: bool) -> None:
     """One vertical scale for a row, over the middle 99.8% of the values, so that one outlier flattens nothing."""
-    if values is None or not values.size:
+    finite = np.zeros(0) if values is None else values[np.isfinite(values)]
+    if not finite.size:
         return
-    low, high = (float(value) for value in np.percentile(values, [0.1, 99.9]))
+    low, high = (float(value) for value in np.percentile(finite, [0.1, 99.9]))
     for ax in panels:
         if log:
             ax.set_yscale("log")

@@ -12,8 +12,9 @@ from rrdyn.plotting import marks
 from rrdyn.plotting.options import TwoByTwoOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.study import RUN, Study, read_study, tagged
+from rrdyn.plotting.study import RUN, Study, read_study
 from rrdyn.plotting.style import CELLS, Style
+from rrdyn.plotting.tables import tagged
 
 LATE = "late drift of $z_H$, log$_{10}$ ||$\\Delta z_H$|| per segment"
 LAMBDA = "$\\lambda_1$ (nats per sub-update)"
@@ -80,7 +81,7 @@ def lyap_by_cell(study: Study, style: Style) -> Plate:
     ax = figure.subplots()
     table = Table()
     marks.rule(ax, style, y=0.0)
-    for x, (cell, look) in enumerate(CELLS.items()):
+    for x, cell in enumerate(CELLS):
         y = study.lam1[study.cell == cell]
         if not y.size:
             ax.text(x, 0.5, "none", transform=ax.get_xaxis_transform(), ha="center", va="center", color=style.soft)
@@ -88,12 +89,11 @@ def lyap_by_cell(study: Study, style: Style) -> Plate:
         place = x + marks.jitter(y.size, 0.3)
         table.add(cell=cell, kind="puzzle", x=place, lambda_1=y)
         marks.scatter_cell(ax, style, cell, place, y)
-        stats = study.results["cells"][look.key]
-        low, high = stats["lam1_iqr"]
+        median, (low, high) = study.quartiles(cell)
         line: dict[str, Any] = {"color": style.ink, "zorder": 4, "solid_capstyle": "butt"}
-        ax.plot([x - 0.38, x + 0.38], [stats["lam1_median"]] * 2, lw=1.8 * style.scale, **line)
+        ax.plot([x - 0.38, x + 0.38], [median] * 2, lw=1.8 * style.scale, **line)
         ax.plot([x + 0.38, x + 0.38], [low, high], lw=0.8 * style.scale, **line)
-        table.add(cell=cell, kind="median", x=x, lambda_1=stats["lam1_median"], q25=low, q75=high)
+        table.add(cell=cell, kind="median", x=x, lambda_1=median, q25=low, q75=high)
     names = [f"{cell}\n{look.name.replace(', ', chr(10))}\nn = {study.counts[cell]:,}" for cell, look in CELLS.items()]
     ax.set_xticks(range(4), names)
     ax.tick_params(axis="x", length=0)
@@ -157,7 +157,7 @@ def spectrum(study: Study, style: Style) -> Plate:
         if n < 3:
             left_out.append(f"{cell} ({n})")
             continue
-        y = np.array(study.results["cells"][look.key]["spectrum_median"], dtype=float)
+        y = study.spectrum(cell)
         x = np.arange(1, y.size + 1)
         ax.plot(x, y, color=style.cell(cell), marker=look.marker, ls=look.dashes)
         table.add(cell=cell, n=n, exponent=x, median=y)

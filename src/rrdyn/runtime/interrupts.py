@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,16 +21,22 @@ from rrdyn.artifacts.errors import Interrupted
 AGAIN = 0.5
 """Seconds after which an interrupt that nothing came of is raised again."""
 
+AT_ONCE = 1.0
+"""Seconds within which a second signal is the same request."""
+
 
 class Interrupts:
     """What has been asked for while a command runs; `asked` is the signal's name."""
 
     def __init__(self) -> None:
         self.asked: str | None = None
+        self.when = 0.0
 
     def hear(self, number: int, frame: FrameType | None) -> None:
         """The handler of SIGINT and SIGTERM."""
-        self.asked = signal.Signals(number).name
+        if self.asked and time.monotonic() - self.when < AT_ONCE and _leaving():
+            return  # a terminal delivers one Ctrl-C twice to a process that another one started
+        self.asked, self.when = signal.Signals(number).name, time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
         raise KeyboardInterrupt
 
@@ -62,8 +69,8 @@ def listening() -> Iterator[Interrupts]:
         if heard.asked:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
         sys.unraisablehook = told
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def _leaving() -> bool:

@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
@@ -18,6 +19,7 @@ from typing import TextIO
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.artifacts.places import said
 
+DEBUG = "RRDYN_DEBUG"
 NARROWEST, WIDEST = 40, 400
 
 
@@ -44,8 +46,8 @@ def standing() -> Iterator[None]:
         for stream, errors in zip(strict, how):
             with suppress(OSError, ValueError):
                 stream.reconfigure(errors=errors)
-        for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
-            _flush(stream, number)
+        for spoken, number in ((sys.stdout, 1), (sys.stderr, 2)):
+            _flush(spoken, number)
         if before[0] is None:
             sys.stdout = before[0]
 
@@ -93,6 +95,12 @@ def tell(text: str, end: str = "\n") -> None:
         print(text, end=end, file=sys.stderr, flush=True)
     except (OSError, ValueError):
         _give_up(sys.stderr, 2)
+
+
+def tell_trace(error: BaseException) -> None:
+    """Where an error came from, for who has asked to see it with RRDYN_DEBUG=1."""
+    if os.environ.get(DEBUG):
+        tell("".join(traceback.format_exception(error)).rstrip())
 
 
 def width() -> int:

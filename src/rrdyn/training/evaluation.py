@@ -14,8 +14,8 @@ from rrdyn.data.folder import PuzzleSplit
 from rrdyn.dynamics.lyapunov import lyapunov_spectrum
 from rrdyn.dynamics.protocol import rebuild
 from rrdyn.dynamics.trajectory import Step, follow
+from rrdyn.measurement.judging import judge
 from rrdyn.models import Model
-from rrdyn.models.losses import correctness
 from rrdyn.runtime.launch import Group
 from rrdyn.runtime.streams import generator
 from rrdyn.training.batches import rows_of
@@ -135,8 +135,7 @@ def _batch(model: Model, rows: Rows, noisy: int, sigma: float, seed: int) -> dic
     drift = LateDrift(count, segments)
     recurrence = model.recurrence(model.embed(rows["inputs"], rows["puzzle_identifiers"]))
     readout = model.read(follow(recurrence, z, segments, (drift,)))
-    preds = readout.logits.argmax(-1)
-    exact, token, _ = correctness(preds, rows["labels"])
+    preds, exact, token = judge(readout.logits, rows["labels"])
     clean = slice(0, count)
     return {
         "n": count,
