@@ -109,10 +109,7 @@ class Returns:
         apart = _lengths([past - part[:, None] for past, part in zip(self.ring, step.state)])
         self.now = apart.roll(self.seen - 1, 1) / self.scale[:, None]
         self._store(step.state)
-        if step.rows is None:
-            self.last = self.now
-        else:
-            self.last[step.rows] = self.now
+        self.last = self.now if step.rows is None else self.last.index_copy(0, step.rows, self.now)
         if self.table is not None:
             self.table.put(step, return_distance=self.now)
 
