@@ -6,7 +6,7 @@ TORCH_INDEX ?=
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test test-slow lint types format bench docs clean
+.PHONY: demo test test-slow test-portable lint types format bench docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/rrdyn demo
@@ -18,8 +18,17 @@ test: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
 
+# The goldens and numerical tests under every kernel and thread count to be had here; a short form is part of `test`.
+test-portable: $(VENV)/.installed-dev
+	$(BIN)/python scripts/portable.py
+
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff check src tests benchmarks docs scripts
+	$(BIN)/ruff format --check src tests benchmarks docs scripts
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix src tests benchmarks docs scripts
+	$(BIN)/ruff format src tests benchmarks docs scripts
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy

@@ -2,6 +2,7 @@
 
     python benchmarks/training.py step --upstream CHECKOUT   full-size TRM-MLP, batch 16, CPU float32, interleaved
     python benchmarks/training.py copies                     multi4 beside four single rollouts
+    python benchmarks/training.py                            both, and the next where there is a GPU
     python benchmarks/training.py gpu                        bf16 utilisation, examples a second, peak memory
 
 CHECKOUT is a scratch clone of the published TRM code; without it only our own step is timed.
@@ -21,10 +22,10 @@ import torch
 from rrdyn.artifacts.config import read_preset
 from rrdyn.models import build
 from rrdyn.runtime.launch import Group
-from rrdyn.training.adam_atan2 import AdamATan2
 from rrdyn.training.augmentation import AugConfig, read_aug
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.learner import Rows
+from rrdyn.training.optim import AdamATan2
 from rrdyn.training.trainer import Trainer
 
 SUDOKU = {"seq_len": 81, "vocab_size": 11, "num_puzzle_identifiers": 1}
@@ -212,7 +213,7 @@ def gpu_command() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["step", "copies", "gpu"])
+    parser.add_argument("what", nargs="?", choices=["step", "copies", "gpu"])
     parser.add_argument("--upstream", type=Path)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--pairs", type=int, default=9)
@@ -220,11 +221,11 @@ def main() -> None:
     args = parser.parse_args()
     global clock
     clock = CLOCKS[args.clock]
-    if args.what == "step":
+    if args.what in (None, "step"):
         step_command(args.upstream, args.batch, args.pairs)
-    elif args.what == "copies":
+    if args.what in (None, "copies"):
         copies_command(args.batch, args.pairs)
-    else:
+    if args.what == "gpu" or (args.what is None and torch.cuda.is_available()):
         gpu_command()
 
 

@@ -41,7 +41,7 @@ if [ "$size" = gpu ]; then
 else
   rrdyn data sudoku --source generate --size 6 --clues 10 --n 1000 --test-n 512 --out "$out/data/trm"
   rrdyn data sudoku --source generate --size 6 --clues 20 --n 1000 --test-n 512 --out "$out/data/hrm"
-  rrdyn data maze --source generate --size 7 --loops 0 --n 1000 --test-n 512 --out "$out/data/maze"
+  rrdyn data maze --source generate --size 7 --method carve --split-by puzzle --loops 0 --n 1000 --test-n 512 --out "$out/data/maze"
   preset_trm=sudoku-small preset_hrm=sudoku-small-hrm preset_maze=maze-small
 fi
 

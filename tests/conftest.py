@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 from tests import agreement
+
+# On tensors this small two threads mostly wait for each other; OMP_NUM_THREADS=2 tests with two all the same.
+torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
 # Shapes at the doors of models/ are checked in every test. The layers inside are not: a thousand checks a segment would
 # nearly double the time of a small one; tests/models/test_shapes.py goes through them once.
@@ -40,6 +45,6 @@ def tiny_study(tmp_path_factory) -> TinyStudy:
     """Read it, and write beside it: other tests rely on what lies in runs/tiny."""
     place = tmp_path_factory.mktemp("study")
     command = [sys.executable, "-m", "rrdyn", "demo", "--tiny", "--out", "runs/tiny"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=place)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=place)
     assert done.returncode == 0, done.stderr
     return TinyStudy(place, done)

@@ -22,7 +22,7 @@ from rrdyn.cli.command import POSITIONAL, Arguments
 HERE = Path(__file__).resolve().parent
 WRITTEN_BY_HAND = HERE / "pages.yaml"
 PLAIN = {int: "whole number", float: "number", str: "text", Path: "path"}
-BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
+BOUNDS = {"ge": "at least {:,}", "gt": "more than {:,}", "le": "at most {:,}", "lt": "less than {:,}"}
 COMMON = tuple(Arguments.model_fields)
 
 
@@ -162,7 +162,13 @@ Data goes to stdout, messages and progress to stderr. `--json` makes the data on
 what the command has to tell, and `wrote` (the files written). `--quiet` leaves errors only on stderr. `NO_COLOR` is
 respected. Each command ends by naming the files it wrote and what can be run next.
 
-A file under its final name is whole: it is written to a temporary name beside it and renamed.
+A file under its final name is whole: it is written to a temporary name beside it and renamed. What a process that was
+killed left unfinished is removed by the next one that writes there. `--out` replaces an ordinary file of the same kind,
+and nothing else: no folder, no device, no file that begins otherwise.
+
+Ctrl-C and SIGTERM are the same request. A stdout that is closed or full ends a command with exit code 1, after its
+files are written; a reader that goes away (`rrdyn cite | head`) is no error. Messages that stderr does not take are
+lost, and the work goes on. An error that nobody foresaw is one line too; `RRDYN_DEBUG=1` shows where it came from.
 
 ## Exit codes
 

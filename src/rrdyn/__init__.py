@@ -1,3 +1,25 @@
 """rrdyn: why small recursive reasoners (HRM, TRM) fail, measured as a dynamical system."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from rrdyn.api import diagnose, load, measure, open_subject  # noqa: F401
+
+FUNCTIONS = ("diagnose", "load", "measure", "open_subject")
+
+
+def __getattr__(name: str) -> Any:
+    """The functions of `rrdyn.api`, and the rooms, at first use: `import rrdyn` alone loads no torch."""
+    if name in FUNCTIONS:
+        return getattr(import_module("rrdyn.api"), name)
+    try:
+        return import_module(f"rrdyn.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"rrdyn.{name}":
+            raise
+        raise AttributeError(f"module 'rrdyn' has no attribute {name!r}") from None

@@ -1,3 +1,3 @@
-from rrdyn.cli.app import main
+from rrdyn.cli.app import program
 
-raise SystemExit(main())
+raise SystemExit(program())

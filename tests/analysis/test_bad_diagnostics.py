@@ -47,7 +47,10 @@ CASES = {
     "N = 1": lambda: diagnosis(1),
     "N = 2": lambda: diagnosis(2),
     "N = 3": lambda: diagnosis(3),
-    "constant": lambda: {key: np.broadcast_to(value[:1], value.shape) for key, value in diagnosis(40).items()},
+    "constant": lambda: {
+        **{key: np.broadcast_to(value[:1], value.shape) for key, value in diagnosis(40).items()},
+        "idx": np.arange(40),
+    },
     "maze": lambda: diagnosis(80, maze=True),
     "maze, no valid path": lambda: {**diagnosis(80), "path_valid": np.zeros(80, bool)},
     "NaN difficulty": lambda: {**diagnosis(80), "difficulty": np.full(80, np.nan)},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -29,12 +28,6 @@ QUICK = [
     "--log-every",
     "2",
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

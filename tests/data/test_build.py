@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.data.build import augmented, build
 from rrdyn.data.folder import open_split, split_names
 from rrdyn.data.generated_source import generated
@@ -78,3 +79,20 @@ def test_csv_settings_without_files_are_refused(tmp_path):
         build(SudokuRecipe(source="csv"), tmp_path / "x")
     with pytest.raises(UsageError, match="are for --source csv"):
         build(SudokuRecipe(source="generate", train=Path("x.csv")), tmp_path / "x")
+
+
+def test_more_copies_than_can_be_counted_or_held_are_refused_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("rrdyn.data.build.gather", lambda *given: pytest.fail("puzzles were made"))
+    many = TINY.model_copy(update={"n": 100_000, "aug": 100_000})
+    with pytest.raises(UsageError, match="cannot be counted"):
+        build(many, tmp_path / "x")
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=10_000))
+    with pytest.raises(RrdynError, match="does not fit onto the disk"):
+        build(TINY.model_copy(update={"n": 1000}), tmp_path / "not" / "there" / "yet")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("setting", ["n", "test_n", "val_groups", "aug", "clues", "min_rating", "workers"])
+def test_settings_have_an_upper_end(setting):
+    with pytest.raises(UsageError, match=f"{setting} is out of range"):
+        SudokuRecipe(**{setting: 10**23})

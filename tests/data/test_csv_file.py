@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +160,7 @@ def test_a_path_in_the_question_is_refused(tmp_path):
         (b"", "has no column answer and no column question"),
         (b"question,answer\n", "holds no puzzles"),
         (b"question,answer\n123,123\n", "line 2: the question has the wrong length"),
-        (b"question,answer\n\xff\xfe,1\n", "not readable CSV"),
+        (b"question,answer\n\xff\xfe,1\n", "is not UTF-8 text"),
     ],
 )
 def test_files_that_are_no_puzzles(tmp_path, content, message):
@@ -173,3 +174,37 @@ def test_the_test_file_must_have_the_size_of_the_training_file(tmp_path):
     with pytest.raises(InputError, match=r"train.csv, line 2: the question has the wrong length"):
         build(SudokuRecipe(source="csv", train=train, test=GOLDEN / "csv" / "sudoku" / "train.csv"), tmp_path / "made")
     assert not (tmp_path / "made").exists()
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
+    path = write(tmp_path / "x.csv", f"{QUESTION},{ANSWER}", header="question,answer")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(read_csv(path, Sudoku)[1]) == 1
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a folder", "a loop", "nothing"])
+def test_what_is_no_file_is_refused_unread(tmp_path, what):
+    path = tmp_path / "x.csv"
+    if what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a folder":
+        path.mkdir()
+    elif what == "a loop":
+        path.symlink_to("x.csv")
+    with pytest.raises(InputError, match=r"x\.csv"):
+        read_csv(path, Sudoku)
+
+
+@pytest.mark.parametrize("field", ["\0", '"' + "1" * 200_000 + '"', '"'])
+def test_fields_that_csv_cannot_hold(tmp_path, field):
+    path = tmp_path / "x.csv"
+    path.write_text(f"question,answer\n{field},{ANSWER}\n")
+    with pytest.raises(InputError, match=r"x\.csv"):
+        read_csv(path, Sudoku)
+
+
+def test_a_file_larger_than_the_memory_is_refused(tmp_path, monkeypatch):
+    path = write(tmp_path / "x.csv", f"a,{QUESTION},{ANSWER},1")
+    monkeypatch.setattr("rrdyn.data.csv_file.memory_left", lambda: 20)
+    with pytest.raises(InputError, match="too large"):
+        read_csv(path, Sudoku)

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from rrdyn.artifacts.errors import Notice
+from rrdyn.data.build import build, made_from
 from rrdyn.data.collection import Collection, joined
 from rrdyn.data.equality import Known, classes, cut_validation
 from rrdyn.data.generated_source import generated
 from rrdyn.data.maze.kind import Maze
 from rrdyn.data.maze.recipe import MazeRecipe
+from rrdyn.data.maze.solver import FREE, GOAL, PATH, START
 from rrdyn.data.sudoku.kind import Sudoku
 from rrdyn.data.sudoku.recipe import SudokuRecipe
 
@@ -74,3 +78,31 @@ def test_known_puzzles_are_told_by_their_keys_where_sketches_agree():
     )
     assert not any(known.add(Collection(*moved).take(np.array([at])), b"the same for all") for at in range(10))
     assert known.add(Collection(*moved).take(np.array([10])), b"the same for all")
+
+
+def test_validation_shares_no_walls_with_training_and_shared_walls_of_the_test_file_are_told():
+    """Every maze of the file stands there with its goal moved by a step, too."""
+    puzzle, mazes = Maze(5), some_mazes(30)
+    moved = mazes.inputs.copy()
+    goals = np.argmax(moved == GOAL, axis=1)
+    before = [int(np.flatnonzero((label == PATH) | (label == START))[-1]) for label in mazes.labels]
+    moved[np.arange(30), goals] = FREE
+    moved[np.arange(30), before] = GOAL
+    twice = Collection(np.concatenate([mazes.inputs, moved]), np.concatenate([mazes.labels, mazes.labels]))
+    rng = np.random.default_rng(0)
+    with pytest.warns(Notice, match="test puzzles have the layout of walls of a training puzzle"):
+        splits = cut_validation(puzzle, twice, some_mazes(40).take(np.arange(30, 40)), n=None, val_groups=6, rng=rng)
+    walls = [set(puzzle.families(one.inputs, one.labels)) for one in (splits.train, splits.val)]
+    assert not walls[0] & walls[1]
+    assert len(splits.val) == 6
+
+
+def test_an_older_way_of_splitting_mazes_is_kept_by_its_datasets(tmp_path):
+    """A record without `split_by` is one of before there was a choice."""
+    recipe = MazeRecipe(source="generate", size=5, method="carve", n=8, test_n=2, val_groups=0, split_by="puzzle")
+    path = build(recipe, tmp_path / "m")
+    record = json.loads((path / "rrdyn.json").read_text())
+    del record["recipe"]["split_by"]
+    (path / "rrdyn.json").write_text(json.dumps(record))
+    assert made_from(path, recipe)
+    assert not made_from(path, recipe.model_copy(update={"split_by": "layout"}))

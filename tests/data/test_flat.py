@@ -43,3 +43,28 @@ def test_of_several_tasks_one_is_to_be_named(tmp_path):
         open_split(tmp_path)
     assert "other_meta.json, sudoku_meta.json" in str(raised.value)
     assert len(open_split(tmp_path / "other_meta.json")) == 4
+
+
+def test_labels_that_are_neither_tokens_nor_ignored_are_refused(tmp_path):
+    path = study_layout(tmp_path) / "sudoku_test_labels.npy"
+    labels = np.load(path)
+    for token in (-3, 256 + 4):  # as bytes these would pass for tokens
+        labels[2, 5] = token
+        np.save(path, labels)
+        with pytest.raises(InputError, match="token outside its vocabulary"):
+            open_split(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"seq_len": 81}', '{"seq_len": [], "vocab_size": 11}', "{"])
+def test_a_description_that_is_wrong_is_named(tmp_path, content):
+    (study_layout(tmp_path) / "sudoku_meta.json").write_text(content)
+    with pytest.raises(InputError, match=r"sudoku_meta\.json"):
+        open_split(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["inputs", "labels", "pid"])
+def test_arrays_of_another_type_are_refused(tmp_path, name):
+    path = study_layout(tmp_path) / f"sudoku_test_{name}.npy"
+    np.save(path, np.load(path).astype(np.float32))
+    with pytest.raises(InputError, match="wrong type"):
+        open_split(tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.data.small_folder import small
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.data.folder import open_split, split_names
+from rrdyn.data.folder import open_split, split_names, write_split
 from rrdyn.data.maze.kind import Maze
 from rrdyn.data.sudoku.kind import Sudoku
 
@@ -108,7 +109,7 @@ def test_arrays_that_disagree_are_named(foreign, name, array, message):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "not readable JSON"), ("[]", "missing or wrong"), ('{"pad_id": 0}', "ignore_label_id is missing or wrong")],
+    [("{", "not readable JSON"), ("[]", "not as it should be"), ('{"pad_id": 0}', "ignore_label_id is missing")],
 )
 def test_broken_metadata_is_named(foreign, content, message):
     (foreign / "train" / "dataset.json").write_text(content)
@@ -137,3 +138,50 @@ def test_a_model_of_another_vocabulary_is_refused(foreign):
     assert "6 tokens in the model, 11 in" in str(raised.value)
     with pytest.raises(InputError, match="different lengths"):
         data.require_match(seq_len=36, vocab_size=11, of="x.pt")
+
+
+@pytest.mark.parametrize("name", ["dataset.json", *(f"all__{name}.npy" for name in NAMES)])
+@pytest.mark.parametrize("what", ["a pipe", "a folder", "a loop", "a device"])
+def test_what_is_no_ordinary_file_is_refused_unread(foreign, name, what):
+    path = foreign / "train" / name
+    path.unlink()
+    if what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if what == "a device" else path.name)
+    with pytest.raises(InputError):
+        open_split(foreign, "train")
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a/" * 3000, "nul\0byte", "\udcff"])
+def test_paths_that_no_system_has_are_one_message(path):
+    with pytest.raises(InputError):
+        open_split(path)
+    assert split_names(path) == []
+
+
+def test_a_pickle_is_never_opened(foreign):
+    np.save(foreign / "train" / "all__inputs.npy", np.array([print], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="pickled objects"):
+        open_split(foreign, "train")
+
+
+def test_puzzles_are_asked_in_as_many_cells_as_their_labels_have(tmp_path):
+    labels = np.full((3, 16), 2, np.uint8)
+    labels[1, :4], labels[2] = 0, 0
+    write_split(tmp_path, "test", Sudoku(4), np.ones((3, 16), np.uint8), labels)
+    assert open_split(tmp_path).asked.tolist() == [16, 12, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.int64])
+def test_indices_of_any_width_mean_the_same(foreign, dtype):
+    expected = open_split(foreign, "train")
+    for name in ("puzzle_indices", "group_indices", "puzzle_identifiers"):
+        path = foreign / "train" / f"all__{name}.npy"
+        np.save(path, np.load(path).astype(dtype))
+    data = open_split(foreign, "train")
+    np.testing.assert_array_equal(data.originals, expected.originals)
+    np.testing.assert_array_equal(data.puzzle_of, expected.puzzle_of)
+    np.testing.assert_array_equal(data.example_identifiers, expected.example_identifiers)

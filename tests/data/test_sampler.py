@@ -167,3 +167,32 @@ def equal(one: dict, other: dict) -> None:
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name])
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("round", 0),
+        ("round", "3"),
+        ("at", -1),
+        ("batch", None),
+        ("batch", 1.5),
+        ("rng", {}),
+        ("rng.buffer_pos", 9),
+        ("rng.uinteger", 2**32),
+        ("rng.state.counter", [1, 2, 3]),
+        ("rng.state.key", [-1, 2]),
+        ("rng.buffer", ["a", "b", "c", "d"]),
+        ("augment", "yes"),
+    ],
+)
+def test_a_saved_state_that_is_damaged_is_named(split, path, value):
+    sampler = Sampler(split, 16, 0)
+    state = sampler.state_dict()
+    *sections, key = path.split(".")
+    inner = state
+    for section in sections:
+        inner = inner[section]
+    inner[key] = value
+    with pytest.raises(InputError, match=f"the saved state of the sampler is damaged: {path}"):
+        sampler.load_state_dict(state)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,34 @@ from tests.data.small_folder import small
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.data.folder import new_dataset, open_split, write_split
 from rrdyn.data.sudoku.kind import Sudoku
+
+
+@pytest.mark.parametrize("what", ["a folder of mine", "a file", "a dangling link", "a pipe"])
+def test_what_is_no_dataset_is_never_replaced(tmp_path, what):
+    path = tmp_path / "mine"
+    if what == "a folder of mine":
+        path.mkdir()
+        (path / "thesis.txt").write_text("years of work")
+    elif what == "a file":
+        path.write_text("years of work")
+    elif what == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "gone")
+    for force in (False, True):
+        with pytest.raises(UsageError, match=r"exists already|is no dataset and is not replaced"):
+            small(path, force=force)
+    assert os.path.lexists(path)
+    if path.is_dir():
+        assert (path / "thesis.txt").read_text() == "years of work"
+
+
+def test_an_empty_folder_is_filled_and_a_link_stays_a_link(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    small(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert len(open_split(tmp_path / "there")) == 5
 
 
 def test_pieces_are_written_as_they_come(tmp_path):

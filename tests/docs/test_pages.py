@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from rrdyn.artifacts.citations import CITATIONS
 from rrdyn.artifacts.errors import RrdynError
-from rrdyn.cli.app import _module, find_command
+from rrdyn.cli.app import find_command, load
 from rrdyn.cli.command import parse
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +68,7 @@ def test_command_lines_are_accepted(page):
         words = shlex.split(line, comments=True)[1:]
         name, rest = find_command(words)
         try:
-            parse(import_module(_module(name)).Args, rest, f"rrdyn {name}")
+            parse(load(name).Args, rest, f"rrdyn {name}")
         except (RrdynError, SystemExit) as error:
             refused[line] = str(error)
     assert refused == {}

@@ -23,7 +23,11 @@ def names(path: Path) -> str:
 def undocumented(path: Path) -> list[str]:
     tree = ast.parse(path.read_text())
     public = [
-        node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not any(ast.unparse(mark) == "overload" for mark in node.decorator_list)
     ]
     return ([] if ast.get_docstring(tree) else ["the module"]) + [n.name for n in public if not ast.get_docstring(n)]
 

@@ -61,7 +61,7 @@ def test_batch_means_cover_a_correlated_series():
 def test_a_short_series_is_refused():
     with pytest.raises(UsageError, match="too short"):
         batch_means(np.zeros((3, 1)))
-    assert batch_means(np.zeros((3, 1)), batches=3).low == 0
+    assert batch_means(np.zeros((3, 1)), batches=3).mean == 0
 
 
 def test_what_a_diagnosis_says_of_its_exponents():

@@ -52,6 +52,6 @@ def test_two_processes_that_torchrun_started(command, trm_checkpoint, tmp_path):
         )
         for rank in (0, 1)
     ]  # fmt: skip
-    assert [process.wait(timeout=60) for process in ranks] == [0, 0]
+    assert [process.wait(timeout=600) for process in ranks] == [0, 0]
     assert main([*line, "--out", str(tmp_path / "one.npz")]) == 0
     assert_same_bytes(tmp_path)

@@ -31,11 +31,6 @@ def seeded():
     torch.manual_seed(0)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(params=sorted(FAMILIES))
 def small(request) -> Model:
     """A small random model of each kind, every parameter drawn."""

@@ -2,77 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-DAMPED = '''
-"""One latent z, pulled towards tanh(W z + e) seven times a segment."""
-
-from __future__ import annotations
-
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
-
-import torch
-from torch import Tensor, nn
-
-from rrdyn.models import Model, ModelConfig, ModelFamily, Readout, Recurrence, register
-
-
-class DampedConfig(ModelConfig):
-    name: Literal["damped"] = "damped"
-    hidden: int = 8
-    rate: float = 0.25
-
-
-class One(NamedTuple):
-    z: Tensor
-
-
-@dataclass(frozen=True)
-class Pull:
-    net: nn.Linear
-    e: Tensor
-    rate: float
-
-    def value(self, state: One) -> One:
-        return One(state.z + self.rate * (torch.tanh(self.net(state.z) + self.e) - state.z))
-
-    def rows(self, index) -> Pull:
-        return replace(self, e=self.e[index])
-
-
-class Damped(Model):
-    def __init__(self, config, dtype):
-        super().__init__(config, dtype)
-        self.tokens = nn.Embedding(config.vocab_size, config.hidden)
-        self.model = nn.Linear(config.hidden, config.hidden)  # a name that wrappers use as a prefix
-        self.dropout = nn.Dropout(0.5)
-        self.head = nn.Linear(config.hidden, config.vocab_size)
-        self.q = nn.Linear(config.hidden, 1)
-        self.register_buffer("ramp", torch.linspace(0, 1, config.seq_len), persistent=False)
-
-    def embed(self, inputs, puzzle_ids, puzzle_vectors=None):
-        return self.dropout(self.tokens(inputs) + self.ramp[:, None]).to(self.dtype)
-
-    def initial(self, batch):
-        return One(torch.zeros(batch, self.config.seq_len, self.config.hidden, dtype=self.dtype, device=self.device))
-
-    def recurrence(self, e):
-        return Recurrence(sub_updates=(Pull(self.model, e, self.config.rate),) * 7, gradient_span=3)
-
-    def read(self, state):
-        q = self.q(state.z.mean(1))[:, 0].float()
-        return Readout(self.head(state.z), q, torch.zeros_like(q))
-
-
-@register
-class DampedFamily(ModelFamily):
-    name = "damped"
-    config = DampedConfig
-
-    def build(self, config, dtype):
-        return Damped(config, dtype)
-'''
+PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
+(DAMPED,) = [code for code in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+             if "class DampedFamily" in code]  # fmt: skip
+"""One state z, pulled seven times a segment: the worked example of docs/architecture.md."""
 
 TRIPLE = '''
 """Three parts of three shapes, moved by seven sub-updates of three kinds."""

@@ -40,7 +40,7 @@ def test_answer_loss_averages_over_labelled_tokens():
 def test_correctness():
     labels = torch.tensor([[1, 2, -100], [1, 2, -100], [-100, -100, -100]])
     found = L.correctness(torch.tensor([[1, 2, 9], [1, 3, 9], [0, 0, 0]]), labels)
-    assert found.exact.tolist() == [True, False, True]
+    assert found.exact.tolist() == [True, False, True]  # as published: nothing asked, nothing wrong
     assert found.token_accuracy.tolist() == [1, 0.5, 0]
     assert found.labelled.tolist() == [2, 2, 0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -278,7 +277,7 @@ def test_thinning_keeps_ends_and_extremes():
 
 
 @pytest.mark.slow
-def test_nine_logs_of_fifty_thousand_rows_take_ten_seconds(tmp_path):
+def test_nine_logs_of_fifty_thousand_rows_are_drawn_from_a_few_points_each(tmp_path):
     for arm in ("none", "single", "multi4"):
         for seed in range(3):
             rows = [
@@ -289,9 +288,9 @@ def test_nine_logs_of_fifty_thousand_rows_take_ten_seconds(tmp_path):
                 f"{OWN_STAMP}step epoch loss lr acc acc_pert drift lam1 q_acc noise changed sps eta",
             ]
             (tmp_path / f"{arm}_{seed}.log").write_text("\n".join([*head, *rows]) + "\n")
-    started = time.monotonic()
-    assert main(["plot", "dynamics", str(tmp_path), "--out", str(tmp_path / "figures"), "--quiet"]) == 0
-    assert time.monotonic() - started < 10
+    axes = drawn(small_multiples, read_runs(gather([tmp_path]), OURS)[0], OURS).figure.axes
+    points = [len(line.get_xdata()) for ax in axes for line in ax.lines]
+    assert 500 < max(points) <= 2100
 
 
 def test_no_logs_at_all_is_a_usage_error(capsys):

@@ -6,9 +6,25 @@ import base64
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+
+def blob_id(content: bytes) -> str:
+    """Git's name of a file's content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+class Quiet(ThreadingHTTPServer):
+    """Says nothing of clients that go away, and does not wait for answers that never end."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
 
 
 class Hub:
@@ -20,7 +36,9 @@ class Hub:
         self.cut: set[str] = set()
         self.vanished: set[str] = set()
         self.requests: list[str] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": self}))
+        self.trick: Callable[[Handler, str], bool] | None = None
+        """Called with each request and the name of the file it asks for ("" for a listing); True if it has answered."""
+        self.server = Quiet(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": self}))
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     def __enter__(self) -> Hub:
@@ -78,8 +96,12 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(f"{self.command} {path}")
         parts = path.strip("/").split("/")
-        if parts[:2] == ["api", "models"]:
+        name = "" if parts[0] == "api" else path.partition("/resolve/")[2].partition("/")[2]
+        if self.hub.trick is not None and self.hub.trick(self, name):
+            return
+        if parts[0] == "api" and parts[1] in ("models", "datasets"):
             return self.info("/".join(parts[2:4]), parts[5] if len(parts) > 5 else "main")
+        parts = parts[1:] if parts[0] == "datasets" else parts
         repo, revision, name = "/".join(parts[:2]), parts[3], "/".join(parts[4:])
         if repo not in self.hub.repos:
             return self.missing("RepoNotFound")
@@ -92,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
         content = files[name]
         self.send_response(200)
         self.send_header("X-Repo-Commit", commit)
-        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+        self.send_header("ETag", f'"{blob_id(content)}"')
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if body and name in self.hub.cut:
@@ -103,6 +125,16 @@ class Handler(BaseHTTPRequestHandler):
         elif body:
             self.wfile.write(content)
 
+    def answer(self, headers: dict[str, str], content: bytes = b"", status: int = 200) -> bool:
+        """An answer of just these headers, and their length unless another is given."""
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+        return True
+
     def info(self, repo: str, revision: str) -> None:
         if repo not in self.hub.repos:
             return self.missing("RepoNotFound")
@@ -110,7 +142,9 @@ class Handler(BaseHTTPRequestHandler):
         if found is None:
             return self.missing("RevisionNotFound")
         commit, files = found
-        siblings = [{"rfilename": name, "size": len(content)} for name, content in files.items()]
+        siblings = [
+            {"rfilename": name, "size": len(content), "blobId": blob_id(content)} for name, content in files.items()
+        ]
         self.json({"id": repo, "modelId": repo, "sha": commit, "siblings": siblings, "tags": [], "private": False})
 
     def do_POST(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
+from rrdyn.artifacts.errors import InputError, RrdynError
 from rrdyn.runtime import hub as client
 
 REPO = "someone/chaos"
@@ -129,16 +129,15 @@ def test_push_without_a_token_is_one_message(hub, tmp_path):
     assert caught.value.run == "hf auth login"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "owner", "hub://owner", "hub://a/b@/c", "hub://a/b/../../etc", "hub://a/b@../c", "a b/c"]
-)
-def test_a_bad_place_is_refused(text):
-    with pytest.raises(UsageError, match="not a place on the Hub"):
-        client.parse(text)
+def test_a_dataset_comes_by_the_address_of_its_page(hub):
+    hub.commit("someone/puzzles", {"train.csv": b"a", "more/test.csv": b"b"})
+    path = client.pull(f"{hub.endpoint}/datasets/someone/puzzles/blob/main/more/test.csv?download=true")
+    assert path.read_bytes() == b"b"
+    assert "GET /api/datasets/someone/puzzles/revision/main" in hub.requests
 
 
-def test_places_are_read():
-    assert client.parse("hub://o/r@v1.2/a/b") == client.Ref(owner="o", repo="r", revision="v1.2", inside="a/b")
-    assert str(client.parse("o/r")) == "hub://o/r"
-    assert client.parse(str(Path("hub://o/r/x"))) == client.parse("hub://o/r/x")
-    assert str(client.parse("hub://o/r@abc/x/")) == "hub://o/r@abc/x"
+def test_unreachable_hub_without_a_copy_is_no_bad_input(hub):
+    hub.stop()
+    with pytest.raises(client.Unreachable, match="cannot be reached, and is not in the cache") as caught:
+        client.pull(PLACE)
+    assert caught.value.exit_code == 1

@@ -78,7 +78,7 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 20.0) -> Any:
+    def wait(self, expression: str, seconds: float = 120.0) -> Any:
         """Wait until an expression is true, and give it."""
         end = time.monotonic() + seconds
         while not (found := self.value(expression)):

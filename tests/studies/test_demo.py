@@ -23,7 +23,7 @@ TINY = [sys.executable, "-m", "rrdyn", "demo", "--tiny", "--out"]
 
 
 def run_whole(out: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([*TINY, str(out)], capture_output=True, text=True, timeout=300)
+    return subprocess.run([*TINY, str(out)], capture_output=True, text=True, timeout=900)
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from tabulate import tabulate
 from rrdyn.analysis.intervals import mean_over_seeds
 from rrdyn.analysis.runs import LABELS, METRICS, read_runs
 from rrdyn.analysis.summary import bounded
-from rrdyn.artifacts.cells import FILES
+from rrdyn.artifacts.cells import FILES, CalibrationRecord, read_calibration
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import existing, make_folder, read_json, replacing, write_json, write_text
+from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.places import existing, is_file
 from rrdyn.artifacts.provenance import provenance
 
 SCHEMA = {"schema": "aggregate", "schema_version": 1}
@@ -112,22 +113,21 @@ def contrasts(seeds: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=kinds).sort(*names, order, nulls_last=True)
 
 
-def calibrations(root: Path | str) -> list[dict[str, Any]]:
+def calibrations(root: Path | str) -> list[CalibrationRecord]:
     """The calib.json of every cell under a folder; folders that begin with "_" are passed over."""
     root = existing(root)
-    found = []
-    for path in sorted(root.rglob("calib.json")):
-        inside = path.relative_to(root).parts[:-1]
-        content = read_json(path)
-        if not any(part.startswith("_") for part in inside) and isinstance(content, dict):
-            found.append(content)
-    return found
+    paths = [path for path in sorted(root.rglob(FILES[0])) if is_file(path)]
+    inside = [path.relative_to(root).parts[:-1] for path in paths]
+    return [
+        read_calibration(path) for path, parts in zip(paths, inside) if not any(part.startswith("_") for part in parts)
+    ]
 
 
-def cell_table(cells: list[dict[str, Any]]) -> pl.DataFrame:
+def cell_table(cells: list[CalibrationRecord]) -> pl.DataFrame:
     """c_star over seeds by model, method and window, as the steering study's table has it."""
     columns: dict[str, Any] = {"model": pl.String, "method": pl.String, "window": pl.Int64, "c_star": pl.Float64}
-    frame = pl.DataFrame([{key: cell.get(key) for key in columns} for cell in cells], schema=columns)
+    rows = [{"model": c.model, "method": c.method, "window": c.window, "c_star": c.scale} for c in cells]
+    frame = pl.DataFrame(rows, schema=columns)
     keys = ["model_short", "method", "window"]
     return (
         frame.with_columns(pl.col("model").str.split("/").list.last().alias("model_short"))

@@ -12,7 +12,7 @@ from rrdyn.analysis.intervals import REPLICATES
 from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.thresholds import Tau
 from rrdyn.analysis.two_by_two import TwoByTwo
-from rrdyn.artifacts.errors import UsageError, notice
+from rrdyn.artifacts.errors import notice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,8 @@ def analyze_files(
     """Analyse and write. Missing files are skipped while one is there; files of two estimators are refused."""
     tau = tau or Tau()
     series = evolution.read_series(list(dict.fromkeys(Path(path) for path in paths)), keep_all=compat)
-    if tag is not None and (not tag or "/" in tag or tag in (".", "..")):
-        raise UsageError("--tag is part of file names", found=repr(tag), expected="a word without a slash")
+    if tag is not None:
+        evolution.checked_tag(tag)
     names = tags([puzzles.path for puzzles in series])
     series_tag = tag or _common(names) or "series"
     if tag is not None:

@@ -15,8 +15,9 @@ from rrdyn.analysis.intervals import REPLICATES, Interval, auc_intervals, median
 from rrdyn.analysis.puzzles import Puzzles, read_puzzles, same_estimator, tags
 from rrdyn.analysis.ranks import auc
 from rrdyn.analysis.thresholds import Tau, Threshold, choose, otsu
-from rrdyn.artifacts.errors import InputError, notice
+from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, write_json, write_text
+from rrdyn.artifacts.places import existing, exists, shown
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.runtime.streams import generator
 
@@ -37,19 +38,24 @@ class Evolution:
 
 def read_series(paths: Sequence[Path | str], *, keep_all: bool = False) -> list[Puzzles]:
     """The files that are there, missing ones passed over with a notice; InputError where none is there."""
-    there = [Path(path) for path in paths if Path(path).exists()]
+    if len(paths) == 1:
+        existing(paths[0], run="rrdyn diagnose CKPT")
+    there = [Path(path) for path in paths if exists(path)]
     for path in paths:
-        if not Path(path).exists() and there:
-            notice(f"{path} is missing: skipped")
+        if not exists(path) and there:
+            notice(f"{shown(path)} is missing: skipped")
     if not there:
-        raise InputError(
-            f"{paths[0]} does not exist" if len(paths) == 1 else f"none of the {len(paths)} files exists",
-            expected="diag.npz files",
-            run="rrdyn diagnose CKPT",
-        )
+        raise InputError(f"none of the {len(paths)} files exists", expected="diag.npz files", run="rrdyn diagnose CKPT")
     series = [read_puzzles(path, keep_all=keep_all) for path in there]
     same_estimator(series)
     return series
+
+
+def checked_tag(tag: str) -> str:
+    """A name that becomes part of file names. Raises UsageError where it would lead elsewhere."""
+    if not tag or "/" in tag or tag in (".", "..") or not tag.isprintable() or len(tag.encode()) > 150:
+        raise UsageError("--tag is part of file names", found=repr(tag)[:60], expected="a word without a slash")
+    return tag
 
 
 def labels(series: Sequence[Puzzles]) -> list[str]:

@@ -6,7 +6,7 @@ Every interval is two-sided at `LEVEL` and carries its method and the n behind i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from rrdyn.artifacts.rates import wilson
 LEVEL = 0.95
 REPLICATES = 2000
 CLOSED_FORM_ABOVE = 100_000  # rows; beyond it the bootstrap and the closed form agree far inside the interval
+BLOCK = 4096  # replicates whose counts of every row are held at once
 CHUNK = 1 << 20  # resampled rows held at once: small enough to stay in the cache
 
 
@@ -325,17 +326,18 @@ def mean_difference(
     n, estimate = len(gap), float(gap.mean()) if len(gap) else math.nan
     if n < 3 or np.ptp(gap) == 0:
         return no_interval(estimate, n, "fewer than 3 rows" if n < 3 else "no spread over puzzles")
-    draws = resampled_counts(n, replicates, rng) @ gap / n
+    draws = np.concatenate([counts @ gap / n for counts in resampled_counts(n, replicates, rng)])
     low, high = bca(draws, estimate, _acceleration([(gap - estimate, np.ones(n))]), level)
     return Interval(value=estimate, low=low, high=high, n=n, method="bca", level=level)
 
 
-def resampled_counts(n: int, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """(replicates, n) how often each of n rows is drawn."""
+def resampled_counts(n: int, replicates: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """How often each of n rows is drawn, (replicates, n) in blocks of at most `BLOCK` replicates."""
     rows = max(1, CHUNK // n)
-    counts = np.empty((replicates, n), dtype=np.float32)
-    for start in range(0, replicates, rows):
-        size = min(rows, replicates - start)
-        drawn = rng.integers(0, n, (size, n)) + (np.arange(size) * n)[:, None]
-        counts[start : start + size] = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-    return counts
+    for first in range(0, replicates, BLOCK):
+        counts = np.empty((min(BLOCK, replicates - first), n), dtype=np.float32)
+        for start in range(0, len(counts), rows):
+            size = min(rows, len(counts) - start)
+            drawn = rng.integers(0, n, (size, n)) + (np.arange(size) * n)[:, None]
+            counts[start : start + size] = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+        yield counts

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from rrdyn.analysis.clock import sub_updates_per_segment
+from rrdyn.analysis.labelled import labelled
 from rrdyn.artifacts.errors import InputError, NumericalError, notice
 from rrdyn.artifacts.files import dump_json
 from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.places import resolved
 from rrdyn.artifacts.schemas import DIAG
 
 LATE_SEGMENTS = 4
@@ -29,7 +31,7 @@ class Puzzles:
     correct: np.ndarray  # (N,) bool
     exponents: np.ndarray  # (N, k) nats per sub-update, descending
     drift_zH: np.ndarray  # (N, S) L2 per segment
-    drift_zL: np.ndarray  # (N, S)
+    drift_zL: np.ndarray  # (N, S); that of the only part where the state has one
     q_halt: np.ndarray  # (N, S) logit, in the dtype of the file
     token_acc: np.ndarray  # (N,)
     halted_at: np.ndarray  # (N,) segments, 1-based
@@ -40,6 +42,9 @@ class Puzzles:
     native_log_drift: np.ndarray  # (N,) log10 late drift in the dtype of the file, as the source study's series has it
     meta: dict[str, Any]
     dropped: int = 0
+    """Puzzles left out for numbers that are not finite."""
+    unlabelled: int = 0
+    """Puzzles left out because nothing is asked of them."""
 
     @property
     def n(self) -> int:
@@ -104,7 +109,8 @@ class Puzzles:
 def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
     """Read a diag.npz of ours or of the source study.
 
-    Rows with a value that is not finite are dropped and told; with `keep_all` they are refused instead.
+    Rows with a value that is not finite are dropped and told; with `keep_all` they are refused instead. Puzzles
+    without a label are left out and told.
     Raises InputError for a file without rows, NumericalError for one without a usable row.
     """
     artifact = read_npz(path, DIAG)
@@ -115,9 +121,11 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
             expected="at least one puzzle, one segment and one exponent",
             run="rrdyn diagnose CKPT",
         )
-    for key in ("drift_zH", "drift_zL"):
-        if np.nanmin(artifact[key]) < 0:
-            raise InputError(f"{path}: {key} is negative", found=np.nanmin(artifact[key]), expected="norms, at least 0")
+    for key in {"drift_zH", "drift_zL"} & artifact.keys():
+        negative = artifact[key][artifact[key] < 0]
+        if negative.size:
+            raise InputError(f"{path}: {key} is negative", found=negative.min(), expected="norms, at least 0")
+    artifact, unlabelled = labelled(artifact)
     usable = _usable_rows(artifact)
     bad = int((~usable).sum())
     if bad == len(usable):
@@ -135,13 +143,13 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
         )
     if bad:
         notice(f"{path}: dropped {bad} of {len(usable)} puzzles with NaN or infinity in them")
-    return _build(artifact, usable, bad)
+    return replace(_build(artifact, usable, bad), unlabelled=unlabelled)
 
 
 def _usable_rows(artifact: Artifact) -> np.ndarray:
     n = len(artifact["exact_correct"])
     usable = np.ones(n, dtype=bool)
-    for key in ("drift_zH", "drift_zL", "lyap_spec", "token_acc", "exact_correct", "q_halt"):
+    for key in {"drift_zH", "drift_zL", "lyap_spec", "token_acc", "exact_correct", "q_halt"} & artifact.keys():
         usable &= np.isfinite(artifact[key]).reshape(n, -1).all(axis=1)
     return usable
 
@@ -159,7 +167,7 @@ def _build(artifact: Artifact, usable: np.ndarray, dropped: int) -> Puzzles:
         correct=rows("exact_correct", int) == 1,
         exponents=rows("lyap_spec"),
         drift_zH=rows("drift_zH"),
-        drift_zL=rows("drift_zL"),
+        drift_zL=rows("drift_zL" if "drift_zL" in artifact else "drift_zH"),
         q_halt=artifact["q_halt"][usable],
         token_acc=rows("token_acc"),
         halted_at=rows("halted_at"),
@@ -216,14 +224,14 @@ def tags(paths: Sequence[Path]) -> list[str]:
         found = [_tag(path, depth) for path in paths]
         if len(set(found)) == len(found):
             return found
-        if depth > max(len(path.resolve().parts) for path in paths):
+        if depth > max(len(resolved(path).parts) for path in paths):
             return [f"{name}_{place}" for place, name in enumerate(found)]
         depth += 1
 
 
 def _tag(path: Path, depth: int) -> str:
     stem = re.sub(rf"^({'|'.join(KINDS)})[_-]", "", path.stem)
-    parts = [*path.resolve().parts[-depth:-1], stem] if depth > 1 else [stem]
+    parts = [*resolved(path).parts[-depth:-1], stem] if depth > 1 else [stem]
     while len(parts) > 1 and parts[-1] in KINDS:
         parts.pop()
     return re.sub(r"[^A-Za-z0-9.+-]+", "_", "_".join(parts)).strip("_") or "diag"

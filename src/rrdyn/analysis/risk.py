@@ -49,9 +49,12 @@ def aurc_interval(
     if n < 3:
         return no_interval(value, n, "fewer than 3 rows")
     wrong, _ = _ordered(confidence, right)
-    counts = resampled_counts(n, replicates, rng).astype(np.float64)
-    covered = np.cumsum(counts, axis=1)
-    draws = (counts * np.cumsum(counts * wrong, axis=1) / np.maximum(covered, 1)).sum(axis=1) / n
+    drawn = []
+    for block in resampled_counts(n, replicates, rng):
+        counts = block.astype(np.float64)
+        covered = np.cumsum(counts, axis=1)
+        drawn.append((counts * np.cumsum(counts * wrong, axis=1) / np.maximum(covered, 1)).sum(axis=1) / n)
+    draws = np.concatenate(drawn)
     if draws.min() == draws.max():
         return no_interval(value, n, "no spread over puzzles")
     low, high = bca(draws, value, 0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,10 +13,12 @@ from rrdyn.analysis.escape import Escapes, fit_exponential
 from rrdyn.analysis.puzzles import read_puzzles
 from rrdyn.analysis.ranks import auc
 from rrdyn.analysis.survival import read_rollout
-from rrdyn.artifacts.config import read_yaml
+from rrdyn.artifacts.cells import FILES, read_calibration
 from rrdyn.artifacts.errors import InputError, RrdynError, notice
-from rrdyn.artifacts.files import existing, read_json
 from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.places import existing, is_file, is_folder, resolved, shown
+from rrdyn.artifacts.reading import read_json, read_jsonl, read_yaml
+from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.artifacts.schemas import PERTURB
 
 METRICS = (
@@ -39,15 +40,15 @@ INCIDENTAL = ("seed", "task", "preset", "trackers", "micro_batch", "save_minutes
 def find_runs(root: Path | str) -> list[Path]:
     """Folders under `root` (or `root` itself) with a config.yaml or a train.jsonl, in name order."""
     root = existing(root, run="rrdyn train sudoku")
-    if not root.is_dir():
-        raise InputError(f"{root} is not a folder of runs", found="a file", expected="a folder such as runs/")
+    if not is_folder(root):
+        raise InputError(f"{shown(root)} is not a folder of runs", found="a file", expected="a folder such as runs/")
     return sorted({path.parent for name in (CONFIG, ROWS) for path in root.rglob(name)})
 
 
 def read_runs(root: Path | str) -> list[dict[str, Any]]:
     """One row a run folder: `run, task, model, aug, setting, seed` and `METRICS`, None for what the folder lacks."""
     folders = find_runs(root)
-    configs = [read_yaml(folder / CONFIG) if (folder / CONFIG).is_file() else {} for folder in folders]
+    configs = [read_yaml(folder / CONFIG) if is_file(folder / CONFIG) else {} for folder in folders]
     rows = [_labels(folder, config) for folder, config in zip(folders, configs)]
     for row, setting in zip(rows, _settings(rows, configs)):
         row["setting"] = setting
@@ -56,19 +57,25 @@ def read_runs(root: Path | str) -> list[dict[str, Any]]:
 
 def _labels(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     # runs/<task>-<arch>-<aug>/<date>-s<seed> says the same where there is no config
-    named = folder.resolve().parent.name.split("-", 2)
+    named = resolved(folder).parent.name.split("-", 2)
     task, model, aug = named if len(named) == 3 else (None, None, None)
-    seed = re.search(r"-s(\d+)$", folder.resolve().name)
+    seed = re.search(r"-s(\d{1,18})$", resolved(folder).name)
     architecture, augmentation = _section(config, "model"), _section(config, "aug")
+    written = config.get("seed")
     return {
         "run": str(folder),
-        "task": config.get("task") or task,
-        "model": architecture.get("name") or model,
-        "aug": augmentation.get("name") or aug,
-        "preset": config.get("preset"),
-        "setting": config.get("preset"),
-        "seed": config.get("seed", int(seed[1]) if seed else None),
+        "task": _text(config.get("task")) or task,
+        "model": _text(architecture.get("name")) or model,
+        "aug": _text(augmentation.get("name")) or aug,
+        "preset": _text(config.get("preset")),
+        "setting": _text(config.get("preset")),
+        "seed": written if type(written) is int and abs(written) < 1 << 63 else int(seed[1]) if seed else None,
     }
+
+
+def _text(value: Any) -> str | None:
+    """A label; what is no label in a config.yaml of another program is shown as it is."""
+    return None if value is None else str(value)[:200]
 
 
 def _section(config: dict[str, Any], key: str) -> dict[str, Any]:
@@ -114,12 +121,13 @@ def _numbers(folder: Path) -> dict[str, float | None]:
     found: dict[str, float | None] = dict.fromkeys(METRICS)
     for read in (_from_log, _from_analysis, _from_survival, _from_calibration):
         try:
-            found |= read(folder)
+            found |= {key: None if value is None else _known(value) for key, value in read(folder).items()}
         except RrdynError as error:
-            notice(f"{folder}: {error.problem}; left out")
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            notice(f"{folder}: {read.__name__.removeprefix('_from_')} cannot be read ({error!r}); left out")
-    return {key: None if value is None else _known(value) for key, value in found.items()}
+            notice(f"{shown(folder)}: {error.problem}; left out")
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError) as error:
+            what = read.__name__.removeprefix("_from_")
+            notice(f"{shown(folder)}: {what} cannot be read ({error!r}); left out")
+    return found
 
 
 def _results(folder: Path, pattern: str) -> list[Path]:
@@ -130,23 +138,19 @@ def _results(folder: Path, pattern: str) -> list[Path]:
 def _from_log(folder: Path) -> dict[str, float | None]:
     """Best and last accuracy, and the last accuracy from a perturbed start, of train.jsonl."""
     path = folder / ROWS
-    if not path.is_file():
+    if not is_file(path):
         return {}
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:  # the line that a killed process was writing
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    accuracies = [row["acc"] for row in rows if row.get("acc") is not None]
-    perturbed = [row["acc_pert"] for row in rows if row.get("acc_pert") is not None]
+    rows = read_jsonl(path)
+    accuracies, perturbed = _column(rows, "acc"), _column(rows, "acc_pert")
     return {
         "accuracy_best": max(accuracies, default=None),
         "accuracy_last": accuracies[-1] if accuracies else None,
         "perturbed_accuracy": perturbed[-1] if perturbed else None,
     }
+
+
+def _column(rows: list[dict[str, Any]], key: str) -> list[float]:
+    return [float(row[key]) for row in rows if isinstance(row.get(key), int | float)]
 
 
 def _from_analysis(folder: Path) -> dict[str, float | None]:
@@ -171,17 +175,18 @@ def _split(meta: dict[str, Any]) -> str | None:
 
 
 def _from_results(folder: Path) -> dict[str, float | None]:
-    records = [read_json(path) for path in sorted(folder.rglob("results_*.json"))]
-    records = [record for record in records if isinstance(record, dict) and "intervals" in record]
+    records = [read_json(path, ResultsRecord) for path in sorted(folder.rglob("results_*.json"))]
+    records = [record for record in records if record.intervals is not None]
     if not records:
         return {}
-    record = max(records, key=lambda item: item.get("step") or 0)
-    bounds = record["intervals"]
-    return {
-        "lambda_1_correct": bounds["spectrum_median.correct"][0]["value"],
-        "lambda_1_wrong": bounds["spectrum_median.wrong"][0]["value"],
-        "auc": bounds["auc.neg_lam1_predicts_correct_overall"]["value"],
+    record = max(records, key=lambda item: item.step or 0)
+    names = {
+        "lambda_1_correct": "spectrum_median.correct",
+        "lambda_1_wrong": "spectrum_median.wrong",
+        "auc": "auc.neg_lam1_predicts_correct_overall",
     }
+    found = {key: record.interval(name) for key, name in names.items()}
+    return {key: None if interval is None else interval.value for key, interval in found.items()}
 
 
 def _from_survival(folder: Path) -> dict[str, float | None]:
@@ -196,8 +201,8 @@ def _from_survival(folder: Path) -> dict[str, float | None]:
 
 def _from_calibration(folder: Path) -> dict[str, float | None]:
     """sigma*: the mean c_star of the run's calibrated cells, else what its perturb.npz was calibrated to."""
-    values = [read_json(path).get("c_star") for path in sorted(folder.rglob("calib.json"))]
-    known = [float(value) for value in values if value is not None]
+    scales = [read_calibration(path).scale for path in sorted(folder.rglob(FILES[0]))]
+    known = [scale for scale in scales if scale is not None]
     for path in _results(folder, "perturb*.npz") if not known else ():
         found = read_npz(path, PERTURB).meta.get("sigma_star")
         if isinstance(found, int | float):

@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from rrdyn.analysis.clock import budget
 from rrdyn.analysis.intervals import REPLICATES, Interval, mean, mean_difference
+from rrdyn.analysis.labelled import labelled
 from rrdyn.analysis.risk import aurc_interval, calibration, perfect_aurc, risk_coverage
 from rrdyn.analysis.selectors import Restarts, picks
 from rrdyn.analysis.summary import bounded
@@ -53,8 +54,11 @@ class Selection:
 def study(
     path: Path | str, tag: str, *, readout: int | None = None, seed: int = 0, replicates: int = REPLICATES
 ) -> Selection:
-    """Read a perturb.npz and judge it. `readout` (default: the file's own, else 16) is where every selector looks."""
-    artifact = read_npz(path, PERTURB)
+    """Read a perturb.npz and judge it. `readout` (default: the file's own, else 16) is where every selector looks.
+
+    Puzzles without a label are left out and told.
+    """
+    artifact, _ = labelled(read_npz(path, PERTURB))
     n, _, k = artifact["solve"].shape
     if n == 0 or k == 0:
         raise InputError(f"{path} holds no restarts", found=artifact["solve"].shape, run="rrdyn perturb CKPT")

@@ -15,6 +15,7 @@ from rrdyn.analysis.clock import budget, sub_updates_per_segment
 from rrdyn.analysis.escape import Escapes, Law, fit_all, fit_exponential, scaled
 from rrdyn.analysis.intervals import LEVEL, Interval, rate
 from rrdyn.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, log_rank
+from rrdyn.analysis.labelled import labelled
 from rrdyn.analysis.puzzles import DRIFT_FLOOR, LATE_SEGMENTS
 from rrdyn.analysis.significance import holm
 from rrdyn.analysis.summary import bounded
@@ -60,11 +61,14 @@ def read_rollout(
 ) -> Rollout:
     """Read a rollout.npz. The readout is the file's own budget, 16 where it names none, unless given.
 
-    `label` is "exact" or, on mazes, "path_valid": what counts as right.
+    `label` is "exact" or, on mazes, "path_valid": what counts as right. Under "exact" puzzles without a label are left
+    out and told; a checker needs none.
     """
     artifact = read_npz(path, ROLLOUT)
     if label not in artifact:
         raise InputError(f"{path} holds no {label}", found=", ".join(artifact), expected="a rollout of a maze model")
+    if label == "exact":
+        artifact, _ = labelled(artifact)
     exact = artifact[label].astype(bool)
     if len(exact) == 0:
         raise InputError(f"{path} holds no puzzles", expected="at least one", run="rrdyn rollout CKPT")

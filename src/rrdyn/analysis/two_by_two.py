@@ -92,6 +92,7 @@ def _judge(puzzles: Puzzles, tag: str, threshold: Threshold, seed: int, replicat
         "label": label,
         "labels": [label],
         "n_dropped": puzzles.dropped,
+        "n_unlabelled": puzzles.unlabelled,
         "estimator": puzzles.estimator,
         "clock": _clock(puzzles),
         "step": puzzles.step,
@@ -220,6 +221,8 @@ def _warnings(puzzles: Puzzles, threshold: Threshold, results: dict[str, Any]) -
         told.append(f"late drift is the mean of {puzzles.segments} segments, the source study's of 4")
     if puzzles.dropped:
         told.append(f"{puzzles.dropped} puzzles with NaN or infinity are left out")
+    if puzzles.unlabelled:
+        told.append(f"{puzzles.unlabelled} puzzles without a label are left out")
     told += [f"cell {name} holds {cell['n']} puzzles" for name, cell in results["cells"].items() if 0 < cell["n"] < 3]
     return told
 

@@ -39,8 +39,8 @@ class CalibrationRecord(Record):
 
     model: str = ""
     method: str = ""
-    window: Annotated[int, Field(ge=1, le=LONGEST_WINDOW)]
-    """Steps."""
+    window: Annotated[int, Field(ge=1, le=LONGEST_WINDOW)] | None = None
+    """Steps; a cell that is drawn must have it."""
     c_star: Loose | None = None
     """The scale that meets the budget; None (or NaN) where no scale did."""
 
@@ -105,7 +105,7 @@ class Cell:
 
     @property
     def window(self) -> int:
-        return self.calib.window
+        return self.calib.window or 0
 
     @property
     def c_star(self) -> float | None:
@@ -184,6 +184,8 @@ def _read_cell(folder: Path) -> Cell | None:
     if trajectory is None:
         notice(f"skipping {shown(folder)}: an older layout without per_prompt_per_t_kl")
         return None
+    if calib.window is None:
+        raise InputError(f"{shown(folder / FILES[0])} lacks window", expected="a number of steps")
     rows = max(map(len, trajectory.values()), default=0)
     if rows * calib.window > LARGEST_TABLE:
         raise InputError(

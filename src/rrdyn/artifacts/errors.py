@@ -57,6 +57,21 @@ class Interrupted(RrdynError):
     exit_code = 130
 
 
+def unexpected(error: BaseException) -> RrdynError:
+    """The error (exit code 1) for an exception that nobody foresaw, in one line that says what can be done."""
+    kind, text = type(error).__name__, " ".join(str(error).split())[:300]
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "can't allocate memory" in text:
+        return RrdynError(
+            "there is not enough memory", found=text or kind, run="fewer puzzles (--n) or a smaller --batch"
+        )
+    if isinstance(error, RecursionError):
+        return RrdynError("something is nested too deeply", found=text or kind)
+    if isinstance(error, OSError):
+        told = error.strerror or text or kind
+        return RrdynError(f"{told}: {error.filename}" if error.filename else told, found=kind)
+    return RrdynError(f"something unforeseen went wrong: {kind}: {text}", run="RRDYN_DEBUG=1 shows where")
+
+
 class Notice(UserWarning):
     """Something was passed over or is doubtful; it is shown on stderr and the work goes on."""
 

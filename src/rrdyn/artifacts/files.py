@@ -185,14 +185,15 @@ def _machine() -> str:
     return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
 
 
-def sweep(folder: Path | str) -> None:
+def sweep(folder: Path | str, *, alone: bool = False) -> None:
     """Remove what processes that are gone left unfinished in a folder; an old folder without its successor is put back.
 
-    A process of this machine is asked for; what belongs to another is left for two days.
+    A process of this machine is asked for; what belongs to another is left for two days. `alone`: nobody else writes
+    there, so that whatever is unfinished was left behind.
     """
     for path in entries(folder):
         owner = UNFINISHED.match(path.name)
-        if owner is None or not _left_behind(path, owner["host"], int(owner["pid"])):
+        if owner is None or not (alone or _left_behind(path, owner["host"], int(owner["pid"]))):
             continue
         final = path.with_name(owner["name"])
         if owner["kind"] == "old" and not os.path.lexists(final):
@@ -250,9 +251,9 @@ def write_json(path: Path | str, value: Any) -> Path:
     return write_text(path, text, begins=text[:1].encode())
 
 
-def dump_json(value: Any, *, indent: int | None = 2) -> str:
+def dump_json(value: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str:
     """Strict JSON: null for what is not finite; pydantic models, paths and numpy values as JSON's own types."""
-    return json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    return json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=ascii_only)
 
 
 def plain(value: Any) -> Any:

@@ -85,6 +85,8 @@ class ResultsRecord(Record):
     increment: IncrementRecord | None = None
     warnings: list[str] = []
     tests: list[TestRecord] = []
+    step: int | None = None
+    """Training step of the checkpoint, where known."""
     meta: dict[str, Any] | None = None
 
     @field_validator("cells")

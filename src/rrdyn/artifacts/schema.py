@@ -61,6 +61,10 @@ def _check_array(key: str, array: np.ndarray, spec: Array, sizes: dict[str, tupl
         raise InputError(f"{where}: {key} has the wrong type", found=array.dtype, expected=spec.kind)
     if array.ndim != len(spec.axes):
         raise InputError(f"{where}: {key} has the wrong shape", found=array.shape, expected=f"({', '.join(spec.axes)})")
+    if spec.kind == "bool" and array.dtype.kind != "b":
+        odd = array[~(np.isin(array, (0, 1)) | np.isnan(array))]
+        if odd.size:
+            raise InputError(f"{where}: {key} is neither true nor false", found=odd.ravel()[0], expected="0 or 1")
     for axis, size in zip(spec.axes, array.shape):
         first_size, first_key = sizes.setdefault(axis, (size, key))
         if size != first_size:

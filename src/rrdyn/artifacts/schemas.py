@@ -11,7 +11,9 @@ DIAG = Schema(
     made_by="rrdyn diagnose CKPT",
     arrays={
         "drift_zH": Array(dims="N S", kind="float", doc="||z_H(t) - z_H(t-1)||, L2 over positions and hidden"),
-        "drift_zL": Array(dims="N S", kind="float", doc="||z_L(t) - z_L(t-1)||, L2 over positions and hidden"),
+        "drift_zL": Array(
+            dims="N S", kind="float", required=False, doc="||z_L(t) - z_L(t-1)||, L2; none where the state has one part"
+        ),
         "q_halt": Array(dims="N S", kind="float", doc="halt logit after each segment"),
         "q_continue": Array(dims="N S", kind="float", doc="continue logit after each segment"),
         "lyap_spec": Array(dims="N k", kind="float", doc="finite-time exponents, nats per sub-update, descending"),
@@ -126,6 +128,37 @@ EVALUATION = Schema(
     },
 )
 
+FATE = Schema(
+    name="fate",
+    version=1,
+    doc="what becomes of each puzzle's state past the budget, written by rrdyn fate",
+    made_by="rrdyn fate CKPT",
+    arrays={
+        "fate": Array(dims="N", kind="int", doc="code into meta.fates"),
+        "period": Array(dims="N", kind="int", doc="segments after which it returns, 1 of a fixed point; else 0"),
+        "settled_at": Array(dims="N", kind="int", doc="first segment on its fixed point or cycle (0: z0); else -1"),
+        "return_distance": Array(dims="N P", kind="float", doc="||z(t) - z(t-p)|| at the end, over the largest norm"),
+        "lambda_late": Array(dims="N", kind="float", doc="leading exponent of the last stretch, nats per sub-update"),
+        "lambda_low": Array(dims="N", kind="float", doc="95% interval of lambda_late, its lower end"),
+        "lambda_high": Array(dims="N", kind="float", doc="95% interval of lambda_late, its upper end"),
+        "right_budget": Array(dims="N", kind="bool", doc="whole answer right at the budget"),
+        "right_end": Array(dims="N", kind="bool", doc="whole answer right when last followed"),
+        "right_at": Array(dims="N", kind="int", doc="first segment from which it stays right; -1 if wrong at the end"),
+        "lost": Array(dims="N", kind="bool", doc="right at the budget, wrong at the end"),
+        "idx": Array(dims="N", kind="int", doc="index of the puzzle in its dataset split"),
+        "asked": Array(dims="N", kind="int", required=False, doc="labelled tokens of the puzzle; 0: it has no answer"),
+        "tolerance": Array(dims="N", kind="float", required=False, doc="return distance that counts as 0"),
+        "followed": Array(dims="N", kind="int", required=False, doc="segments followed until the fate was decided"),
+        "multiplier_re": Array(
+            dims="N m", kind="float", required=False, doc="leading eigenvalues of one period, real part; NaN if none"
+        ),
+        "multiplier_im": Array(dims="N m", kind="float", required=False, doc="their imaginary part"),
+        "refined_residual": Array(
+            dims="N", kind="float", required=False, doc="||F^p(z) - z|| / ||z|| of the point refined in float64"
+        ),
+    },
+)
+
 TOY = Schema(
     name="toy",
     version=1,
@@ -151,4 +184,4 @@ STATES = Schema(
     },
 )
 
-SCHEMAS = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB, EVALUATION, TOY, STATES)}
+SCHEMAS = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB, EVALUATION, FATE, TOY, STATES)}

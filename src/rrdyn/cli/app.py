@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import difflib
 import os
+import signal
 import sys
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import rrdyn
-from rrdyn.artifacts.errors import RrdynError, UsageError
+from rrdyn.artifacts.errors import Interrupted, RrdynError, UsageError, unexpected
+from rrdyn.runtime import interrupts, output
 
 if TYPE_CHECKING:
     from rrdyn.cli.command import Command
@@ -38,6 +40,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "dynamics": {
         "diagnose": "drift, Lyapunov exponents, halting and correctness of each puzzle",
+        "fate": "what becomes of each puzzle: settled, cycling, wandering or out of time",
         "rollout": "the recurrence far past its budget",
         "perturb": "restarts from perturbed initial states, with calibrated noise",
         "measure": "any registered measurement, a plug-in's too",
@@ -69,43 +72,69 @@ GROUPS: dict[str, dict[str, str]] = {
     },
 }
 COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
+OPEN = {"data": "rrdyn.cli.data_kind", "plot": "rrdyn.cli.plot"}
+"""Groups with members that plug-ins add: the module whose `commands()` names them, and whose `command(NAME)` is one."""
 COMPLETION = "--tyro-print-completion"
 
 
+def program() -> int:
+    """The installed program: `main`, and after it a further Ctrl-C ends the process at once and in silence."""
+    code = main()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    return code
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run one command line; returns the exit code. Called with `argv`, it is that command as far as provenance goes."""
+    """Run one command line; returns the exit code. Called with `argv`, it is that command as far as provenance goes.
+
+    Whatever happens is one message and a documented exit code; `RRDYN_DEBUG=1` shows the traceback too.
+    """
     argv = sys.argv[1:] if argv is None else argv
+    if not os.environ.get(output.DEBUG):  # torch's own log of a lost connection is pages of addresses
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     before, sys.argv = sys.argv, [sys.argv[0], *argv]
     try:
-        return _dispatch(argv)
-    except RrdynError as error:
-        print(f"rrdyn: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("rrdyn: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # the reader of our stdout went away: not an error of ours, and nothing may be flushed into it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        with output.standing(), interrupts.listening() as heard:
+            try:
+                return _dispatch(argv)
+            except BaseException as error:
+                return _told(error, interrupted=heard.asked is not None)
     finally:
         sys.argv = before
 
 
+def _told(error: BaseException, *, interrupted: bool) -> int:
+    """Say what ended a command; returns its exit code. Under an interrupt any error is a consequence of it."""
+    if isinstance(error, SystemExit | GeneratorExit):
+        raise error
+    output.tell_trace(error)
+    if isinstance(error, RrdynError):
+        output.tell(f"rrdyn: {error}")
+        return error.exit_code
+    if interrupted or isinstance(error, KeyboardInterrupt):
+        output.tell("rrdyn: interrupted")
+        return Interrupted.exit_code
+    told = unexpected(error)
+    output.tell(f"rrdyn: {told}")
+    return told.exit_code
+
+
 def _dispatch(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(overview())
+        output.put(overview())
         return 0 if argv else 2
     if argv[0] in ("-V", "--version"):
-        print(f"rrdyn {rrdyn.__version__}")
+        output.put(f"rrdyn {rrdyn.__version__}")
         return 0
     if argv[0] == COMPLETION:
         from rrdyn.cli.completion import print_completion
 
         return print_completion({name: load(name).Args for name in COMMANDS}, argv)
     name, rest = find_command(argv)
-    if name not in COMMANDS and " " not in name:  # a group such as `rrdyn plot`, alone or with --help
-        print(overview(only=name))
+    if " " not in name and name not in COMMANDS:  # a group such as `rrdyn plot`, alone or with --help
+        output.put(overview(only=name))
         return 0 if rest else 2
     from rrdyn.cli.command import run_command
 
@@ -121,18 +150,16 @@ def find_command(argv: list[str]) -> tuple[str, list[str]]:
         raise _unknown(argv[0], list({name.split()[0]: None for name in COMMANDS}), "rrdyn")
     if len(argv) == 1 or argv[1] in ("-h", "--help"):
         return argv[0], argv[1:]
-    if argv[1] not in members and argv[0] == "plot":
-        members += _figures_of_plugins()
+    if argv[1] not in members:
+        members += [name for name in added(argv[0]) if name not in members]
     if argv[1] not in members:
         raise _unknown(argv[1], members, f"rrdyn {argv[0]}")
     return f"{argv[0]} {argv[1]}", argv[2:]
 
 
-def _figures_of_plugins() -> dict[str, str]:
-    """Name -> first sentence of its help. Asked only where needed: it loads every plug-in."""
-    from rrdyn.plotting import from_outside
-
-    return {figure.name: figure.summary for figure in from_outside()}
+def added(group: str) -> dict[str, str]:
+    """Members of a group that plug-ins may add to, each with its summary; {} for a closed group."""
+    return import_module(OPEN[group]).commands() if group in OPEN else {}
 
 
 def _unknown(word: str, known: list[str], program: str) -> UsageError:
@@ -145,15 +172,11 @@ def _unknown(word: str, known: list[str], program: str) -> UsageError:
 
 
 def load(name: str) -> ModuleType | Command:
-    """A command's arguments and what it does with them; those of a figure are made of the figure's options."""
-    module = import_module(_module(name))
+    """A command's arguments and what it does with them: its module, or a member of a group that is made by name."""
     group, _, member = name.partition(" ")
-    return module.command(member) if group == "plot" else module
-
-
-def _module(name: str) -> str:
-    name = "plot" if name.startswith("plot ") else name
-    return "rrdyn.cli." + name.replace(" ", "_").replace("-", "_")
+    if group == "plot" or name not in COMMANDS:
+        return import_module(OPEN[group]).command(member)
+    return import_module("rrdyn.cli." + name.replace(" ", "_").replace("-", "_"))
 
 
 def overview(only: str | None = None) -> str:
@@ -163,7 +186,8 @@ def overview(only: str | None = None) -> str:
         rows = [f"  {name:<20}{summary}" for name, summary in commands.items() if only in (None, name.split()[0])]
         if rows:
             lines += [f"{group}:", *rows, ""]
-    if only == "plot" and (figures := _figures_of_plugins()):
-        lines += ["figures of plug-ins:", *(f"  {'plot ' + name:<20}{said}" for name, said in figures.items()), ""]
+    if only is not None and (more := {f"{only} {name}": summary for name, summary in added(only).items()}):
+        rows = [f"  {name:<20}{summary}" for name, summary in more.items() if name not in COMMANDS]
+        lines += ["added by plug-ins:", *rows, ""] if rows else []
     lines.append("Nothing at hand? `rrdyn demo` makes a whole study in minutes on a laptop.")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -25,11 +25,13 @@ from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import Notice, UsageError
 from rrdyn.artifacts.files import dump_json
 from rrdyn.runtime import progress
+from rrdyn.runtime.output import answering, put, width
 
-__all__ = ["Arguments", "Command", "Outcome", "Positional", "parse", "run_command", "within_study"]
+__all__ = ["Arguments", "Command", "Outcome", "Positional", "environment", "parse", "print_by_parser", "run_command"]
 
 POSITIONAL = get_args(Positional[Any])[1]  # type: ignore[misc]
 WITHIN_STUDY = "RRDYN_WITHIN_STUDY"
+"""Set while a command is a step of a study, which says itself what comes next."""
 MARKERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone)
 REGISTRY = ConstructorRegistry()
 SELF_EVIDENT = ("None", "False", "True", "", "''")
@@ -136,20 +138,27 @@ class Command(NamedTuple):
 def run_command(name: str, module: ModuleType | Command, argv: list[str]) -> int:
     """Parse, run and answer: data on stdout, messages on stderr; returns the exit code."""
     args = parse(module.Args, argv, f"rrdyn {name}")
-    with _environment(progress.QUIET, "1" if args.quiet else None), _notices_on_stderr():
+    if args is None:
+        return 0
+    with environment(progress.QUIET, "1" if args.quiet else None), _notices_on_stderr():
         outcome: Outcome = module.run(args)
-        if args.as_json:
-            files = {"wrote": [str(path) for path in outcome.wrote], "kept": [str(path) for path in outcome.kept]}
-            print(dump_json({"command": name, **outcome.data, **files}))
-        elif outcome.text:
-            print(outcome.text)
-        sys.stdout.flush()
-        _tell_files(outcome)
+        files = {"wrote": [str(path) for path in outcome.wrote], "kept": [str(path) for path in outcome.kept]}
+        try:
+            if args.as_json:
+                put(dump_json({"command": name, **outcome.data, **files}, ascii_only=not _speaks_utf8()))
+            elif outcome.text:
+                put(outcome.text)
+        finally:
+            _tell_files(outcome)
     return outcome.exit_code
 
 
+def _speaks_utf8() -> bool:
+    return "utf" in (sys.stdout.encoding or "").lower()
+
+
 def _tell_files(outcome: Outcome) -> None:
-    if os.environ.get(WITHIN_STUDY):  # the study says what comes next
+    if os.environ.get(WITHIN_STUDY):
         if outcome.wrote:
             more = f" and {len(outcome.wrote) - 1} more" if len(outcome.wrote) > 1 else ""
             progress.say(f"wrote {outcome.wrote[0]}{more}")
@@ -162,16 +171,8 @@ def _tell_files(outcome: Outcome) -> None:
         progress.say(f"next: {command}")
 
 
-def within_study(argv: list[str]) -> int:
-    """Run another command as a step of a study: its text goes to stderr, and it does not say what to run next."""
-    from rrdyn.cli.app import main
-
-    with redirect_stdout(sys.stderr), _environment(WITHIN_STUDY, "1"):
-        return main(argv)
-
-
 @contextmanager
-def _environment(name: str, value: str | None) -> Any:
+def environment(name: str, value: str | None) -> Any:
     """Set an environment variable for a while; with None nothing is changed."""
     before = os.environ.get(name)
     if value is not None:
@@ -202,18 +203,30 @@ def _notices_on_stderr() -> Any:
 
 
 def parse(kind: type[Arguments], argv: list[str], program: str) -> Any:
-    """The arguments of one command; raises UsageError with one plain message."""
+    """The arguments of one command, None where its help was asked for and printed.
+
+    Raises UsageError with one plain message.
+    """
     if {"-h", "--help"} & set(argv):
-        return tyro.cli(kind, args=argv, prog=program, config=MARKERS, registry=REGISTRY)
+        print_by_parser(kind, argv, program, MARKERS)
+        return None
+    if argv and argv[0].replace("_", "-").startswith("--tyro-"):  # the parser's own; of use to the whole program only
+        raise UsageError(f"Unrecognized options: {argv[0]}", run=f"{program} --help")
     heard = io.StringIO()
     try:
         # wide, so that messages are not broken over lines before they are re-told
-        with redirect_stderr(heard), _environment("COLUMNS", "4000"):
+        with redirect_stderr(heard), environment("COLUMNS", "4000"):
             return tyro.cli(kind, args=argv, prog=program, config=MARKERS, registry=REGISTRY)
     except SystemExit as stop:
         if not stop.code:
             raise
         raise UsageError(_retold(kind, heard.getvalue()), run=f"{program} --help") from None
+
+
+def print_by_parser(kind: Any, argv: list[str], program: str, markers: tuple[Any, ...]) -> None:
+    """Let the parser print what it prints before it exits: help, a completion script."""
+    with answering(), environment("COLUMNS", str(width())), suppress(SystemExit):
+        tyro.cli(kind, args=argv, prog=program, config=markers, registry=REGISTRY)
 
 
 def _retold(kind: type[Arguments], boxed: str) -> str:

@@ -7,11 +7,16 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from rrdyn.cli.command import MARKERS, Arguments
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.cli.command import MARKERS, Arguments, print_by_parser
+
+SHELLS = ("bash", "zsh", "fish")
 
 
 def print_completion(commands: dict[str, type[Arguments]], argv: list[str]) -> int:
-    """Print a completion script; `argv` names the shell (bash, zsh, tcsh), `commands` maps names to arguments."""
+    """Print a completion script. `argv` is the flag and one of `SHELLS`; `commands` maps names to their arguments."""
+    if len(argv) != 2 or argv[1] not in SHELLS:
+        raise UsageError(f"{argv[0]} takes the name of a shell", found=" ".join(argv[1:]), expected=", ".join(SHELLS))
     top: list[Any] = []
     groups: dict[str, list[Any]] = {}
     for name, kind in commands.items():
@@ -21,7 +26,7 @@ def print_completion(commands: dict[str, type[Arguments]], argv: list[str]) -> i
     for group_name, members in groups.items():
         holder = make_dataclass(group_name.capitalize(), [("command", _one_of(members))])
         top.append(Annotated[holder, tyro.conf.subcommand(group_name)])
-    tyro.cli(_one_of(top), args=argv, prog="rrdyn", config=(*MARKERS, tyro.conf.OmitSubcommandPrefixes))
+    print_by_parser(_one_of(top), argv, "rrdyn", (*MARKERS, tyro.conf.OmitSubcommandPrefixes))
     return 0
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field
-
-from rrdyn.cli.command import Arguments, Outcome, within_study
+from rrdyn.cli.command import Arguments, Outcome
+from rrdyn.cli.options import Seed
 
 
 class Args(Arguments):
@@ -23,11 +21,12 @@ class Args(Arguments):
     """The folder of the study."""
     tiny: bool = False
     """The same path in seconds, on 4x4 Sudoku and a model too small to mean anything."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Names every random stream of the study."""
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.cli.within import within_study
     from rrdyn.studies import demo
 
     size = demo.TINY if args.tiny else demo.FULL

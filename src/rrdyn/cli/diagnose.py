@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import MeasurementOptions
+from rrdyn.cli.options import Count, Index, MeasurementOptions, Seed, Segments
 
 if TYPE_CHECKING:
     from rrdyn.measurement.campaign import Result
@@ -27,28 +27,33 @@ class Args(MeasurementOptions):
 
     ckpts: Positional[tuple[Path, ...]]
     """Checkpoints: files or folders of any public layout."""
-    n: Annotated[int, Field(ge=1)] = 512
+    n: Count = 512
     """Puzzles, drawn from the split without replacement; all where it has fewer."""
     k: Annotated[int, Field(ge=1, le=4096)] = 8
     """Leading exponents."""
-    segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    segments: Segments | None = None
     """Segments followed; default the model's own budget."""
     out: Path | None = None
     """File to write; with several checkpoints a folder. Default RUN/diag/ for a checkpoint of a run, else beside it."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Names the choice of puzzles and the first tangents."""
     qr_every: Literal["substep", "cycle", "segment", "auto"] = "substep"
     """When tangents are orthonormalised; auto: as rarely as their growth allows."""
-    align: Annotated[int, Field(ge=0)] = 0
+    align: Annotated[int, Field(ge=0, le=10**6)] = 0
     """First segments left out of the averages while the tangents align."""
     estimator: Literal["tangents", "growth"] = "tangents"
     """tangents: exact derivatives; growth: one nearby trajectory, cheap, the leading exponent only."""
     tangent_dtype: Literal["auto", "float32", "float64"] = "auto"
     """What the tangents are carried in; auto: as the model, float32 for a bfloat16 one."""
-    save_states: tuple[int, ...] = ()
+    save_states: tuple[Index, ...] = ()
     """Indices of puzzles whose full states go into states.npz beside the output."""
     strict: bool = False
     """Exit with 4 where a puzzle's state or exponents are not finite."""
+
+    @field_validator("save_states")
+    @classmethod
+    def _once_each(cls, indices: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(indices))
 
 
 def run(args: Args) -> Outcome:
@@ -74,30 +79,13 @@ def run(args: Args) -> Outcome:
     )
 
 
-def summary(result: Result) -> dict[str, object]:
+def summary(result: Result) -> dict[str, Any]:
     """The few numbers of a diagnosis that a person asks first."""
-    import numpy as np
-
+    from rrdyn.analysis.overview import of_diagnosis
     from rrdyn.measurement.diagnosis import diverged
 
-    arrays = result.arrays
-    correct = arrays["exact_correct"].astype(bool)
-
-    def middle(key: str, rows: np.ndarray) -> float | None:
-        values = arrays[key][rows]
-        values = values[:, -4:].mean(1) if key == "drift_zH" else values[:, 0]
-        values = values[np.isfinite(values)]
-        return float(np.median(values)) if len(values) else None
-
-    return {
-        "path": str(result.path),
-        "n": len(correct),
-        "accuracy": float(correct.mean()),
-        "lambda_1": {"success": middle("lyap_spec", correct), "failure": middle("lyap_spec", ~correct)},
-        "late_drift": {"success": middle("drift_zH", correct), "failure": middle("drift_zH", ~correct)},
-        "diverged": [int(index) for index in diverged(arrays)],
-        "fresh": result.fresh,
-    }
+    lost = [int(index) for index in diverged(result.arrays)]
+    return {"path": str(result.path), **of_diagnosis(result.arrays), "diverged": lost, "fresh": result.fresh}
 
 
 def told(result: Result) -> str:
@@ -107,13 +95,15 @@ def told(result: Result) -> str:
         for key, medians in facts.items()
         if isinstance(medians, dict)
     }
+    right = "none with a label" if facts["accuracy"] is None else f"{facts['accuracy']:.1%} right"
     lines = [
         f"{result.path}" + ("" if result.fresh else "  (there already)"),
-        f"  puzzles     {facts['n']}, {facts['accuracy']:.1%} right at segment {result.arrays['preds'].shape[1]}",
+        f"  puzzles     {facts['n']}, {right} at segment {result.arrays['preds'].shape[1]}",
         f"  lambda_1    median {spelled['lambda_1']}  nats per sub-update",
         f"  late drift  median {spelled['late_drift']}",
     ]
+    if facts["unlabelled"]:
+        lines.append(f"  unlabelled  {facts['unlabelled']} puzzles, counted in none of these")
     if lost := facts["diverged"]:
-        assert isinstance(lost, list)
         lines.append(f"  diverged    {len(lost)} puzzles: {', '.join(map(str, lost[:10]))}")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import ProcessOptions
+from rrdyn.cli.options import ProcessOptions, Seed, Segments
 
 
 class Args(ProcessOptions):
@@ -21,13 +21,13 @@ class Args(ProcessOptions):
 
     ckpt: Positional[Path]
     """A checkpoint: a file, a folder, a run, or hub://owner/repo/folder."""
-    n: Annotated[int, Field(ge=0)] = 1024
+    n: Annotated[int, Field(ge=0, le=10**9)] = 1024
     """Puzzles, drawn without replacement; 0 for all."""
-    segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    segments: Segments | None = None
     """The budget in segments; default the model's own."""
     halt: bool = False
     """Run with halting only: puzzles that halt are not computed further."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Names the choice of puzzles."""
     out: Path | None = None
     """Also write the result as JSON."""

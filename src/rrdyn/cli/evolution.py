@@ -28,18 +28,18 @@ class Args(BootstrapOptions, ThresholdOptions):
 def run(args: Args) -> Outcome:
     from rrdyn.analysis import evolution
 
-    out = args.folder("evolution")
+    out, tag = args.folder("evolution"), evolution.checked_tag(args.tag)
     series = evolution.read_series(args.files, keep_all=args.compat)
     if args.compat:
-        found = evolution.evolve_as_source(series, args.tag)
+        found = evolution.evolve_as_source(series, tag)
     else:
         found = evolution.evolve(
-            series, args.tag, tau=args.threshold, per_checkpoint=args.per_checkpoint, seed=args.seed,
+            series, tag, tau=args.threshold, per_checkpoint=args.per_checkpoint, seed=args.seed,
             replicates=args.replicates,
         )  # fmt: skip
     wrote = evolution.write(found, out)
     if args.figures:
         from rrdyn.plotting import plot
 
-        wrote += plot("evolution", out / f"evolution_{args.tag}.csv", out=out).wrote
-    return Outcome(data={"tag": args.tag, "rows": found.rows}, text=evolution.table(found), wrote=wrote)
+        wrote += plot("evolution", out / f"evolution_{tag}.csv", out=out).wrote
+    return Outcome(data={"tag": tag, "rows": found.rows}, text=evolution.table(found), wrote=wrote)

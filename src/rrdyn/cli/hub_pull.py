@@ -12,11 +12,11 @@ class Args(Arguments):
 
     1. rrdyn hub pull hub://blackhao0426/recursive-reasoning-chaos/trm_sudoku
     2. rrdyn hub pull sapientinc/HRM-checkpoint-sudoku-extreme --out checkpoints/hrm
-    3. rrdyn hub pull hub://owner/repo@v1.0/diag.npz
+    3. rrdyn hub pull https://huggingface.co/owner/repo/blob/v1.0/diag.npz
     """
 
     place: Positional[str]
-    """hub://owner/repo/folder or hub://owner/repo@revision/folder."""
+    """hub://owner/repo/folder, hub://owner/repo@revision/folder, or the address of its page."""
     out: Path | None = None
     """Copy it here as plain files; default: leave it in the Hub's cache."""
 

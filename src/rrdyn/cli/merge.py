@@ -18,17 +18,18 @@ class Args(Arguments):
     """
 
     files: Positional[tuple[Path, ...]]
-    """diag.npz, rollout.npz or perturb.npz files, all of one kind."""
+    """Files of one measurement: diag.npz, rollout.npz, perturb.npz, fate.npz, or a plug-in's."""
     out: Path
     """File to write."""
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.measurement.measurement import measurement_named
     from rrdyn.measurement.merging import merge
 
     merged = merge(args.files, args.out)
     n, kind = len(merged["idx"]), merged.meta["schema"]
-    following = {"diag": "analyze-2x2", "rollout": "survival", "perturb": "select"}[kind]
+    following = measurement_named(kind).following or "inspect"
     return Outcome(
         data={"kind": kind, "n": n, "files": len(args.files)},
         text=f"{n} puzzles of {len(args.files)} files",

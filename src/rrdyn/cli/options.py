@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from rrdyn.measurement.campaign import Request
 
 
+Count = Annotated[int, Field(ge=1, le=10**9)]
+"""How many of something: puzzles, steps. More than any dataset has."""
+Batch = Annotated[int, Field(ge=1, le=10**6)]
+Segments = Annotated[int, Field(ge=1, le=10**6)]
+Processes = Annotated[int, Field(ge=1, le=1024)]
+Seed = Annotated[int, Field(ge=0, le=10**18)]
+Index = Annotated[int, Field(ge=0, le=10**12)]
+"""The number of a puzzle in its split."""
+
+
 class DatasetOptions(Arguments):
     """Making a dataset folder, beside the settings of its recipe."""
 
@@ -45,13 +55,13 @@ class ProcessOptions(Arguments):
     """Dataset folder; default the one the checkpoint names."""
     split: Literal["test", "val", "train"] = "test"
     """Which split of it."""
-    batch: Annotated[int, Field(ge=1)] | None = None
+    batch: Batch | None = None
     """Puzzles at a time on a GPU, puzzles a part on a CPU; default by memory. Counts until the first part is done."""
     dtype: Literal["float32", "float64", "bfloat16"] = "float32"
     """What the model computes in."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
-    devices: Annotated[int, Field(ge=1, le=1024)] = 1
+    devices: Processes = 1
     """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
 
     def request(self, measurement: str, checkpoints: tuple[Path, ...], out: Path | None, **settings: Any) -> Request:
@@ -95,9 +105,9 @@ class AnalysisOptions(Arguments):
 class BootstrapOptions(AnalysisOptions):
     """An analysis with resampled intervals."""
 
-    replicates: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    replicates: Annotated[int, Field(ge=100, le=100_000)] = 2000
     """Bootstrap replicates; above 100,000 puzzles closed forms take their place for AUCs."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of the bootstrap, and of the folds of a cross-validation."""
 
 

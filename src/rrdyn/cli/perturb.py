@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import MeasurementOptions
+from rrdyn.cli.options import Count, MeasurementOptions, Seed, Segments
 
 
 class Args(MeasurementOptions):
@@ -30,19 +30,19 @@ class Args(MeasurementOptions):
     """Sigmas are absolute instead."""
     where: Literal["both", "z_H", "z_L"] = "both"
     """Which latents are perturbed."""
-    copies: Annotated[int, Field(ge=1, le=1 << 16)] = 8
+    copies: Annotated[int, Field(ge=1, le=65536)] = 8
     """Restarts of each puzzle for each sigma."""
-    segments: Annotated[int, Field(ge=1, le=1 << 20)] = 48
+    segments: Segments = 48
     """Segments rolled out."""
-    readout: Annotated[int, Field(ge=1)] | None = None
+    readout: Segments | None = None
     """The fixed readout segment; default the model's own budget."""
-    n: Annotated[int, Field(ge=1)] = 96
+    n: Count = 96
     """Puzzles, drawn from the split without replacement."""
     calibrate_kl: Annotated[float, Field(gt=0)] | None = None
     """Find sigma* at which the 95th percentile of the per-segment KL is this many nats, then sweep multiples of it."""
     alphas: tuple[Annotated[float, Field(ge=0)], ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
     """Multiples of sigma* that are swept."""
-    calibrate_n: Annotated[int, Field(ge=1)] = 32
+    calibrate_n: Count = 32
     """Puzzles to calibrate on, others than those reported."""
     cells: Path | None = None
     """Folder for the three-file cell (calib.json, trajectory.json, pmass.json); needs --calibrate-kl."""
@@ -50,7 +50,7 @@ class Args(MeasurementOptions):
     """Also the leading exponent of every restart; doubles the cost."""
     out: Path | None = None
     """File to write; default RUN/eval/ for a checkpoint of a run, else perturb.npz beside it."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Names the choice of puzzles and the noise."""
 
 
@@ -59,8 +59,9 @@ def run(args: Args) -> Outcome:
 
     if args.cells and args.calibrate_kl is None:
         raise UsageError("--cells needs a calibrated scale", run="add --calibrate-kl 1.0")
+    from rrdyn.analysis.overview import failures, of_restarts
     from rrdyn.measurement import campaign
-    from rrdyn.measurement.calibration import calibrated, write_cells
+    from rrdyn.measurement.calibration import calibrated, perturbation, write_cells
 
     request = args.request("perturb", (args.ckpt,), args.out, alphas=())
     if args.cells is not None and campaign.pieces(request) > 1:
@@ -75,10 +76,11 @@ def run(args: Args) -> Outcome:
     result = done[0]
     cell = write_cells(args.cells, request, result) if args.cells is not None else None
     readout = int(result.meta["readout"])
-    rows = table(result.arrays, readout)
-    data: dict[str, Any] = {"rows": rows, "readout": readout, "n": len(result.arrays["base"])}
-    text = told(rows, readout, result.arrays["base"])
-    found = request.config.calibration
+    rows = of_restarts(result.arrays, readout)
+    n, failed = failures(result.arrays)
+    data: dict[str, Any] = {"rows": rows, "readout": readout, "n": n}
+    text = told(rows, readout, n, failed)
+    found = perturbation(request).calibration
     if found is not None:
         data["sigma_star"] = found.sigma_star
         data["calibration"] = {"floor": found.floor, "ceiling": found.ceiling}
@@ -93,30 +95,7 @@ def run(args: Args) -> Outcome:
     )
 
 
-def table(arrays: dict[str, Any], readout: int) -> list[dict[str, Any]]:
-    """Per sigma: what restarts make of the puzzles that fail at the readout, and how far answers move."""
-    import numpy as np
-
-    failed = ~arrays["base"].astype(bool)
-    rows = []
-    for number, sigma in enumerate(arrays["sigmas"]):
-        correct, solve = arrays["correct"][:, number].astype(bool), arrays["solve"][:, number].astype(bool)
-        at_readout = correct[:, :, readout - 1]
-        rows.append(
-            {
-                "sigma": float(sigma),
-                "accuracy_at_readout": float(at_readout.mean()),
-                "freed_at_readout": float(at_readout[failed].mean()) if failed.any() else None,
-                "freed_ever": float(solve[failed].mean()) if failed.any() else None,
-                "freed_best_of_K": float(solve[failed].any(1).mean()) if failed.any() else None,
-                "kl_p95": float(np.percentile(arrays["kl"][:, number, :, :readout], 95)),
-                "noise_norm": float(arrays["noise_norm"][:, number].mean()),
-            }
-        )
-    return rows
-
-
-def told(rows: list[dict[str, Any]], readout: int, base: Any) -> str:
+def told(rows: list[dict[str, Any]], readout: int, n: int, failed: int) -> str:
     from tabulate import tabulate
 
     heads = {
@@ -131,8 +110,7 @@ def told(rows: list[dict[str, Any]], readout: int, base: Any) -> str:
     body = tabulate(
         [{heads[k]: v for k, v in row.items()} for row in rows], headers="keys", floatfmt=".3g", missingval="-"
     )
-    failures = int((~base.astype(bool)).sum())
     return (
-        f"{body}\n{len(base)} puzzles, {failures} of them wrong at segment {readout}. The row sigma = 0 had the longer "
+        f"{body}\n{n} puzzles, {failed} of them wrong at segment {readout}. The row sigma = 0 had the longer "
         "budget too: subtract it. Best of K knows the answer."
     )

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from rrdyn.cli.command import Arguments, Command, Outcome
-from rrdyn.plotting import FigureOptions, draw, find
+from rrdyn.plotting import FigureOptions, draw, find, from_outside
+
+
+def commands() -> dict[str, str]:
+    """Name of every figure of a plug-in, and the first sentence of its help."""
+    return {figure.name: figure.summary for figure in from_outside()}
 
 
 def command(figure: str) -> Command:

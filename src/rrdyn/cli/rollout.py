@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import MeasurementOptions
+from rrdyn.cli.options import Count, MeasurementOptions, Seed
 
 
 class Args(MeasurementOptions):
@@ -23,25 +23,26 @@ class Args(MeasurementOptions):
 
     ckpt: Positional[Path]
     """A checkpoint: a file or folder of any public layout."""
-    segments: Annotated[int, Field(ge=1, le=1 << 24)] = 128
+    segments: Annotated[int, Field(ge=1, le=10**7)] = 128
     """Segments rolled out, those of --extend included."""
-    n: Annotated[int, Field(ge=1)] | None = None
+    n: Count | None = None
     """Puzzles, drawn from the split without replacement; default 256, with --extend those of its file."""
     split: Literal["test", "val", "train"] | None = None  # type: ignore[assignment]
     """Which split of the dataset; default test, with --extend that of its file."""
     out: Path | None = None
     """File to write; default RUN/eval/ for a checkpoint of a run, else rollout.npz beside it."""
-    stop_after: Annotated[int, Field(ge=0)] = 0
+    stop_after: Annotated[int, Field(ge=0, le=10**7)] = 0
     """Stop a puzzle once it was right this many segments in a row (its drift is NaN from then on); 0: never."""
     keep_state: bool = False
     """Write the last states too, so that the rollout can be extended."""
     extend: Path | None = None
     """A rollout.npz that kept its state: go on from there."""
-    seed: Annotated[int, Field(ge=0)] | None = None
+    seed: Seed | None = None
     """Names the choice of puzzles; default 0, with --extend that of its file."""
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.analysis.overview import of_rollout
     from rrdyn.measurement import campaign
 
     which = puzzles(args)
@@ -50,35 +51,24 @@ def run(args: Args) -> Outcome:
     if not done:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
     result = done[0]
-    exact = result.arrays["exact"].astype(bool)
-    n, T = exact.shape
-    budget = min(result.budget, T)
-    failed = ~exact[:, budget - 1]
-    later = exact[failed, -1].mean() if failed.any() else None
-    ever = exact[failed, budget - 1 :].any(1).mean() if failed.any() else None
-    data = {
-        "n": n,
-        "segments": T,
-        "budget": budget,
-        "accuracy_at_budget": float(exact[:, budget - 1].mean()),
-        "accuracy_at_end": float(exact[:, -1].mean()),
-        "failures_at_budget": int(failed.sum()),
-        "right_at_end_of_failures": None if later is None else float(later),
-        "ever_right_of_failures": None if ever is None else float(ever),
-    }
-    text = (
-        f"{n} puzzles: {data['accuracy_at_budget']:.1%} right at segment {budget}, {data['accuracy_at_end']:.1%} at {T}"
-    )
-    if failed.any():
-        text += f"\nof {failed.sum()} failures at {budget}: {ever:.1%} right at some later segment, {later:.1%} at {T}"
+    data = of_rollout(result.arrays, result.budget)
+    budget, T = data["budget"], data["segments"]
+    text = f"{data['n']} puzzles: {_percent(data['accuracy_at_budget'])} right at segment {budget}, "
+    text += f"{_percent(data['accuracy_at_end'])} at {T}"
+    if data["failures_at_budget"]:
+        text += (
+            f"\nof {data['failures_at_budget']} failures at {budget}: {_percent(data['ever_right_of_failures'])} right "
+            f"at some later segment, {_percent(data['right_at_end_of_failures'])} at {T}"
+        )
+    if data["unlabelled"]:
+        text += f"\n{data['unlabelled']} puzzles have no label: counted in none of these"
     files = [result.path, *result.also]
-    return Outcome(
-        data=data,
-        text=text,
-        wrote=files if result.fresh else [],
-        kept=[] if result.fresh else files,
-        next=[f"rrdyn survival {result.path}"],
-    )
+    wrote, kept = (files, []) if result.fresh else ([], files)
+    return Outcome(data=data, text=text, wrote=wrote, kept=kept, next=[f"rrdyn survival {result.path}"])
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def puzzles(args: Args) -> dict[str, Any]:

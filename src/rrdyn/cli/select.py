@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import BootstrapOptions
+from rrdyn.cli.options import BootstrapOptions, Segments
 
 
 class Args(BootstrapOptions):
@@ -20,7 +17,7 @@ class Args(BootstrapOptions):
 
     files: Positional[tuple[Path, ...]]
     """perturb.npz files."""
-    readout: Annotated[int | None, Field(ge=1)] = None
+    readout: Segments | None = None
     """Segment at which every selector looks; default: the file's own, else 16."""
 
 

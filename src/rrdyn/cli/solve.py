@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.options import Index, Segments
 
 
 class Args(Arguments):
@@ -22,13 +21,13 @@ class Args(Arguments):
     """A checkpoint: a file, a folder, a run, or hub://owner/repo/folder."""
     puzzle: str | None = None
     """The puzzle, or a text file with it. Sudoku: digits row by row, "." for blank. Maze: "#" wall, " " free, S, G."""
-    idx: Annotated[int, Field(ge=0)] | None = None
+    idx: Index | None = None
     """Or a puzzle of the dataset, by its number."""
     data: Path | None = None
     """The dataset; default the one the checkpoint names."""
     split: Literal["test", "val", "train"] = "test"
     """Which split --idx counts in."""
-    segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
+    segments: Segments | None = None
     """Segments to run; default the model's budget."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
@@ -37,14 +36,13 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
-    import shutil
     import sys
 
     from rrdyn.artifacts.errors import UsageError
     from rrdyn.measurement.solving import attempt, chosen, puzzle_of, read_puzzle, series
     from rrdyn.measurement.solving_text import page, verdict
     from rrdyn.models import load
-    from rrdyn.runtime import devices, progress
+    from rrdyn.runtime import devices, output, progress
 
     if (args.puzzle is None) == (args.idx is None):
         raise UsageError(
@@ -71,5 +69,4 @@ def run(args: Args) -> Outcome:
         "verdict": verdict(tried),
         "segments": series(tried),
     }
-    width = shutil.get_terminal_size((100, 24)).columns
-    return Outcome(data=data, text=page(tried, colour=progress.colour_wanted(sys.stdout), width=width))
+    return Outcome(data=data, text=page(tried, colour=progress.colour_wanted(sys.stdout), width=output.width()))

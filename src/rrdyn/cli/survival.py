@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import ThresholdOptions
+from rrdyn.cli.options import Segments, ThresholdOptions
 
 
 class Args(ThresholdOptions):
@@ -20,9 +20,9 @@ class Args(ThresholdOptions):
 
     files: Positional[tuple[Path, ...]]
     """rollout.npz files, one a model."""
-    readout: Annotated[int | None, Field(ge=1)] = None
+    readout: Segments | None = None
     """Segment at which failure is judged; default: the file's budget, 16 where it names none."""
-    sub_updates: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    sub_updates: tuple[Annotated[int, Field(ge=1, le=10**6)], ...] = ()
     """Module evaluations in one segment, one number a file (21 for TRM, 6 for HRM), where the file does not tell."""
     label: Literal["exact", "path_valid"] = "exact"
     """What counts as right; path_valid for mazes."""

@@ -23,7 +23,7 @@ class Args(Arguments):
     settings (shared) or grid (crossed), by the names that rrdyn train has for them."""
     list: bool = False
     """Print the command lines and run none."""
-    only: Annotated[int, Field(ge=0)] | None = None
+    only: Annotated[int, Field(ge=0, le=10**6)] | None = None
     """Run this one alone, counted from 0, as a task of an array does."""
     slurm: bool = False
     """Write a job script that runs the sweep as a Slurm array, and run nothing."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.options import Batch, Count, Processes, Seed
 
 
 class Args(Arguments):
@@ -34,35 +35,35 @@ class Args(Arguments):
     """Go on exactly: a run folder, one of its checkpoints, or `last`."""
     out: Path | None = None
     """The run folder; default runs/TASK-MODEL-ARM/DATE-sSEED."""
-    seed: Annotated[int, Field(ge=0)] | None = None
+    seed: Seed | None = None
     """Names every random stream of the run; default 0."""
-    steps: Annotated[int, Field(ge=1)] | None = None
+    steps: Count | None = None
     """Optimiser steps; default the preset's."""
-    batch: Annotated[int, Field(ge=1)] | None = None
+    batch: Batch | None = None
     """Examples per step over all processes (copies come on top)."""
-    micro_batch: Annotated[int, Field(ge=1)] | None = None
+    micro_batch: Batch | None = None
     """Trajectories of one pass on a device; default what fits."""
     lr: Annotated[float, Field(gt=0)] | None = None
     """Peak learning rate."""
-    copies: Annotated[int, Field(ge=1)] | None = None
+    copies: Annotated[int, Field(ge=1, le=65536)] | None = None
     """K, trajectories per example."""
     sigma: Annotated[float, Field(ge=0)] | None = None
     """One fixed noise scale instead of the arm's."""
-    ramp_steps: Annotated[int, Field(ge=0)] | None = None
+    ramp_steps: Annotated[int, Field(ge=0, le=10**9)] | None = None
     """Steps over which the noise grows to its full size."""
     supervise: Literal["all", "last"] | None = None
     """Which segments of a whole rollout carry a loss."""
-    eval_every: Annotated[int, Field(ge=1)] | None = None
+    eval_every: Count | None = None
     """Steps between evaluations on the validation puzzles, each saved as a checkpoint."""
-    eval_n: Annotated[int, Field(ge=1)] | None = None
+    eval_n: Count | None = None
     """Validation puzzles, at most."""
-    log_every: Annotated[int, Field(ge=1)] | None = None
+    log_every: Count | None = None
     """Steps between log rows."""
-    patience: Annotated[int, Field(ge=1)] | None = None
+    patience: Count | None = None
     """Stop after this many evaluations without a better accuracy."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
-    devices: Annotated[int, Field(ge=1)] | None = None
+    devices: Processes | None = None
     """Processes on this machine; default every visible GPU, one on a CPU. Under torchrun or Slurm it joins theirs."""
     dtype: Literal["auto", "float32", "bfloat16", "bfloat16-state", "float64"] | None = None
     """What to compute in; auto is bfloat16 matrix products on CUDA, float32 on a CPU."""
@@ -75,7 +76,6 @@ class Args(Arguments):
 
 
 FLAGS = {
-    "init": "init",
     "seed": "seed",
     "steps": "steps",
     "batch": "global_batch",
@@ -93,15 +93,19 @@ FLAGS = {
 """Flag -> the setting it changes."""
 
 
-def changes(args: Args) -> dict[str, Any]:
+def changes(args: Args) -> dict[str, JsonValue]:
     """The settings given on the command line, by dotted key."""
     from rrdyn.training.recipes import settings_from
 
-    given = {key: getattr(args, flag) for flag, key in FLAGS.items() if getattr(args, flag) is not None}
+    given: dict[str, JsonValue] = {
+        key: value for flag, key in FLAGS.items() if (value := getattr(args, flag)) is not None
+    }
+    if args.init is not None:
+        given["init"] = str(args.init)
     if args.sigma is not None:
         given |= {"aug.noise.sampling": "fixed", "aug.noise.sigma": args.sigma}
     if args.track:
-        given["trackers"] = args.track
+        given["trackers"] = list(args.track)
     return {**given, **settings_from(args.set)}
 
 
@@ -118,8 +122,8 @@ def run(args: Args) -> Outcome:
         return Outcome(data={"plan": finished.plan.record()}, text="\n".join(finished.plan.lines()))
     best = finished.folder / "checkpoints" / ("best" if finished.best else "last")
     return Outcome(
-        data={"run": str(finished.folder), "step": finished.step, "best": finished.best, "last": finished.last,
-              "stopped_early": finished.stopped_early},
+        data={"run": str(finished.folder), "step": finished.step, "best": finished.best and finished.best.record(),
+              "last": finished.last and finished.last.record(), "stopped_early": finished.stopped_early},
         text=finished.text(),
         wrote=[finished.folder] if finished.step > finished.started else (),
         kept=[finished.folder] if finished.step == finished.started else (),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from rrdyn.artifacts.errors import UsageError
-from rrdyn.artifacts.files import read_json, sha256
+from rrdyn.artifacts.errors import RrdynError, UsageError
+from rrdyn.artifacts.files import sha256
+from rrdyn.artifacts.places import is_file, is_folder
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.data.collection import Collection
 from rrdyn.data.csv_source import from_csv
@@ -17,9 +19,10 @@ from rrdyn.data.hub_source import from_hub, try_hub
 from rrdyn.data.parallel import in_order
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
+from rrdyn.data.record import read_record
 from rrdyn.data.registry import kind_of
-from rrdyn.data.source import Gathered
-from rrdyn.data.writer import RECORD, new_dataset, write_record, write_split
+from rrdyn.data.source import DEFAULT_N, Gathered
+from rrdyn.data.writer import MOST_EXAMPLES, new_dataset, write_record, write_split
 from rrdyn.runtime.progress import say
 from rrdyn.runtime.streams import generator
 
@@ -40,7 +43,11 @@ def build(
     if out is not None and not force and made_from(out, recipe):
         say(f"{out} is there already, made from the same settings")
         return out
-    gathered = gather(recipe, kind or kind_of(recipe))
+    kind = kind or kind_of(recipe)
+    if recipe.source == "generate":  # of the others only the file says how many puzzles there are
+        puzzle = kind.from_recipe(recipe)
+        _require_room(out or root, (recipe.n or DEFAULT_N) * puzzle.group_size(recipe), puzzle)
+    gathered = gather(recipe, kind)
     path = out or root / gathered.name
     with new_dataset(path, force=force) as staging:
         for split, puzzles in gathered.splits.items():
@@ -74,20 +81,22 @@ def made_from(path: Path, recipe: Recipe) -> bool:
 
     Settings that its record does not have yet count as their defaults.
     """
-    record = read_json(path / RECORD) if (path / RECORD).is_file() else {}
+    record = read_record(path)
+    if record.recipe is None:
+        return False
     try:
-        recorded = type(recipe)(**record["recipe"])
-        inputs = record["meta"]["inputs"]
-    except (KeyError, TypeError, UsageError):  # foreign, or written by another version
+        recorded = type(recipe).recorded(record.recipe)
+    except (TypeError, UsageError):  # written by another version, or of another kind
         return False
     if recorded.content() != recipe.content():
         return False
-    return all(sha256(file) == digest for file, digest in inputs.items() if Path(file).is_file())
+    return all(sha256(file) == digest for file, digest in record.meta.inputs.items() if is_file(file))
 
 
 def write_augmented(folder: Path, puzzle: Puzzle, train: Collection, recipe: Recipe) -> None:
     """Write the training split: each puzzle followed by the copies that the recipe asks for, as one group."""
     copies = puzzle.group_size(recipe)
+    _require_room(folder, len(train) * copies, puzzle)
     difficulty = None if train.difficulty is None else np.repeat(train.difficulty, copies)
     write_split(
         folder,
@@ -98,6 +107,23 @@ def write_augmented(folder: Path, puzzle: Puzzle, train: Collection, recipe: Rec
         group_size=copies,
         difficulty=difficulty,
     )
+
+
+def _require_room(folder: Path, examples: int, puzzle: Puzzle) -> None:
+    """Refuse what the format cannot count or the disk cannot hold before hours go into it."""
+    if examples > MOST_EXAMPLES:
+        raise UsageError(
+            "so many copies cannot be counted", found=f"{examples:,} examples", expected=f"at most {MOST_EXAMPLES:,}",
+            run="lower --n or --aug; training can also shuffle as it goes",
+        )  # fmt: skip
+    there = next((above for above in [folder, *folder.absolute().parents] if is_folder(above)), Path("/"))
+    needed, free = examples * (2 * puzzle.seq_len + 16), shutil.disk_usage(there).free
+    if needed > free:
+        raise RrdynError(
+            "the dataset does not fit onto the disk",
+            found=f"{free / 1e9:.1f} GB free", expected=f"{needed / 1e9:.1f} GB",
+            run="lower --n or --aug, or give another place with --out; training can also shuffle as it goes",
+        )  # fmt: skip
 
 
 def augmented(

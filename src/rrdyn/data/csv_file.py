@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rrdyn.artifacts.arrays import memory_left
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import existing
+from rrdyn.artifacts.places import shown
+from rrdyn.artifacts.reading import open_text
 from rrdyn.data.collection import Collection, joined
 from rrdyn.data.puzzle import Puzzle
 
@@ -34,7 +36,7 @@ def read_csv(
     and, with `check`, what the kind's `first_fault` finds: more than one solution (Sudoku), no shortest path (maze).
     """
     puzzle, parts = like, []
-    for rows in _chunks(existing(path)):
+    for rows in _chunks(path):
         puzzle = puzzle or _kind_of_size(kind, rows[0], path)
         part = _encode(path, puzzle, rows)
         _require_consistent(path, puzzle, rows, part)
@@ -42,32 +44,31 @@ def read_csv(
             _require_sound(path, puzzle, rows, part, workers)
         if min_rating:
             if part.difficulty is None:
-                raise InputError(f"{path} has no rating", expected="a rating column, for --min-rating")
+                raise InputError(f"{shown(path)} has no rating", expected="a rating column, for --min-rating")
             part = part.take(np.flatnonzero(part.difficulty >= min_rating))
         parts.append(part)
     if puzzle is None or not sum(len(part) for part in parts):
-        raise InputError(f"{path} holds no puzzles", expected=f"rows rated {min_rating} or more" if parts else "rows")
+        raise InputError(
+            f"{shown(path)} holds no puzzles", expected=f"rows rated {min_rating} or more" if parts else "rows"
+        )
     return puzzle, joined(parts)
 
 
 def _chunks(path: Path) -> Iterator[list[Row]]:
-    """Rows as (line number, question, answer, rating)."""
-    try:
-        with open(path, newline="", encoding="utf-8") as stream:
-            reader = csv.reader(stream)
-            header = [name.strip().lower() for name in next(reader, [])]
-            missing = {"question", "answer"} - set(header)
-            if missing:
-                raise InputError(
-                    f"{path} has no column {' and no column '.join(sorted(missing))}",
-                    found=", ".join(header) or "an empty file",
-                    expected="a first line with the names source,question,answer,rating",
-                )
-            rows = _rows(path, reader, header)
-            while chunk := list(islice(rows, ROWS)):
-                yield chunk
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise InputError(f"{path} is not readable CSV", found=error) from None
+    """Rows as (line number, question, answer, rating); the file takes as much memory as it is long."""
+    with open_text(path, most=memory_left()) as stream:
+        reader = csv.reader(stream)
+        header = [name.strip().lower() for name in next(reader, [])]
+        missing = {"question", "answer"} - set(header)
+        if missing:
+            raise InputError(
+                f"{shown(path)} has no column {' and no column '.join(sorted(missing))}",
+                found=", ".join(header)[:120] or "an empty file",
+                expected="a first line with the names source,question,answer,rating",
+            )
+        rows = _rows(path, reader, header)
+        while chunk := list(islice(rows, ROWS)):
+            yield chunk
 
 
 def _rows(path: Path, reader: Iterator[list[str]], header: list[str]) -> Iterator[Row]:
@@ -79,7 +80,7 @@ def _rows(path: Path, reader: Iterator[list[str]], header: list[str]) -> Iterato
             continue
         if len(fields) != len(header):
             raise InputError(
-                f"{path}, line {line} has the wrong number of columns", found=len(fields), expected=len(header)
+                f"{shown(path)}, line {line} has the wrong number of columns", found=len(fields), expected=len(header)
             )
         yield line, fields[question], fields[answer], "" if rating is None else fields[rating]
 
@@ -89,7 +90,7 @@ def _kind_of_size(kind: type[Puzzle], row: Row, path: Path) -> Puzzle:
     puzzle = kind.fitting(len(question))
     if puzzle is None:
         raise InputError(
-            f"{path}, line {line}: the question has the wrong length",
+            f"{shown(path)}, line {line}: the question has the wrong length",
             found=f"{len(question)} characters",
             expected=kind.sizes,
         )
@@ -106,7 +107,7 @@ def _encode(path: Path, puzzle: Puzzle, rows: list[Row]) -> Collection:
         try:
             difficulty[at] = float(rating)
         except ValueError:
-            raise InputError(f"{path}, line {line}: the rating is no number", found=repr(rating)) from None
+            raise InputError(f"{shown(path)}, line {line}: the rating is no number", found=repr(rating)) from None
     return Collection(inputs, labels, difficulty)
 
 
@@ -126,8 +127,8 @@ def _tokens(path: Path, puzzle: Puzzle, texts: list[str], lines: list[int], *, a
         if not len(wrong):
             return tokens
     at = int(wrong[0])
-    puzzle.require(texts[at], f"{path}, line {lines[at]}: the {part}", answer=answer)
-    raise InputError(f"{path}, line {lines[at]}: the {part} cannot be read", found=repr(texts[at]))
+    puzzle.require(texts[at], f"{shown(path)}, line {lines[at]}: the {part}", answer=answer)
+    raise InputError(f"{shown(path)}, line {lines[at]}: the {part} cannot be read", found=repr(texts[at]))
 
 
 def _require_consistent(path: Path, puzzle: Puzzle, rows: list[Row], part: Collection) -> None:
@@ -140,12 +141,12 @@ def _require_consistent(path: Path, puzzle: Puzzle, rows: list[Row], part: Colle
     if len(changed):
         cell = int(changed[0])
         raise InputError(
-            f"{path}, line {rows[at][0]}: the answer contradicts the question",
+            f"{shown(path)}, line {rows[at][0]}: the answer contradicts the question",
             found=f"{rows[at][2][cell]!r} in row {cell // puzzle.width + 1}, column {cell % puzzle.width + 1}",
             expected=f"{rows[at][1][cell]!r}, as the question has it",
         )
     raise InputError(
-        f"{path}, line {rows[at][0]}: the answer is no answer",
+        f"{shown(path)}, line {rows[at][0]}: the answer is no answer",
         found=puzzle.why_wrong(question, answer, puzzle.wrong_cells(question, answer)),
         expected=puzzle.rule,
     )
@@ -154,4 +155,4 @@ def _require_consistent(path: Path, puzzle: Puzzle, rows: list[Row], part: Colle
 def _require_sound(path: Path, puzzle: Puzzle, rows: list[Row], part: Collection, workers: int | None) -> None:
     fault = puzzle.first_fault(part.inputs, part.labels, workers)
     if fault is not None:
-        raise InputError(f"{path}, line {rows[fault.row][0]}: {fault.problem}", expected=fault.expected)
+        raise InputError(f"{shown(path)}, line {rows[fault.row][0]}: {fault.problem}", expected=fault.expected)

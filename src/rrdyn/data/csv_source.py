@@ -9,6 +9,7 @@ import numpy as np
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.data.csv_file import read_csv
 from rrdyn.data.equality import cut_validation
+from rrdyn.data.folder import folder_name
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.source import DEFAULT_N, Gathered
@@ -19,7 +20,7 @@ def from_csv(recipe: Recipe, kind: type[Puzzle]) -> Gathered:
     """The user's two CSV files."""
     if recipe.train is None or recipe.test is None:
         raise UsageError("--source csv needs two files", run="--source csv --train TRAIN.csv --test TEST.csv")
-    folder = recipe.train.resolve().parent.name
+    folder = folder_name(recipe.train.parent)
     name = folder if folder.startswith(kind.name) else f"{kind.name}-{folder}"
     return from_files(recipe, kind, recipe.train, recipe.test, source="csv", name=f"{name}-csv")
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from rrdyn.artifacts.config import presets, read_preset
 from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.places import entries, is_folder, shown
 from rrdyn.data.build import build, made_from
 from rrdyn.data.recipe import Recipe
+from rrdyn.data.record import RECORD
 from rrdyn.data.registry import find_kind, makeable
-from rrdyn.data.writer import RECORD
 from rrdyn.runtime.progress import say
 
 
@@ -42,17 +43,17 @@ def ensure(task: str, preset: str, root: Path | str = "data") -> Path:
         fitting = difflib.get_close_matches(task, presets("data"), n=3, cutoff=0.2)
         raise UsageError(f"the data preset {preset} is for {known}", found=task, expected=", ".join(fitting) or known)
     path = Path(root) / Path(preset).stem
-    if path.is_dir() and any(path.iterdir()):
+    if is_folder(path) and entries(path):
         _require_same(path, recipe)
         return path
-    say(f"no dataset at {path}: making it from the preset {preset}")
+    say(f"no dataset at {shown(path)}: making it from the preset {preset}")
     return build(recipe, path, kind=find_kind(task))
 
 
 def _require_same(path: Path, recipe: Recipe) -> None:
     if not made_from(path, recipe):
         raise InputError(
-            f"{path} was made from other settings than its preset has now",
+            f"{shown(path)} was made from other settings than its preset has now",
             found=f"another recipe, or none, in {path / RECORD}",
             expected="the dataset that this preset makes",
             run="move that folder away, or give it by its path",

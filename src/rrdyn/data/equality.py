@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -66,21 +67,41 @@ def cut_validation(
 ) -> Splits:
     """Draw `n` training puzzles (None: all that are left) and `val_groups` validation puzzles from `train`.
 
-    At most a tenth of `train` becomes validation. No validation puzzle equals a training puzzle: where a drawn one has
-    equals in the rest, these are left out of training. Test puzzles in the training split are told, not removed.
+    At most a tenth of `train` becomes validation. No validation puzzle equals a training puzzle, nor shares its family
+    with one where the kind keeps families apart: where a drawn one has such in the rest, these are left out of
+    training. Test puzzles in the training split are told, not removed.
     """
     val_count = min(val_groups, len(train) // 10)
     wanted = len(train) if n is None else min(len(train), n + val_count)
     # without validation and without a limit the order of the file is kept
     rows = np.arange(len(train)) if wanted == len(train) and not val_count else rng.permutation(len(train))[:wanted]
     drawn = train.take(rows)
-    number = classes(puzzle, joined([drawn, test]))
-    of_drawn, of_test = number[: len(drawn)], number[len(drawn) :]
+    everything = joined([drawn, test])
+    what = "up to symmetry" if len(everything) <= COMPARED else "literally"
     kept = np.arange(val_count, len(drawn))
-    kept = kept[~np.isin(of_drawn[kept], of_drawn[:val_count])]
-    shared = int(np.isin(of_test, of_drawn[kept]).sum())
-    if shared:
-        what = "up to symmetry" if len(number) <= COMPARED else "literally"
-        notice(f"{shared} test puzzles stand in the training split too ({what}); the files are kept as they are")
+    told = []
+    for words, number in _likenesses(puzzle, everything):
+        of_drawn, of_test = number[: len(drawn)], number[len(drawn) :]
+        kept = kept[~np.isin(of_drawn[kept], of_drawn[:val_count])]
+        told.append((words, of_drawn, of_test))
+    said = np.zeros(len(test), dtype=bool)  # who is in training whole has its family there too
+    for words, of_drawn, of_test in told:
+        shared = np.isin(of_test, of_drawn[kept]) & ~said
+        said |= shared
+        if shared.any():
+            notice(f"{shared.sum()} test puzzles {words} ({what}); the files are kept as they are")
     val = drawn.take(np.arange(val_count)) if val_count else None
     return Splits(train=drawn.take(kept), val=val, test=test)
+
+
+def _likenesses(puzzle: Puzzle, puzzles: Collection) -> Iterator[tuple[str, np.ndarray]]:
+    """What puzzles of two splits must not have in common: in words, and as numbers (N,), the same where they have."""
+    yield "stand in the training split too", classes(puzzle, puzzles)
+    if puzzle.families_apart and len(puzzles) <= COMPARED:
+        names = puzzle.families(puzzles.inputs, puzzles.labels)
+        if names is not None:
+            numbers: dict[bytes, int] = {}
+            yield (
+                f"have the {puzzle.family} of a training puzzle",
+                np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64),
+            )

@@ -12,25 +12,26 @@ group_indices[g + 1]) to group g: an original and its augmented copies.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import existing, read_json
+from rrdyn.artifacts.npz import read_npy
+from rrdyn.artifacts.places import existing, exists, is_file, is_folder, opened, shown
+from rrdyn.data.arrays import AGAIN, check_arrays, pieces
 from rrdyn.data.flat import FLAT_ARRAYS, FLAT_SUFFIX, as_split, flat_description
 from rrdyn.data.metadata import Metadata, read_metadata
 from rrdyn.data.puzzle import Puzzle
+from rrdyn.data.record import RECORD, DatasetRecord, read_identifiers, read_record
 from rrdyn.data.registry import from_description, recognised
-from rrdyn.data.writer import ARRAYS, RECORD, new_dataset, write_split
+from rrdyn.data.writer import ARRAYS, DESCRIPTION, SPLITS, new_dataset, write_split
 
 __all__ = ["PuzzleSplit", "new_dataset", "open_split", "split_names", "write_split"]
 
-SPLITS = ("train", "val", "test")
-AGAIN = "make it again with `rrdyn data`"
 SAMPLED = 1 << 20
 
 
@@ -51,8 +52,8 @@ class PuzzleSplit:
     puzzle_indices: np.ndarray
     group_indices: np.ndarray
     difficulty: np.ndarray | None
-    record: dict[str, Any]
-    """Our `rrdyn.json`: source, recipe, provenance; empty for a foreign folder."""
+    record: DatasetRecord
+    """Our `rrdyn.json`: source, recipe, provenance; nothing but defaults for a foreign folder."""
     files: tuple[Path, ...]
     """The files that hold the split, its description first."""
 
@@ -66,7 +67,8 @@ class PuzzleSplit:
     @cached_property
     def puzzle_of(self) -> np.ndarray:
         """Number of the puzzle (N,) that each example belongs to."""
-        return np.repeat(np.arange(len(self.puzzle_identifiers)), np.diff(self.puzzle_indices))
+        bounds = self.puzzle_indices.astype(np.int64)
+        return np.repeat(np.arange(len(self.puzzle_identifiers)), bounds[1:] - bounds[:-1])
 
     @cached_property
     def example_identifiers(self) -> np.ndarray:
@@ -76,16 +78,28 @@ class PuzzleSplit:
     @cached_property
     def originals(self) -> np.ndarray:
         """Index of the first example of each group: the puzzle before augmentation."""
-        return np.asarray(self.puzzle_indices)[np.asarray(self.group_indices[:-1])].astype(np.int64)
+        return np.asarray(self.puzzle_indices)[self.group_indices[:-1].astype(np.int64)].astype(np.int64)
+
+    @cached_property
+    def asked(self) -> np.ndarray:
+        """Cells (N,) int64 of each example that its label says anything about; where it is 0 nothing can be right."""
+        ignored = self.metadata.ignore_label_id
+        counted = [((piece > 0) & (piece != (ignored or 0))).sum(axis=1) for piece in pieces(self.labels)]
+        return np.concatenate(counted).astype(np.int64) if counted else np.zeros(0, dtype=np.int64)
+
+    @cached_property
+    def identifiers(self) -> tuple[str, ...] | None:
+        """The names of the puzzle identifiers, by number; None where the folder does not hold them."""
+        return read_identifiers(self.path)
 
     @cached_property
     def digest(self) -> str:
         """sha256 over each file's name, size, first and last megabyte: cheap even for a gigabyte."""
         digest = hashlib.sha256()
         for path in self.files:
-            size = path.stat().st_size
-            digest.update(f"{path.name} {size}\n".encode())
-            with open(path, "rb") as stream:
+            with opened(path) as stream:
+                size = os.fstat(stream.fileno()).st_size
+                digest.update(f"{path.name} {size}\n".encode())
                 digest.update(stream.read(SAMPLED))
                 if size > SAMPLED:
                     stream.seek(max(SAMPLED, size - SAMPLED))
@@ -112,7 +126,7 @@ class PuzzleSplit:
 
 def split_names(path: Path | str) -> list[str]:
     """The splits a dataset folder has."""
-    return [name for name in SPLITS if (Path(path) / name / "dataset.json").is_file()]
+    return [name for name in SPLITS if is_file(Path(path) / name / DESCRIPTION)]
 
 
 def open_split(path: Path | str, split: str = "test") -> PuzzleSplit:
@@ -122,28 +136,28 @@ def open_split(path: Path | str, split: str = "test") -> PuzzleSplit:
     """
     path = existing(path, run="rrdyn data sudoku --help")
     folder = path / split
-    if not (folder / "dataset.json").is_file():
+    if not exists(folder / DESCRIPTION):
         flat = flat_description(path)
         if flat is not None:
             return _open_flat(flat, split)
         raise _no_split(path, split)
-    metadata = read_metadata(folder / "dataset.json")
+    metadata = read_metadata(folder / DESCRIPTION)
     files = {name: folder / f"{metadata.sets[0]}__{name}.npy" for name in ARRAYS}
     arrays = {name: _load(file) for name, file in files.items()}
     rated = folder / f"{metadata.sets[0]}__difficulty.npy"
-    difficulty = _load(rated) if rated.is_file() else None
-    _check(folder, metadata, arrays, difficulty)
-    record = _read_record(path)
-    puzzle = from_description(record["puzzle"]) if "puzzle" in record else _recognised(metadata, arrays["inputs"])
+    difficulty = _load(rated) if exists(rated) else None
+    check_arrays(folder, metadata, arrays, difficulty)
+    record = read_record(path)
+    puzzle = _recorded(path, record, metadata) or _recognised(metadata, arrays["inputs"])
     return PuzzleSplit(
         path=path,
         split=split,
-        name=str(record.get("name") or path.resolve().name),
+        name=record.name or folder_name(path),
         puzzle=puzzle,
         metadata=metadata,
         difficulty=difficulty,
         record=record,
-        files=(folder / "dataset.json", *files.values()),
+        files=(folder / DESCRIPTION, *files.values()),
         **arrays,
     )
 
@@ -152,11 +166,11 @@ def _open_flat(description: Path, split: str) -> PuzzleSplit:
     """The layout in which the source study published its test puzzles; see `rrdyn.data.flat`."""
     task = description.name.removesuffix(FLAT_SUFFIX)
     if split != "test":
-        raise InputError(f"{description} describes no {split} split", found="test", run="use --split test")
+        raise InputError(f"{shown(description)} describes no {split} split", found="test", run="use --split test")
     files = {name: description.with_name(f"{task}_test_{name}.npy") for name in FLAT_ARRAYS}
     loaded = {name: _load(file) for name, file in files.items()}
     metadata, arrays = as_split(description, loaded)
-    _check(description.parent, metadata, arrays, None)
+    check_arrays(description.parent, metadata, arrays, None)
     return PuzzleSplit(
         path=description.parent,
         split=split,
@@ -164,10 +178,31 @@ def _open_flat(description: Path, split: str) -> PuzzleSplit:
         puzzle=_recognised(metadata, arrays["inputs"]),
         metadata=metadata,
         difficulty=None,
-        record={},
+        record=DatasetRecord(),
         files=(description, *files.values()),
         **arrays,
     )
+
+
+def folder_name(path: Path) -> str:
+    """What a folder is called, also where it was given as "."."""
+    return Path(os.path.abspath(path)).name
+
+
+def _recorded(path: Path, record: DatasetRecord, metadata: Metadata) -> Puzzle | None:
+    """The puzzle that a dataset says it holds."""
+    if record.puzzle is None:
+        return None
+    puzzle = from_description(record.puzzle, shown(path / RECORD))
+    sizes = puzzle.seq_len, puzzle.vocab_size
+    if sizes != (metadata.seq_len, metadata.vocab_size):
+        raise InputError(
+            f"{shown(path / RECORD)} does not fit the splits",
+            found=f"{puzzle.name} of {sizes[0]} cells and {sizes[1]} tokens",
+            expected=f"{metadata.seq_len} cells and {metadata.vocab_size} tokens",
+            run=AGAIN,
+        )
+    return puzzle
 
 
 def _recognised(metadata: Metadata, inputs: np.ndarray) -> Puzzle:
@@ -175,68 +210,27 @@ def _recognised(metadata: Metadata, inputs: np.ndarray) -> Puzzle:
 
 
 def _no_split(path: Path, split: str) -> InputError:
-    if (path / "dataset.json").is_file():
+    if is_file(path / DESCRIPTION):
         return InputError(
-            f"{path} is one split of a dataset", expected="the folder that holds it", run=f"give {path.parent}"
+            f"{shown(path)} is one split of a dataset",
+            expected="the folder that holds it",
+            run=f"give {shown(path.parent)}",
         )
     present = split_names(path)
     if not present:
-        found = "a file" if path.is_file() else "no train/dataset.json, no test/dataset.json"
         return InputError(
-            f"{path} is not a puzzle dataset",
-            found=found,
+            f"{shown(path)} is not a puzzle dataset",
+            found="no train/dataset.json, no test/dataset.json" if is_folder(path) else "a file",
             expected="a folder with train/ and test/, each with dataset.json and all__*.npy",
             run=AGAIN,
         )
-    return InputError(f"{path} has no {split} split", found=", ".join(present), run=f"use --split {present[-1]}")
+    return InputError(f"{shown(path)} has no {split} split", found=", ".join(present), run=f"use --split {present[-1]}")
 
 
 def _load(path: Path) -> np.ndarray:
-    if not path.is_file():
+    if not exists(path):
         raise InputError(
-            f"{path.parent} is half written", found=f"no {path.name}", expected="all its arrays", run=AGAIN
+            f"{shown(path.parent)} is half written", found=f"no {path.name}", expected="all its arrays", run=AGAIN
         )
-    try:
-        # memory maps are for the large arrays; the others are read once and kept
-        large = path.name.endswith(("_inputs.npy", "_labels.npy"))
-        return np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path} is damaged or not an array", found=error, run=AGAIN) from None
-
-
-def _check(folder: Path, metadata: Metadata, arrays: dict[str, np.ndarray], difficulty: np.ndarray | None) -> None:
-    for name, array in arrays.items():
-        if array.dtype.kind not in "iu":
-            raise InputError(
-                f"{folder}: {name} is of the wrong type", found=array.dtype, expected="integers", run=AGAIN
-            )
-    inputs, labels = arrays["inputs"], arrays["labels"]
-    examples, puzzles = len(inputs), len(arrays["puzzle_identifiers"])
-    shapes = [
-        ("inputs", inputs.shape, (examples, metadata.seq_len)),
-        ("labels", labels.shape, (examples, metadata.seq_len)),
-        ("puzzle_indices", arrays["puzzle_indices"].shape, (puzzles + 1,)),
-        ("group_indices", arrays["group_indices"].shape, (metadata.total_groups + 1,)),
-        ("the end of puzzle_indices", int(arrays["puzzle_indices"][-1]), examples),
-        ("the end of group_indices", int(arrays["group_indices"][-1]), puzzles),
-    ]
-    if difficulty is not None:
-        shapes.append(("difficulty", difficulty.shape, (examples,)))
-    for name, found, expected in shapes:
-        if found != expected:
-            raise InputError(f"{folder}: {name} does not fit the rest", found=found, expected=expected, run=AGAIN)
-    largest = max((int(array[:256].max()) for array in (inputs, labels) if array.size), default=0)
-    if largest >= metadata.vocab_size:
-        raise InputError(
-            f"{folder} holds a token outside its vocabulary",
-            found=f"token {largest}",
-            expected=f"less than vocab_size = {metadata.vocab_size}",
-            run=AGAIN,
-        )
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    if not (path / RECORD).is_file():
-        return {}
-    record = read_json(path / RECORD)
-    return record if isinstance(record, dict) else {}
+    # memory maps are for the large arrays; the others are read once and kept
+    return read_npy(path, mmap=path.name.endswith(("_inputs.npy", "_labels.npy")), run=AGAIN)

@@ -21,7 +21,7 @@ def summary(path: Path | str) -> tuple[dict[str, Any], str]:
     data = {
         "name": first.name,
         "kind": first.puzzle.describe(),
-        "source": first.record.get("source", "foreign folder"),
+        "source": first.record.source or "foreign folder",
         "seq_len": first.metadata.seq_len,
         "vocab_size": first.metadata.vocab_size,
         "splits": {split.split: _counts(split) for split in splits},
@@ -45,7 +45,7 @@ def describe(path: Path | str, *, draw: int = 2) -> tuple[dict[str, Any], str]:
     split = _splits(path)[-1]
     data["digest"] = {one.split: one.digest for one in _splits(path)}
     data["tokens"] = dict(enumerate(split.puzzle.tokens))
-    data["recipe"] = split.record.get("recipe")
+    data["recipe"] = split.record.recipe
     parts = [text, f"tokens: {' '.join(f'{t}={c!r}' for t, c in data['tokens'].items())}"]
     if split.difficulty is not None:
         parts.append(f"difficulty of {split.split}:\n{histogram(split.difficulty[split.originals])}")
@@ -74,6 +74,8 @@ def histogram(values: np.ndarray) -> str:
     if low == high:
         return f"  all {low:,.0f}"
     spread = low > 0 and high / low > 100
+    if not np.isfinite(high - low):
+        return f"  from {low:.3g} to {high:.3g}"
     edges = np.geomspace(low, high, BINS + 1) if spread else np.linspace(low, high, BINS + 1)
     edges[0], edges[-1] = low, high
     counts = np.histogram(values, edges)[0]

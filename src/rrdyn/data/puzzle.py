@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import index
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
@@ -80,6 +81,10 @@ class Puzzle(ABC):
     """In words, what an answer must be."""
     rating_meaning: ClassVar[str] = "the kind's own rating"
     """What the difficulty of generated puzzles counts."""
+    family: ClassVar[str] = ""
+    """In words, what puzzles of one family have in common; see `families`."""
+    families_apart: bool = False
+    """No family stands in two splits of a generated dataset; where it may, how often is said."""
     unwritten: ClassVar[str] = ". "
     """Characters that a figure leaves out."""
     shades: ClassVar[dict[str, str]] = {}
@@ -88,7 +93,9 @@ class Puzzle(ABC):
     """Rows and columns between the heavier lines of a board."""
 
     def __init__(self, height: int, width: int, tokens: str) -> None:
-        self.height, self.width, self.tokens = height, width, tokens
+        self.height, self.width, self.tokens = index(height), index(width), tokens
+        if min(self.height, self.width) < 1:
+            raise UsageError("a puzzle has cells", found=f"{height} x {width}", expected="at least 1 x 1")
 
     @property
     def seq_len(self) -> int:
@@ -181,6 +188,13 @@ class Puzzle(ABC):
     def remark(self, question: np.ndarray, answer: np.ndarray) -> str:
         """What is to be added to "right" about an answer that solves the question: "" or a part of a sentence."""
         return ""
+
+    def families(self, inputs: np.ndarray, labels: np.ndarray) -> list[bytes] | None:
+        """One key per puzzle of what a model might learn by heart, shared by puzzles that are not equal; None: nothing.
+
+        Such as the walls of a maze, whose start and goal may lie anywhere. Equal up to symmetry, as `keys` are.
+        """
+        return None
 
     def difficulty(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
         """A rating (N,) float64 of every puzzle, or None where the kind has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -44,6 +44,11 @@ class Recipe(Config):
     def content(self) -> dict[str, object]:
         """The settings that decide what is in the dataset."""
         return self.model_dump(mode="json", exclude={"offline", "workers"})
+
+    @classmethod
+    def recorded(cls, settings: dict[str, Any]) -> Self:
+        """The recipe that a dataset recorded; settings that it does not have yet count as their defaults."""
+        return cls(**settings)
 
     @property
     def variant(self) -> str:

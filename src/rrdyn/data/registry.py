@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
+from rrdyn.artifacts.places import said
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.tokens import Tokens, unknown_grid
@@ -31,7 +32,7 @@ def register(kind: Kind) -> Kind:
 
 def find_kind(name: object) -> type[Puzzle] | None:
     """The kind of that name; plug-ins are loaded where it is not known yet."""
-    if name not in KINDS:
+    if str(name) not in KINDS:
         load_plugins()
     return KINDS.get(str(name))
 
@@ -50,16 +51,28 @@ def kind_of(recipe: Recipe) -> type[Puzzle]:
     raise UsageError(f"no kind of puzzle is made from a {type(recipe).__name__}")
 
 
-def from_description(description: dict[str, Any]) -> Puzzle:
-    """The puzzle that a dataset recorded with `Puzzle.describe`. Raises InputError where nobody knows the kind."""
+def from_description(description: dict[str, Any], where: str = "the dataset") -> Puzzle:
+    """The puzzle that a dataset recorded with `Puzzle.describe`; `where` names its place in a message.
+
+    Raises InputError where nobody knows the kind, or the kind does not take what is described.
+    """
     fields = dict(description)
-    name = fields.pop("kind", None)
+    name = str(fields.pop("kind", None))
     kind = find_kind(name)
     if kind is None:
         raise InputError(
-            f"there is no kind of puzzle called {name!r}", expected="one of " + ", ".join(sorted(KINDS)), run=HOW_TO_ADD
+            f"{where}: there is no kind of puzzle called {name[:80]!r}",
+            expected="one of " + ", ".join(sorted(KINDS)),
+            run=HOW_TO_ADD,
         )
-    return kind(**fields)
+    try:
+        return kind(**fields)
+    except RrdynError as error:  # what is a bad setting of a command is a bad file here
+        raise InputError(f"{where}: {error.problem}", found=error.found, expected=error.expected) from None
+    except Exception as error:  # of a class that may be anybody's, about values that may be anything
+        raise InputError(
+            f"{where}: there is no {name} puzzle like this", found=said(error), expected="what its `describe` gives"
+        ) from None
 
 
 def recognised(seq_len: int, vocab_size: int, sample: np.ndarray | str) -> Puzzle:

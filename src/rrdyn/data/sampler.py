@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, ValidationError
 
 from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.record import Record
 from rrdyn.data.folder import PuzzleSplit
 from rrdyn.data.puzzle import Symmetries
 from rrdyn.runtime.streams import generator
@@ -17,6 +19,39 @@ NO_EXAMPLE = -1
 BATCHES_A_ROUND = 64
 PHILOX_BLOCK = 4
 Batch = dict[str, np.ndarray]
+Natural = Annotated[int, Field(ge=0, lt=1 << 62)]
+Word = Annotated[int, Field(ge=0, lt=1 << 64)]
+
+
+class PhiloxWords(Record):
+    """Counter and key of a Philox generator."""
+
+    counter: Annotated[list[Word], Field(min_length=4, max_length=4)]
+    key: Annotated[list[Word], Field(min_length=2, max_length=2)]
+
+
+class PhiloxState(Record):
+    """A Philox generator, in numpy's terms."""
+
+    state: PhiloxWords
+    buffer: Annotated[list[Word], Field(min_length=4, max_length=4)]
+    buffer_pos: Annotated[int, Field(ge=0, le=4)]
+    has_uint32: Annotated[int, Field(ge=0, le=1)]
+    uinteger: Annotated[int, Field(ge=0, lt=1 << 32)]
+
+
+class SamplerState(Record):
+    """Where a sampler stands (`Sampler.state_dict`), and what it samples."""
+
+    round: Annotated[int, Field(ge=1, lt=1 << 62)]
+    at: Natural
+    batch: Natural
+    rng: PhiloxState
+    dataset: str
+    seed: Natural
+    global_batch: Natural
+    epochs_per_round: Natural
+    augment: bool
 
 
 class Sampler:
@@ -140,14 +175,21 @@ class Sampler:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Stand where another sampler stood; raises InputError where it sampled other data or otherwise."""
+        try:
+            saved = SamplerState.model_validate(state)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InputError(
+                f"the saved state of the sampler is damaged: {'.'.join(map(str, first['loc']))}", expected=first["msg"]
+            ) from None
         for key, here in self._identity().items():
-            if state.get(key) != here:
+            if getattr(saved, key) != here:
                 raise InputError(
-                    f"the saved state is of another {key.replace('_', ' ')}", found=state.get(key), expected=here
+                    f"the saved state is of another {key.replace('_', ' ')}", found=getattr(saved, key), expected=here
                 )
-        self._begin(int(state["round"]))
-        self.at, self.batch = int(state["at"]), int(state["batch"])
-        _restore(self._rng, state["rng"])
+        self._begin(saved.round)
+        self.at, self.batch = saved.at, saved.batch
+        _restore(self._rng, saved.rng)
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same on resume; the number of ranks may differ."""
@@ -229,7 +271,8 @@ def _plain_state(rng: np.random.Generator) -> dict[str, Any]:
     return {"state": inner, "buffer": [int(word) for word in state["buffer"]], **rest}
 
 
-def _restore(rng: np.random.Generator, plain: dict[str, Any]) -> None:
-    arrays = {key: np.array(words, dtype=np.uint64) for key, words in plain["state"].items()}
-    buffer = np.array(plain["buffer"], dtype=np.uint64)
+def _restore(rng: np.random.Generator, saved: PhiloxState) -> None:
+    arrays = {key: np.array(words, dtype=np.uint64) for key, words in saved.state.model_dump().items()}
+    plain = saved.model_dump(include={"buffer_pos", "has_uint32", "uinteger"})
+    buffer = np.array(saved.buffer, dtype=np.uint64)
     rng.bit_generator.state = {"bit_generator": "Philox", **plain, "state": arrays, "buffer": buffer}

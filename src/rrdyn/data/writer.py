@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,64 +11,59 @@ from typing import Any
 import numpy as np
 
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.artifacts.files import cannot_write, make_folder, write_json
+from rrdyn.artifacts.files import make_folder, replacing_folder, write_json
+from rrdyn.artifacts.places import entries, is_file, is_folder, shown
 from rrdyn.data.puzzle import Puzzle
+from rrdyn.data.record import IDENTIFIERS, RECORD, VERSION
 
+SPLITS = ("train", "val", "test")
 ARRAYS = ("inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices")
-RECORD = "rrdyn.json"
+DESCRIPTION = "dataset.json"
 PREFIX = "all"
+MOST_EXAMPLES = (1 << 31) - 1
+"""The published format counts examples with 32 bits."""
 
 
 @contextmanager
 def new_dataset(path: Path | str, *, force: bool = False) -> Iterator[Path]:
     """Yield a hidden folder beside `path`; on success it becomes `path`, on failure it is removed.
 
-    Raises UsageError where `path` is taken, unless `force` says to replace it.
+    Raises UsageError where `path` is taken, unless `force` says to replace it; and even then where what lies there is
+    no dataset.
     """
     path = Path(path)
-    if path.exists() and not force and (not path.is_dir() or any(path.iterdir())):
-        raise UsageError(f"{path} exists already", expected="a new folder", run="give another --out, or --force")
-    make_folder(path.parent)
-    tag = f"{os.getpid()}.{secrets.token_hex(3)}"
-    staging = path.with_name(f".{path.name}.{tag}.partial")
-    try:
-        staging.mkdir()
+    if is_folder(path):
+        path = Path(os.path.realpath(path))  # of a link, what it leads to is filled, and the link stays
+    taken = os.path.lexists(path) and not (is_folder(path) and not entries(path))
+    if taken and not force:
+        raise UsageError(f"{shown(path)} exists already", expected="a new folder", run="give another --out, or --force")
+    if taken and not is_dataset(path):
+        raise UsageError(
+            f"{shown(path)} is no dataset and is not replaced",
+            found="a folder of something else" if is_folder(path) else "a file",
+            expected="a new folder, or a dataset",
+            run="give another --out",
+        )
+    with replacing_folder(path) as staging:
         yield staging
-        _sync(staging)
-        _replace(staging, path, path.with_name(f".{path.name}.{tag}.old"))
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
-def _replace(staging: Path, path: Path, aside: Path) -> None:
-    if path.exists():
-        os.replace(path, aside)
-    try:
-        os.replace(staging, path)
-    except OSError:
-        if aside.exists() and not path.exists():
-            os.replace(aside, path)
-        raise
-    if aside.is_dir():
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        aside.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    for member in folder.rglob("*"):
-        if member.is_file():
-            with open(member, "rb") as stream:
-                os.fsync(stream.fileno())
+def is_dataset(path: Path) -> bool:
+    """Whether a folder is a whole dataset in the published format, or was one of ours."""
+    return is_file(path / RECORD) or any(is_file(path / split / DESCRIPTION) for split in SPLITS)
 
 
 def write_record(folder: Path, *, name: str, puzzle: Puzzle, source: str, **more: Any) -> None:
     """Write what the dataset is (`rrdyn.json`) and the names of its puzzle identifiers."""
-    record = {"schema": "rrdyn.dataset", "version": 1, "name": name, "source": source, "puzzle": puzzle.describe()}
+    record = {
+        "schema": "rrdyn.dataset",
+        "version": VERSION,
+        "name": name,
+        "source": source,
+        "puzzle": puzzle.describe(),
+    }
     write_json(folder / RECORD, {**record, **more})
-    write_json(folder / "identifiers.json", ["<blank>"])
+    write_json(folder / IDENTIFIERS, ["<blank>"])
 
 
 def write_split(
@@ -106,7 +99,7 @@ def write_split(
     for name, array in save.items():
         np.save(target / f"{PREFIX}__{name}.npy", array)
     write_json(
-        target / "dataset.json",
+        target / DESCRIPTION,
         {
             "pad_id": 0,
             "ignore_label_id": 0,

@@ -6,9 +6,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from rrdyn.artifacts.errors import UsageError
+
+FEWEST = 32
+"""Blocks that must stand behind an interval."""
 
 
 class Interval(NamedTuple):
@@ -37,7 +40,8 @@ def batch_means(log_r: np.ndarray, steps: int = 1, *, level: float = 0.95, batch
 
     The series is cut into `batches` (default sqrt(T)/2, from 4 to 30) equal pieces, whose means are nearly independent;
     Student's t on them (Law, Simulation Modeling and Analysis, ch. 9). What is left over comes off the beginning, where
-    the tangents align. Raises UsageError for a series shorter than two batches.
+    the tangents align. low and high are NaN where fewer than 32 blocks stand behind them or pieces are correlated: such
+    an interval is too narrow. Raises UsageError for a series shorter than two batches.
     """
     T = len(log_r)
     number = batches or int(np.clip(math.sqrt(T) / 2, 4, 30))
@@ -48,8 +52,29 @@ def batch_means(log_r: np.ndarray, steps: int = 1, *, level: float = 0.95, batch
     kept = np.asarray(log_r[T - number * length :]) / steps
     means = kept.reshape(number, length, *kept.shape[1:]).mean(1)
     mean = means.mean(0)
-    half = student.ppf(0.5 + level / 2, number - 1) * means.std(0, ddof=1) / math.sqrt(number)
+    half = stdtrit(number - 1, 0.5 + level / 2) * means.std(0, ddof=1) / math.sqrt(number)
+    half = np.where((T < FEWEST) | correlated(log_r, level=0.999), np.nan, half)
     return Interval(mean, mean - half, mean + half)
+
+
+def correlated(log_r: np.ndarray, pieces: int = 64, level: float = 0.95) -> np.ndarray:
+    """Whether the means of neighbouring pieces of a series log_r (T,...) are alike, in (...).
+
+    The variance ratio of sums over 4 of the `pieces` (at most T) to 1 is above what independent ones stay below with
+    probability `level` (Lo & MacKinlay, Review of Financial Studies 1 (1988) 41).
+    """
+    pieces = min(pieces, len(log_r))
+    if pieces < 4:
+        return np.zeros(log_r.shape[1:], dtype=bool)
+    length = len(log_r) // pieces
+    kept = np.asarray(log_r[len(log_r) - pieces * length :])
+    off = kept.reshape(pieces, length, *kept.shape[1:]).mean(1)
+    off = off - off.mean(0)
+    ratio = np.square(off).sum(0)
+    for lag in (1, 2, 3):
+        ratio = ratio + 2 * (1 - lag / 4) * (off[lag:] * off[:-lag]).sum(0)
+    # 2 (2q - 1)(q - 1) / 3q for q = 4
+    return ratio > (1 + ndtri(level) * math.sqrt(3.5 / pieces)) * np.square(off).sum(0)
 
 
 def drift_of_estimate(log_r: np.ndarray, steps: int = 1) -> np.ndarray:

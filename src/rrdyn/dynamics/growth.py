@@ -32,6 +32,8 @@ class Nearby:
         """`keys` name each trajectory's first direction; default 0, 1, ..."""
         self.seed, self.keys = seed, keys
         self.nearby: Any = None
+        self.distance: Tensor
+        """(B,) of the nearby trajectory."""
 
     def advance(self, recurrence: Recurrence, state: Any) -> tuple[Any, Spread]:
         if self.nearby is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -104,10 +105,11 @@ def contracting() -> Map:
                exponents=(math.log(0.9), math.log(0.5)))  # fmt: skip
 
 
-def logistic() -> Map:
-    """x <- 4x(1-x), exponent ln 2."""
-    return Map(name="logistic", sub_updates=(Step(function=lambda x: 4 * x * (1 - x)),),
-               start=torch.tensor([[0.3141]], dtype=torch.float64), exponents=(math.log(2),))  # fmt: skip
+def logistic(r: float = 4.0) -> Map:
+    """x <- r x (1-x): at r = 4 the exponent is ln 2."""
+    return Map(name="logistic", sub_updates=(Step(function=lambda x: r * x * (1 - x)),),
+               start=torch.tensor([[0.3141]], dtype=torch.float64),
+               exponents=(math.log(2),) if r == 4 else ())  # fmt: skip
 
 
 def tent(height: float = 1.99) -> Map:
@@ -117,7 +119,7 @@ def tent(height: float = 1.99) -> Map:
 
 
 def henon(a: float = 1.4, b: float = 0.3) -> Map:
-    """(x,y) <- (1 - a x^2 + y, b x): the exponents sum to ln b at any length; .4192 and ln .3 - .4192 in the limit."""
+    """(x,y) <- (1 - a x^2 + y, b x): the exponents sum to ln b at any length; at 1.4, .3: .4192 and ln .3 - .4192."""
 
     def function(z: Tensor) -> Tensor:
         x, y = z.unbind(-1)
@@ -132,7 +134,71 @@ def henon(a: float = 1.4, b: float = 0.3) -> Map:
 
     return Map(name="Henon", sub_updates=(RuledStep(function=function, rule=rule),),
                start=torch.tensor([[0.6313545, 0.1894063]], dtype=torch.float64),
-               exponents=(0.41922, math.log(0.3) - 0.41922), source="literature (Sprott 2003)")  # fmt: skip
+               exponents=(0.41922, math.log(0.3) - 0.41922) if (a, b) == (1.4, 0.3) else (),
+               source="literature (Sprott 2003)")  # fmt: skip
+
+
+def delayed_logistic(a: float) -> Map:
+    """(x,y) <- (a x (1 - y), x): its fixed point x = y = 1 - 1/a loses stability at a = 2 to a torus (Neimark-Sacker).
+
+    Multipliers there: (1 +- sqrt(5 - 4a)) / 2 (Maynard Smith 1968; Aronson et al., Commun. Math. Phys. 83 (1982) 303).
+    """
+
+    def function(z: Tensor) -> Tensor:
+        x, y = z.unbind(-1)
+        return torch.stack((a * x * (1 - y), x), dim=-1)
+
+    return Map(name="delayed logistic", sub_updates=(Step(function=function),),
+               start=torch.tensor([[0.4, 0.45]], dtype=torch.float64), exponents=())  # fmt: skip
+
+
+def ikeda(u: float = 0.9) -> Map:
+    """Ikeda's map of a light pulse in a ring cavity: a chaotic attractor at u = .9, exponents .5070 and 2 ln u - .5070.
+
+    Sprott, Chaos and Time-Series Analysis (2003). The area shrinks by u^2 at every step, wherever it is.
+    """
+
+    def function(z: Tensor) -> Tensor:
+        x, y = z.unbind(-1)
+        angle = 0.4 - 6 / (1 + x * x + y * y)
+        c, s = torch.cos(angle), torch.sin(angle)
+        return torch.stack((1 + u * (x * c - y * s), u * (x * s + y * c)), dim=-1)
+
+    return Map(name="Ikeda", sub_updates=(Step(function=function),),
+               start=torch.tensor([[0.1, 0.1]], dtype=torch.float64),
+               exponents=(0.507, 2 * math.log(0.9) - 0.507) if u == 0.9 else (),
+               source="literature (Sprott 2003)")  # fmt: skip
+
+
+def coupled_lattice(r: float, coupling: float, n: int = 8) -> Map:
+    """n logistic maps, each drawn towards the mean of all: x_i <- (1-c) f(x_i) + c mean f(x).
+
+    Synchronised where ln(1 - c) + lambda < 0, lambda being the exponent of one logistic map alone (Kaneko, Physica D 41
+    (1990) 137): the motion of all is then that of one.
+    """
+
+    def function(x: Tensor) -> Tensor:
+        y = r * x * (1 - x)
+        return (1 - coupling) * y + coupling * y.mean(-1, keepdim=True)
+
+    return Map(name="coupled lattice", sub_updates=(Step(function=function),),
+               start=torch.linspace(0.2, 0.7, n, dtype=torch.float64)[None], exponents=())  # fmt: skip
+
+
+def beside(one: Map, other: Map) -> Map:
+    """Two maps side by side, each on its own: the exponents of both. Sub-updates step both at once."""
+    n = one.dimension
+
+    def both(first: Any, second: Any) -> Step:
+        def function(z: Tensor) -> Tensor:
+            return torch.cat((first.function(z[..., :n]), second.function(z[..., n:])), dim=-1)
+
+        return Step(function=function)
+
+    return Map(name=f"{one.name} beside {other.name}",
+               sub_updates=tuple(both(a, b) for a, b in zip(one.sub_updates, other.sub_updates)),
+               start=torch.cat((one.start, other.start), dim=-1),
+               exponents=tuple(sorted(one.exponents + other.exponents, reverse=True)))  # fmt: skip
 
 
 def towel() -> Map:
@@ -154,12 +220,12 @@ def towel() -> Map:
                exponents=(0.432, 0.377, -3.30), source="literature (Rossler 1979)")  # fmt: skip
 
 
-def lorenz(step: float = 0.01) -> Map:
-    """The Lorenz flow (10, 28, 8/3) by one RK4 step: .9056, 0, -14.57; the sum is -41/3 whatever the length."""
+def lorenz(step: float = 0.01, rho: float = 28.0) -> Map:
+    """The Lorenz flow (10, rho, 8/3) by one RK4 step: at 28 .9056, 0, -14.57; the sum is -41/3 whatever the length."""
 
     def velocity(z: Tensor) -> Tensor:
         x, y, w = z.unbind(-1)
-        return torch.stack((10 * (y - x), x * (28 - w) - y, x * y - 8 / 3 * w), dim=-1)
+        return torch.stack((10 * (y - x), x * (rho - w) - y, x * y - 8 / 3 * w), dim=-1)
 
     def function(z: Tensor) -> Tensor:
         k1 = velocity(z)
@@ -170,7 +236,7 @@ def lorenz(step: float = 0.01) -> Map:
 
     return Map(name="Lorenz", sub_updates=(Step(function=function),), time=step,
                start=torch.tensor([[-5.76, 2.27, 32.82]], dtype=torch.float64),
-               exponents=(0.9056, 0.0, -14.5723), source="literature (Sprott 2003)")  # fmt: skip
+               exponents=(0.9056, 0.0, -14.5723) if rho == 28 else (), source="literature (Sprott 2003)")  # fmt: skip
 
 
 def tanh_rnn(weights: Tensor, *, rule: bool = True) -> Map:

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics.one_product import OneProduct
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 S = TypeVar("S", bound=tuple[Tensor, ...])
+R = TypeVar("R", bound="DataclassInstance")
 
 
 class SubUpdate(Protocol):
@@ -44,6 +50,45 @@ class Recurrence(Protocol):
 
     @property
     def sub_updates(self) -> Sequence[Any]: ...
+
+
+@dataclass(frozen=True)
+class CallableUpdate:
+    """A plain callable as a sub-update.
+
+    It is handed a state as it would be written down: the lone tensor of a plain tuple of one, else the tuple.
+    """
+
+    function: Callable[[Any], Any]
+
+    def value(self, state: S) -> S:
+        lone = type(state) is tuple and len(state) == 1
+        moved = as_state(self.function(state[0] if lone else state))
+        kinds = [[(part.shape, part.dtype) for part in parts] for parts in (moved, state)]
+        if kinds[0] != kinds[1]:
+            raise UsageError("the callable does not give back a state of the kind it was given", found=kinds[0],
+                             expected=kinds[1])  # fmt: skip
+        return rebuild(state, moved)
+
+
+@dataclass(frozen=True)
+class CallableRecurrence:
+    """A plain callable z -> z as a recurrence of one sub-update."""
+
+    sub_updates: tuple[CallableUpdate]
+
+
+def as_recurrence(recurrence: Recurrence | Callable[[Any], Any]) -> Recurrence:
+    """A recurrence as it is; a plain callable, state -> state or tensor -> tensor (B,...), as one of one sub-update.
+
+    Raises UsageError for anything else.
+    """
+    if hasattr(recurrence, "sub_updates"):
+        return recurrence
+    if not callable(recurrence):
+        raise UsageError("not a recurrence", found=type(recurrence).__name__,
+                         expected="something with sub_updates, or a callable z -> z")  # fmt: skip
+    return CallableRecurrence((CallableUpdate(recurrence),))
 
 
 def rebuild(like: S, parts: Iterable[Tensor]) -> S:
@@ -93,6 +138,18 @@ def from_frame(frame: Tensor, like: S) -> S:
 def take(state: S, index: slice) -> S:
     """Some examples of a state."""
     return rebuild(state, (part[index] for part in state))
+
+
+def together(results: Sequence[R]) -> R:
+    """One result of a batch from those of its parts: dataclasses whose fields are tensors (B,...) or states."""
+    columns = {field.name: [getattr(result, field.name) for result in results] for field in fields(results[0])}
+    return type(results[0])(**{name: _joined(column) for name, column in columns.items()})
+
+
+def _joined(column: Sequence[Any]) -> Any:
+    if isinstance(column[0], Tensor):
+        return torch.cat(tuple(column))
+    return rebuild(column[0], (torch.cat(parts) for parts in zip(*column)))
 
 
 def advance(update: Any, bundle: S) -> S:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rrdyn.measurement.diagnosis import Diagnosis, DiagnosisConfig
 from rrdyn.measurement.evaluation import Evaluated, EvaluationConfig
+from rrdyn.measurement.fate import Fate, FateConfig
 from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, measurement_named, register
 from rrdyn.measurement.perturbation import Perturbation, PerturbationConfig
 from rrdyn.measurement.rollout import Rollout, RolloutConfig
@@ -15,6 +16,8 @@ __all__ = [
     "DiagnosisConfig",
     "Evaluated",
     "EvaluationConfig",
+    "Fate",
+    "FateConfig",
     "Measurement",
     "MeasurementConfig",
     "Perturbation",

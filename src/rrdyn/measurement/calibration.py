@@ -85,7 +85,7 @@ def calibrated(request: Request, budget: float, alphas: tuple[float, ...], *, pu
 
     Found once, before the work is shared out, so that all processes sweep the same scales.
     """
-    config = _perturbation(request)
+    config = perturbation(request)
     subject = opened(request, request.checkpoints[0], place(request)[1])
     found = calibrate(subject, config, budget, puzzles=puzzles)
     update: dict[str, Any] = {"calibration": found}
@@ -96,7 +96,8 @@ def calibrated(request: Request, budget: float, alphas: tuple[float, ...], *, pu
     return replace(request, config=config.model_copy(update=update))
 
 
-def _perturbation(request: Request) -> PerturbationConfig:
+def perturbation(request: Request) -> PerturbationConfig:
+    """The config of a request to perturb."""
     assert isinstance(request.config, PerturbationConfig)
     return request.config
 
@@ -106,7 +107,7 @@ def write_cells(folder: Path, request: Request, result: Result) -> Path:
 
     Without a sigma* the cell says so, and holds no rows.
     """
-    config, meta = _perturbation(request), result.meta
+    config, meta = perturbation(request), result.meta
     found = config.calibration
     assert found is not None
     weights, digest = next(iter(meta["inputs"].items()))

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ import torch
 from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.files import make_folder
 from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.places import is_file, modified
 from rrdyn.measurement import parts as part_files
 from rrdyn.measurement.measurement import Measurement, MeasurementConfig, measurement_named
 from rrdyn.measurement.parts import Arrays, Parts
@@ -24,8 +25,12 @@ from rrdyn.measurement.shard import Shard, fraction
 from rrdyn.measurement.subject import Subject, default_outputs, open_subject
 from rrdyn.models.layouts import locate
 from rrdyn.runtime import devices, launch
+from rrdyn.runtime.hub_address import is_address
 from rrdyn.runtime.progress import Progress, say
 from rrdyn.runtime.threads import completed
+
+if TYPE_CHECKING:
+    import polars as pl
 
 WORK_A_PART = 1e9
 """On a CPU a part is of about this many tangent elements times sub-updates: some seconds to a minute of one core."""
@@ -54,21 +59,34 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """What came of one checkpoint."""
+class Measured:
+    """The arrays of a measurement, and where they come from."""
 
-    path: Path
     arrays: Arrays = field(repr=False)
     meta: dict[str, Any] = field(repr=False)
-    fresh: bool
-    """False where the file was there already."""
-    also: tuple[Path, ...] = ()
-    """Further files, written beside it."""
 
     @property
     def budget(self) -> int:
         """Segments the model was trained for."""
         return int(self.meta["budget"])
+
+    def to_polars(self) -> pl.DataFrame:
+        """A row a puzzle; arrays of more than one axis are columns of arrays."""
+        import polars as pl
+
+        n = len(self.arrays["idx"])
+        return pl.DataFrame({key: column for key, column in self.arrays.items() if column.shape[:1] == (n,)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Measured):
+    """What came of one checkpoint, in a file."""
+
+    path: Path
+    fresh: bool
+    """False where the file was there already."""
+    also: tuple[Path, ...] = ()
+    """Further files, written beside it."""
 
 
 def run(request: Request) -> list[Result]:
@@ -82,10 +100,10 @@ def run(request: Request) -> list[Result]:
     if request.devices == 1 or launch.given_group() is not None:
         return _run_all(request, outputs)
     _check_devices(request)
-    before = [_stamp(output) for output in outputs]
+    before = [modified(output) for output in outputs]
     also = launch.start(_files_beside, (request, outputs), request.devices)
     return [
-        Result(path=output, arrays=found.arrays, meta=found.meta, fresh=_stamp(output) != stamp, also=beside)
+        Result(path=output, arrays=found.arrays, meta=found.meta, fresh=modified(output) != stamp, also=beside)
         for output, stamp, beside in zip(outputs, before, also)
         for found in [read_npz(output, kind.schema)]
     ]
@@ -140,20 +158,36 @@ def carry_out(
 
 
 def _finish(measurement: Measurement[Any], parts: Parts, joined: Arrays, settings: dict[str, Any]) -> Result:
-    subject = measurement.subject
-    idx = joined["idx"]
-    arrays = {**measurement.finish(joined), "asked": subject.asked(idx)}
-    meta = subject.meta(
-        seed=measurement.settings.seed, settings=settings, dtype=measurement.settings.dtype, key=parts.key,
-        revision=measurement.revision, budget=subject.model.budget, n=len(idx),
-        batch=1 if _on_cpu(subject) else parts.block, **measurement.about(arrays),
-        **measurement.counted(arrays),
-    )  # fmt: skip
+    batch = 1 if _on_cpu(measurement.subject) else parts.block
+    arrays, meta = _told(measurement, joined, settings, key=parts.key, batch=batch)
     measurement.write(parts, arrays, meta)
-    if not parts.out.is_file():
+    if not is_file(parts.out):
         raise RrdynError(f"{parts.out} is not there", found="another process took it away",
                          run="the same command again")  # fmt: skip
     return Result(path=parts.out, arrays=arrays, meta=meta, fresh=True)
+
+
+def _told(
+    measurement: Measurement[Any], joined: Arrays, settings: dict[str, Any], **more: Any
+) -> tuple[Arrays, dict[str, Any]]:
+    """The output's arrays, and where they come from."""
+    subject = measurement.subject
+    arrays = {**measurement.finish(joined), "asked": subject.asked(joined["idx"])}
+    meta = subject.meta(
+        seed=measurement.settings.seed, settings=settings, dtype=measurement.settings.dtype,
+        measurement=measurement.name, revision=measurement.revision, budget=subject.model.budget,
+        sub_updates_per_segment=subject.model.sub_updates_per_segment, n=len(joined["idx"]), **more,
+        **measurement.about(arrays),
+        **measurement.counted(arrays),
+    )  # fmt: skip
+    return arrays, meta
+
+
+def in_memory(measurement: Measurement[Any], *, label: str | None = None) -> Measured:
+    """Measure without files; the arrays are those that a file would hold."""
+    joined = columns_of(measurement, measurement.choose(), label=label)
+    arrays, meta = _told(measurement, joined, measurement.recorded())
+    return Measured(arrays=arrays, meta=meta)
 
 
 def _announce(measurement: Measurement[Any], idx: np.ndarray, out: Path) -> None:
@@ -249,7 +283,7 @@ def _check_devices(request: Request) -> None:
 
 def output_files(checkpoints: Sequence[Path], out: Path | None, kind: str) -> list[Path]:
     """One output per checkpoint: `out` itself, files in the folder `out`, or the default places."""
-    weights = [locate(path).weights if str(path).startswith("hub:") else Path(path) for path in checkpoints]
+    weights = [locate(path).weights if is_address(path) else Path(path) for path in checkpoints]
     if out is None:
         return default_outputs(weights, kind)
     if len(checkpoints) == 1 and out.suffix == ".npz":
@@ -262,8 +296,3 @@ def output_files(checkpoints: Sequence[Path], out: Path | None, kind: str) -> li
     if len(set(names)) < len(names):  # step_10 of two runs: tell them apart by the run
         names = [f"{path.resolve().parent.parent.name}_{name}" for path, name in zip(checkpoints, names)]
     return [out / f"{kind}_{name}.npz" for name in names]
-
-
-def _stamp(path: Path) -> int | None:
-    """When a file was written, None where there is none."""
-    return path.stat().st_mtime_ns if path.exists() else None

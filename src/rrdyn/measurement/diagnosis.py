@@ -85,7 +85,10 @@ class Diagnosis(Measurement[DiagnosisConfig]):
         config, model = self.settings, self.subject.model
         return Cost(
             memory=model.activation_bytes(tangents=config.exponents, width=8 if config.width == torch.float64 else 4),
-            work=model.state_elements * (1 + config.exponents) * config.segments * self.subject.sub_updates,
+            work=model.state_elements
+            * (1 + config.exponents)
+            * config.segments
+            * self.subject.model.sub_updates_per_segment,
         )
 
     def recorded(self) -> dict[str, Any]:
@@ -125,11 +128,11 @@ class Diagnosis(Measurement[DiagnosisConfig]):
         return Tangents(first_frame(z0, config.k, config.width, config.seed, names), config.qr_every)
 
     def _part_names(self, z0: Any) -> list[str]:
-        """Of the drift columns: zH and zL for a state of two parts, whatever they are called, as published."""
+        """Of the drift columns: zH and zL for the first two parts, whatever they are called, as published."""
         return ["zH", "zL", *z0._fields[2:]][: len(z0)]
 
     def finish(self, arrays: Arrays) -> Arrays:
-        beyond = of_each(arrays["log_r"][:, self.settings.align :], self.subject.sub_updates)
+        beyond = of_each(arrays["log_r"][:, self.settings.align :], self.subject.model.sub_updates_per_segment)
         idx, rated = arrays["idx"], self.subject.split.difficulty
         rating = {} if rated is None else {"difficulty": np.asarray(rated[idx], dtype=np.float64)}
         return {**arrays, **rating, **self.subject.validity(idx, arrays["preds"][:, -1]), **beyond}
@@ -147,7 +150,7 @@ class Diagnosis(Measurement[DiagnosisConfig]):
         return {
             "method": config.estimator,
             "clock": "sub-update",
-            "sub_updates_per_segment": self.subject.sub_updates,
+            "sub_updates_per_segment": self.subject.model.sub_updates_per_segment,
             "segments": config.segments,
             "k": config.exponents,
             "qr_every": config.qr_every if config.estimator == "tangents" else "segment",

@@ -66,7 +66,10 @@ class Evaluated(Measurement[EvaluationConfig]):
 
     def cost(self) -> Cost:
         model, segments = self.subject.model, self.settings.segments
-        return Cost(memory=model.activation_bytes(), work=model.state_elements * segments * self.subject.sub_updates)
+        return Cost(
+            memory=model.activation_bytes(),
+            work=model.state_elements * segments * model.sub_updates_per_segment,
+        )
 
     def observe(self, questions: Questions) -> Arrays:
         model, segments = self.subject.model, self.settings.segments

@@ -25,7 +25,7 @@ from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.schema import Schema
 from rrdyn.measurement.parts import Arrays, Parts, publish
 from rrdyn.measurement.subject import Questions, Subject
-from rrdyn.runtime.plugins import load_plugins
+from rrdyn.runtime.plugins import HOW_TO_ADD, load_plugins
 
 
 class MeasurementConfig(Config):
@@ -140,5 +140,5 @@ def measurement_named(name: str) -> type[Measurement[Any]]:
     if name not in MEASUREMENTS:
         raise UsageError(f"there is no measurement called {name!r}", found=name,
                          expected="one of " + ", ".join(sorted(MEASUREMENTS)),
-                         run="RRDYN_PLUGINS=MODULE, the module that registers it")  # fmt: skip
+                         run=HOW_TO_ADD)  # fmt: skip
     return MEASUREMENTS[name]

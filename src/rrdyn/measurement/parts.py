@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field, ValidationError
 from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, notice
 from rrdyn.artifacts.files import make_folder, read_json, write_json
 from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
+from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.provenance import digest
 from rrdyn.artifacts.schema import Schema
 from rrdyn.measurement.shard import Shard
@@ -76,7 +77,7 @@ class Parts:
 
     def read(self, part: int) -> Arrays | None:
         """The arrays of a part; None where it is missing, damaged or of another measurement."""
-        if not self.path(part).is_file():
+        if not is_file(self.path(part)):
             return None
         try:
             artifact = read_npz(self.path(part), PART)
@@ -85,7 +86,7 @@ class Parts:
         return artifact.arrays if artifact.meta.get("key") == self.key else None
 
     def present(self) -> list[int]:
-        return [part for part in range(self.count) if self.path(part).is_file()]
+        return [part for part in range(self.count) if is_file(self.path(part))]
 
 
 def key_of(fingerprint: dict[str, Any]) -> str:
@@ -195,12 +196,12 @@ def set_aside(out: Path, key: str) -> Path | None:
     """
     if not os.path.lexists(out) or finished(out, key) is not None:
         return None
-    if not out.is_file():
+    if not is_file(out):
         raise RrdynError(f"cannot write {out}", found="something there that is not a file",
                          run="give another place with --out")  # fmt: skip
     kept = next(path for i in count(1) if not (path := out.with_name(f"{out.stem}.{i}{out.suffix}")).exists())
     os.rename(out, kept)
-    if state_file(out).exists():
+    if is_file(state_file(out)):
         os.rename(state_file(out), state_file(kept))
     notice(f"{out} held a result of other settings: it is now {kept}")
     return kept
@@ -238,7 +239,7 @@ def locked(folder: Path) -> Iterator[None]:
 def finished(out: Path, key: str) -> Artifact | None:
     """What is in `out`, if that is already the result of this measurement."""
     try:
-        found = read_npz(out) if out.is_file() else None
+        found = read_npz(out) if is_file(out) else None
     except InputError:
         return None
     return found if found is not None and found.meta.get("key") == key else None

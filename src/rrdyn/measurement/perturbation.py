@@ -23,7 +23,7 @@ from rrdyn.dynamics import protocol
 from rrdyn.dynamics.growth import Nearby
 from rrdyn.dynamics.observers import Motion, distance
 from rrdyn.dynamics.protocol import Recurrence
-from rrdyn.dynamics.trajectory import Step, follow, plain_segment
+from rrdyn.dynamics.trajectory import Observer, Step, follow, plain_segment
 from rrdyn.measurement.answers import Answers
 from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
 from rrdyn.measurement.parts import Arrays
@@ -155,7 +155,7 @@ class Perturbation(Measurement[PerturbationConfig]):
         restarts = config.copies * len([sigma for sigma in config.sigmas if sigma > 0]) + 1
         return Cost(
             memory=config.copies * (model.activation_bytes() + kept),
-            work=model.state_elements * restarts * config.segments * self.subject.sub_updates,
+            work=model.state_elements * restarts * config.segments * model.sub_updates_per_segment,
         )
 
     @property
@@ -213,7 +213,7 @@ class Perturbation(Measurement[PerturbationConfig]):
         answers = Answers(self.subject.model, labels, keep=("exact", "q_halt", "preds"), extra=_mass)
         nearby = Nearby(seed=config.seed, keys=keys.tolist()) if config.exponent else None
         growth = _Growth(len(labels), labels.device)
-        observers = [motion, answers, growth] if config.exponent else [motion, answers]
+        observers: list[Observer] = [motion, answers, *([growth] if config.exponent else [])]
         end = follow(recurrence, z0, config.segments, observers, nearby)
         table = answers.table.columns()
         steps = config.segments * len(recurrence.sub_updates)

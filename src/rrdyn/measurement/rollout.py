@@ -15,6 +15,7 @@ from pydantic import Field
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.schemas import ROLLOUT, STATES
 from rrdyn.dynamics import protocol
 from rrdyn.dynamics.observers import Motion
@@ -80,7 +81,10 @@ class Rollout(Measurement[RolloutConfig]):
 
     def cost(self) -> Cost:
         model, further = self.subject.model, self.settings.segments - self.begun
-        return Cost(memory=model.activation_bytes(), work=model.state_elements * further * self.subject.sub_updates)
+        return Cost(
+            memory=model.activation_bytes(),
+            work=model.state_elements * further * model.sub_updates_per_segment,
+        )
 
     def observe(self, questions: Questions) -> Arrays:
         config, model = self.settings, self.subject.model
@@ -134,7 +138,7 @@ def read_earlier(path: Path, subject: Subject, config: RolloutConfig) -> Earlier
     """An earlier rollout and its state; raises InputError where it is of another checkpoint or kept no state."""
     earlier = read_npz(path, ROLLOUT)
     state = state_file(Path(path))
-    if not state.is_file():
+    if not is_file(state):
         raise InputError(
             f"{path} kept no state to go on from", expected=str(state), run="rrdyn rollout CKPT --keep-state"
         )

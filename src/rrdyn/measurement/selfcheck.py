@@ -170,7 +170,8 @@ def tiny_model(name: str, *, scale: float = 1.5, dtype: torch.dtype = torch.floa
     model = build(arch, dtype=dtype).eval()
     model.load_state_dict(drawn.state_dict())
     with torch.no_grad():
-        model.inner.puzzle_emb.weights.fill_(1.0)  # zero leaves the prefix position without an anchor
+        assert model.puzzle_table is not None
+        model.puzzle_table.fill_(1.0)  # zero leaves the prefix position without an anchor
         for key, parameter in model.named_parameters():
             if "_level." in key:
                 parameter.mul_(scale)

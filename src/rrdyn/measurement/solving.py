@@ -15,12 +15,17 @@ import numpy as np
 import torch
 
 from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.places import exists, is_file
+from rrdyn.artifacts.reading import read_text
 from rrdyn.data.folder import open_split
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.registry import recognised
 from rrdyn.dynamics.trajectory import follow
 from rrdyn.measurement.answers import Answers
 from rrdyn.models import Model
+
+LARGEST_PUZZLE = 1 << 16
+"""Bytes of a file with one puzzle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +94,7 @@ def puzzle_of(model: Model, data: Path | None, text: str) -> Puzzle:
     """The kind of puzzle: of the dataset where it is here, else by the model's sizes and the characters of `text`."""
     named = data or (model.source.dataset if model.source else None)
     config = model.config
-    if named is not None and (data is not None or Path(named).exists()):
+    if named is not None and (data is not None or exists(named)):
         split = open_split(named)
         split.require_match(seq_len=config.seq_len, vocab_size=config.vocab_size, of="the checkpoint")
         return split.puzzle
@@ -98,11 +103,8 @@ def puzzle_of(model: Model, data: Path | None, text: str) -> Puzzle:
 
 def read_puzzle(text: str) -> str:
     """The puzzle itself, or the content of the file it names."""
-    if len(text) < 1024 and "\n" not in text and Path(text).is_file():
-        try:
-            return Path(text).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{text} is not a text file", found=error) from None
+    if len(text) < 1024 and "\n" not in text and is_file(text):
+        return read_text(text, most=LARGEST_PUZZLE)
     if re.search(r"/|\.[A-Za-z]+$", text):
         raise InputError(f"{text} does not exist", expected="a text file with a puzzle, or the puzzle itself")
     return text

@@ -14,11 +14,13 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import sha256
+from rrdyn.artifacts.places import exists, is_folder
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.data.folder import PuzzleSplit, open_split
 from rrdyn.models.checkpoints import load
 from rrdyn.models.model import Model
 from rrdyn.runtime import devices
+from rrdyn.runtime.hub_address import is_address
 from rrdyn.runtime.streams import generator
 
 
@@ -47,15 +49,6 @@ class Subject:
     split: PuzzleSplit
     weights: Path
     device: torch.device
-
-    @property
-    def sub_updates(self) -> int:
-        """Of one segment, as the recurrence itself has them."""
-        model = self.model
-        inputs = torch.zeros(1, model.config.seq_len, dtype=torch.int32, device=self.device)
-        with torch.no_grad():
-            recurrence = model.recurrence(model.embed(inputs, inputs.new_zeros(1)))
-        return len(recurrence.sub_updates)
 
     def choose(self, n: int, seed: int, after: int = 0) -> np.ndarray:
         """Indices (n,) of puzzles drawn without replacement, ascending; a smaller n of the same seed is a subset.
@@ -155,7 +148,7 @@ def open_subject(
             expected="a dataset folder",
             run="give one with --data",
         )
-    if not Path(named).exists():
+    if not exists(named):
         raise InputError(
             f"the dataset of {checkpoint} is not here",
             found=f"it names {named}",
@@ -182,16 +175,16 @@ def default_outputs(checkpoints: Sequence[Path], kind: str) -> list[Path]:
     folder = {"diag": "diag"}.get(kind, "eval")
 
     def place(path: Path) -> tuple[Path, str]:
-        if str(path).startswith("hub:"):
+        if is_address(path):
             return Path(), path.name
-        if (path / "checkpoints").is_dir():
+        if is_folder(path / "checkpoints"):
             return path / folder, ""
         home = path if path.parent.name == "checkpoints" else path.parent
         if home.parent.name == "checkpoints":
             return home.parent.parent / folder, home.name
         if home is path:
             return path.parent.parent / folder, path.name
-        return (path, "") if path.is_dir() else (path.parent, path.stem)
+        return (path, "") if is_folder(path) else (path.parent, path.stem)
 
     places = [place(path) for path in checkpoints]
     crowded = {home for home, _ in places if [other for other, _ in places].count(home) > 1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,22 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import make_folder, replacing, sha256, write_json
+from rrdyn.artifacts.places import shown
+from rrdyn.artifacts.reading import parse_json
+from rrdyn.models.archives import damaged
 from rrdyn.models.building import build
-from rrdyn.models.layouts import META, WEIGHTS, Found, locate
+from rrdyn.models.candidates import Choice, Described, choose
+from rrdyn.models.foreign import inside
+from rrdyn.models.layouts import META, WEIGHTS, Found, locate, whole
 from rrdyn.models.model import Model, Source
+from rrdyn.models.nano import from_nano, nano_names
 from rrdyn.models.sizes import complete, resolve_dataset
-from rrdyn.models.weights import FLOATS, Contents, damaged, matched, read_weights
+from rrdyn.models.weights import FLOATS, Contents, read_weights
 
 SCHEMA, VERSION = "checkpoint", 1
 EXPORT, HEADER = "rrdyn-checkpoint", "rrdyn"
+STEPS = ("step", "global_step", "steps", "iteration")
+"""Where files say how far training had come."""
 LISTED = 8
 
 
@@ -29,14 +38,19 @@ def load(
     dataset: Path | str | None = None,
     dtype: torch.dtype | None = torch.float32,
     device: torch.device | str = "cpu",
+    *,
+    weights: str | None = None,
 ) -> Model:
     """Open a checkpoint: ours, a run folder, upstream's step_N, the Hub's layouts, an export, `hub://owner/repo/folder`.
 
     `dataset`: folder whose sizes the model must fit; default what the checkpoint names, if it is here.
     `dtype`: what to compute in; None for what the model was made for. The model is in eval mode.
+    `weights`: which of several in one file: "raw", "ema" (a moving average), or the key of one; default the average
+    where there is one, else the first. `model.source` says which were taken.
     Raises InputError for whatever is missing, damaged, misshapen, unknown or would run code.
     """
-    return load_found(locate(path), None if dataset is None else Path(dataset), dtype, device)
+    given = None if dataset is None else Path(dataset)
+    return load_found(locate(path), given, dtype, device, weights=weights)
 
 
 def load_found(
@@ -46,49 +60,56 @@ def load_found(
     device: torch.device | str = "cpu",
     *,
     any_length: int | None = None,
+    weights: str | None = None,
 ) -> Model:
     """`load` of a located checkpoint; `any_length` stands in for a puzzle length that is known nowhere."""
     contents = read_weights(found.weights)
     _check_digest(found)
-    arch, found = _config_of(found, contents)
+    arch, found, nano = _config_of(found, contents)
     try:
         config = complete(
             arch, contents.tensors, given=given, named=found.dataset, near=found.weights, any_length=any_length
         )
     except UsageError as error:  # a bad value in a file is a bad file
-        problem = f"{found.weights}: its config cannot be used: {error.problem}"
+        problem = f"{shown(found.weights)}: its config cannot be used: {error.problem}"
         raise InputError(problem, found=error.found, expected=error.expected, run=error.run) from None
     with torch.device("meta"):
         model = build(config, dtype)
-    tensors = matched(contents.tensors, model.state_dict(), found.weights)
-    check_tensors(tensors, model, found.weights)
-    return _filled(model, tensors, device, _source(found, given))
+    wanted = model.state_dict()
+    there = nano_names(wanted) if nano else wanted
+    choice = choose(contents.candidates, there, weights, found.weights)
+    check_described(choice.tensors, there, found.weights, model.config.summary)
+    tensors = contents.read(choice.tensors)
+    check_finite(tensors, found.weights)
+    tensors = from_nano(tensors, wanted) if nano else tensors
+    return _filled(model, tensors, device, _source(found, given, choice))
 
 
-def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Found]:
-    """The arch fields beside the weights, or inside the weights file."""
-    if found.config is not None:
-        return found.config, found
+def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Found, bool]:
+    """The arch fields beside the weights, or inside the weights file; and whether its tensors are a nano-trm's."""
     about = contents.about
     if isinstance(text := about.get(HEADER), str):  # the header of a safetensors file holds text only
-        try:
-            about = json.loads(text)
-        except ValueError as error:
-            raise damaged(found.weights, error) from None
-    config = about.get("config") if isinstance(about, dict) else None
-    if not isinstance(config, dict):
+        about = parse_json(text, f"{shown(found.weights)}: its header")
+    about = about if isinstance(about, dict) else {}
+    if found.config is not None:
+        step = whole(about.get("step")) if found.step is None and found.meta is None else None
+        return found.config, found if step is None else replace(found, meta={"step": step, "ema": found.ema}), False
+    config = inside(about, contents.tensors)
+    if config is None:
         raise InputError(
-            f"{found.weights} comes without its config",
+            f"{shown(found.weights)} comes without its config",
+            found=f"beside the tensors: {_listed(list(about))}" if about else None,
             expected="all_config.yaml beside it, or a .pt written by rrdyn export",
         )
-    dataset = about.get("dataset")
-    meta = {key: about.get(key) for key in ("step", "ema")}
-    upstream = about.get("upstream")
-    return config, Found(
-        weights=found.weights, layout="export", config=config, meta=meta,
+    ours = about.get("format") == EXPORT
+    upstream = about.get("upstream") if ours else config.run
+    steps = (whole(about.get(key)) for key in STEPS)
+    return config.arch, Found(
+        weights=found.weights, layout="export" if ours or HEADER in contents.about else "foreign", config=config.arch,
+        meta={"step": next((step for step in steps if step is not None), found.step), "ema": about.get("ema")},
         upstream=upstream if isinstance(upstream, dict) else None,
-        dataset=dataset if isinstance(dataset, str) else None,
-    )  # fmt: skip
+        dataset=about["dataset"] if ours and isinstance(about.get("dataset"), str) else config.dataset,
+    ), config.nano  # fmt: skip
 
 
 def _check_digest(found: Found) -> None:
@@ -97,9 +118,8 @@ def _check_digest(found: Found) -> None:
         raise damaged(found.weights, f"its sha256 is not the one in {META}")
 
 
-def check_tensors(tensors: Mapping[str, Tensor], model: Model, path: Path) -> None:
-    """Raise InputError listing by name what is missing, unexpected, misshapen, of another type or not finite."""
-    wanted = model.state_dict()
+def check_described(tensors: Mapping[str, Described], wanted: Mapping[str, Tensor], path: Path, of: str) -> None:
+    """Raise InputError listing by name what is missing, unexpected, misshapen or of another type."""
     shared = [key for key in wanted if key in tensors]
     complaints = {
         "missing": [key for key in wanted if key not in tensors],
@@ -107,18 +127,26 @@ def check_tensors(tensors: Mapping[str, Tensor], model: Model, path: Path) -> No
         "misshapen": [
             f"{key} {tuple(tensors[key].shape)} for {tuple(wanted[key].shape)}"
             for key in shared
-            if tensors[key].shape != wanted[key].shape
+            if tuple(tensors[key].shape) != tuple(wanted[key].shape)
         ],
         "not floating point": [f"{key} {tensors[key].dtype}" for key in shared if tensors[key].dtype not in FLOATS],
     }
-    if not any(complaints.values()):
-        complaints["not finite"] = [key for key in shared if not torch.isfinite(tensors[key]).all()]
     if any(complaints.values()):
         raise InputError(
-            f"{path} does not hold this model's weights",
+            f"{shown(path)} does not hold this model's weights",
             found="; ".join(f"{kind}: {_listed(names)}" for kind, names in complaints.items() if names),
-            expected=f"the {len(wanted)} tensors of {model.config.summary}",
+            expected=f"the {len(wanted)} tensors of {of}",
         )
+
+
+def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise InputError naming the tensors that hold infinities or NaN."""
+    broken = [key for key, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise InputError(
+            f"{shown(path)} does not hold usable weights", found=f"not finite: {_listed(broken)}",
+            expected="finite numbers",
+        )  # fmt: skip
 
 
 def _listed(names: list[str]) -> str:
@@ -142,16 +170,27 @@ def _filled(model: Model, tensors: Mapping[str, Tensor], device: torch.device | 
     return model.to(device).eval()
 
 
-def _source(found: Found, given: Path | None) -> Source:
+def _source(found: Found, given: Path | None, choice: Choice) -> Source:
     near = resolve_dataset(found.dataset, found.weights)
     return Source(
         path=found.weights,
         layout=found.layout,
+        weights=choice.taken.key or None,
+        choices=tuple(candidate.called for candidate in choice.among),
         step=found.step,
-        ema=found.ema,
+        ema=_is_average(found, choice),
         dataset=str(given or near or found.dataset) if given or found.dataset else None,
         upstream=found.upstream,
     )
+
+
+def _is_average(found: Found, choice: Choice) -> bool | None:
+    if choice.taken.average:
+        return True
+    if len(choice.among) > 1:
+        return False
+    # what a config beside the file says is said of the bare weights that upstream keeps, not of a part of some dict
+    return found.ema if found.meta is not None or not choice.taken.key else None
 
 
 def stored(model: Model) -> dict[str, Tensor]:

@@ -15,10 +15,13 @@ UNKNOWN_LENGTH = 1
 PROVENANCE = ("rrdyn_version", "git_commit", "command", "seed")
 
 
-def describe(path: Path | str) -> tuple[dict[str, Any], str]:
-    """A record and a text for a person. Raises InputError as `load` does, but for an unknown puzzle length."""
+def describe(path: Path | str, *, weights: str | None = None) -> tuple[dict[str, Any], str]:
+    """A record and a text for a person; `weights`: which of several, as in `load`.
+
+    Raises InputError as `load` does, but for an unknown puzzle length.
+    """
     found = locate(path)
-    model = load_found(found, dtype=None, any_length=UNKNOWN_LENGTH)
+    model = load_found(found, dtype=None, any_length=UNKNOWN_LENGTH, weights=weights)
     config, source = model.config, model.source
     assert source is not None
     config_fields = config.model_dump()
@@ -31,6 +34,8 @@ def describe(path: Path | str) -> tuple[dict[str, Any], str]:
         "layout": source.layout,
         "step": source.step,
         "ema": source.ema,
+        "weights": source.weights,
+        "weights_in_file": list(source.choices),
         "bytes": found.weights.stat().st_size,
         "sha256": sha256(found.weights),
         "parameters": parts(model),
@@ -71,6 +76,8 @@ def text(record: dict[str, Any]) -> str:
     expects, clock = record["expects"], record["sub_updates"]
     step = "unknown" if record["step"] is None else f"{record['step']:,}"
     weights = {True: ", moving average of the weights", False: ", raw weights", None: ""}[record["ema"]]
+    if len(record["weights_in_file"]) > 1:
+        weights += f"; of {', '.join(record['weights_in_file'])} (--weights raw, ema or a key)"
     dataset = expects["dataset"] or "not named"
     where = (
         ""

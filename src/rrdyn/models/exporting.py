@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import OrderedDict
 from pathlib import Path
@@ -12,8 +13,11 @@ import torch
 import yaml
 
 import rrdyn
+from rrdyn.artifacts.arrays import read_npy
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import make_folder, read_json, replacing, write_json, write_text
+from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.places import is_file, shown
+from rrdyn.artifacts.reading import read_json
 from rrdyn.models.checkpoints import EXPORT, save, stored
 from rrdyn.models.config import SIZES, ModelConfig
 from rrdyn.models.family import find_family
@@ -103,14 +107,14 @@ def _hub(model: Model, root: Path) -> list[Path]:
     folder = root / f"{model.config.name}_{task}"
     weights, config = _upstream(model, folder, "weights.pt")
     wrote = [weights, config]
-    if dataset and (Path(dataset) / "test" / "dataset.json").is_file():
+    if dataset and is_file(Path(dataset) / "test" / "dataset.json"):
         wrote += _hub_data(Path(dataset), root / "data", task)
     return wrote
 
 
 def task_name(dataset: str | None, config: ModelConfig) -> str:
     """sudoku, maze, arc, or the dataset's own name; "puzzle" where nothing is known."""
-    name = Path(dataset).resolve().name.lower() if dataset else ""
+    name = os.path.basename(os.path.abspath(dataset)).lower() if dataset else ""
     for known in ("sudoku", "maze", "arc"):
         if known in name:
             return known
@@ -121,15 +125,21 @@ def _hub_data(dataset: Path, folder: Path, task: str) -> list[Path]:
     """The test split as the source study publishes it: sizes, inputs, labels, one puzzle identifier an example."""
     test = dataset / "test"
     stated = read_json(test / "dataset.json")
-    prefix = test / f"{(stated.get('sets') or ['all'])[0]}__"
+    stated = stated if isinstance(stated, dict) else {}
+    sets = stated.get("sets")
+    first = sets[0] if isinstance(sets, list) and sets and isinstance(sets[0], str) else "all"
 
     def array(name: str) -> np.ndarray:
-        try:
-            return np.load(f"{prefix}{name}.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{prefix}{name}.npy cannot be read", found=error) from None
+        return read_npy(test / f"{Path(first).name}__{name}.npy", mmap=True)
 
-    pid = np.repeat(array("puzzle_identifiers"), np.diff(array("puzzle_indices")))
+    identifiers, indices = array("puzzle_identifiers"), array("puzzle_indices")
+    counts = np.diff(indices)
+    if identifiers.shape != counts.shape or counts.dtype.kind not in "iu" or (counts < 0).any():
+        raise InputError(
+            f"{shown(test)}: its puzzle_indices do not fit its puzzle_identifiers",
+            found=f"shapes {indices.shape} and {identifiers.shape}", expected="(N + 1,) ascending, and (N,)",
+        )  # fmt: skip
+    pid = np.repeat(identifiers, counts)
     wrote = [write_json(folder / f"{task}_meta.json", {**stated, **dataset_sizes(dataset)})]
     for name, values in (("inputs", array("inputs")), ("labels", array("labels")), ("pid", pid)):
         target = folder / f"{task}_test_{name}.npy"

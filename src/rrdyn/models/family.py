@@ -5,15 +5,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
-from torch import Tensor
 
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.models.config import ModelConfig
 from rrdyn.models.model import Model
 from rrdyn.runtime.plugins import HOW_TO_ADD, load_plugins
+
+
+class Shaped(Protocol):
+    """A tensor, or what a file says of one before it is read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
 
 
 class ModelFamily(ABC):
@@ -54,7 +60,7 @@ class ModelFamily(ABC):
         """What a published config says beside `arch` of the data and the average, where that is the family's own."""
         return {}
 
-    def sizes(self, tensors: Mapping[str, Tensor], arch: Mapping[str, Any]) -> dict[str, int]:
+    def sizes(self, tensors: Mapping[str, Shaped], arch: Mapping[str, Any]) -> dict[str, int]:
         """What the tensors of a checkpoint show of seq_len, vocab_size and num_puzzle_identifiers."""
         return {}
 

@@ -59,7 +59,11 @@ def answer_loss(
 
 
 class Correctness(NamedTuple):
-    """exact (B,) bool: every labelled token right; token_accuracy (B,) float32; labelled (B,) int64 tokens."""
+    """exact (B,) bool: every labelled token right; token_accuracy (B,) float32; labelled (B,) int64 tokens.
+
+    As published: where nothing is labelled, nothing is wrong. That is the target of the halting head; what is reported
+    leaves such puzzles out (`labelled`).
+    """
 
     exact: Bool[Tensor, " B"]
     token_accuracy: Float[Tensor, " B"]

@@ -35,7 +35,11 @@ class Source:
     path: Path
     """The weights file."""
     layout: str
-    """rrdyn, upstream, hub or export."""
+    """rrdyn, upstream, hub, export, bare (a config beside the file) or foreign (a stranger's config inside it)."""
+    weights: str | None = None
+    """The key of the weights that were taken, where they do not stand at the top level of the file."""
+    choices: tuple[str, ...] = ()
+    """The keys of all weights in the file that the model could have been read from."""
     step: int | None = None
     """Training step, where known."""
     ema: bool | None = None

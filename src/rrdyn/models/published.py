@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import UsageError, notice
 from rrdyn.models.config import SIZES, ReasonerConfig
-from rrdyn.models.family import ModelFamily
+from rrdyn.models.family import ModelFamily, Shaped
 
 NOT_READ = ("batch_size", "causal")
 """Fields of published configs that size a buffer of their training or that no class reads."""
@@ -19,11 +17,18 @@ class PublishedFamily(ModelFamily):
     """A family whose configs and checkpoints other code writes and reads."""
 
     def from_upstream(self, arch: Mapping[str, Any], *, published: bool) -> dict[str, Any]:
-        fields = {key: value for key, value in arch.items() if key not in NOT_READ}
+        known = {*self.config.model_fields, "loss"}
+        off = [key for key, value in arch.items() if key not in known and (not value or value == "none")]
+        neutral = off if published else []
+        fields = {key: value for key, value in arch.items() if key not in (*NOT_READ, *neutral)}
+        if told := [f"{key}: {arch[key]}" for key in neutral if key not in NOT_READ]:
+            notice(f"fields of a fork, switched off in this config, are passed over: {', '.join(told)}")
         if isinstance(loss := fields.get("loss"), Mapping):
             fields["loss"] = loss_name(loss.get("loss_type"))
         if fields.get("puzzle_emb_ndim") is None:
             fields.pop("puzzle_emb_ndim", None)
+        if isinstance(dtype := fields.get("forward_dtype"), str):
+            fields["forward_dtype"] = dtype.removeprefix("torch.")
         if "pos_encodings" in fields and fields["pos_encodings"] is None:
             fields["pos_encodings"] = "none"
         return fields
@@ -34,12 +39,12 @@ class PublishedFamily(ModelFamily):
         arch["loss"] = {"name": "losses@ACTLossHead", "loss_type": f"{config.loss}_cross_entropy"}
         return arch
 
-    def sizes(self, tensors: Mapping[str, Tensor], arch: Mapping[str, Any]) -> dict[str, int]:
+    def sizes(self, tensors: Mapping[str, Shaped], arch: Mapping[str, Any]) -> dict[str, int]:
         """Rows of the embeddings; positions that an MLP mixes or an embedding counts, less the prefix."""
 
         def rows(name: str) -> int | None:
             tensor = next((tensor for key, tensor in tensors.items() if f".{key}".endswith(f".inner.{name}")), None)
-            return tensor.shape[0] if tensor is not None and tensor.ndim == 2 else None
+            return tensor.shape[0] if tensor is not None and len(tensor.shape) == 2 else None
 
         found = {
             "vocab_size": rows("embed_tokens.embedding_weight"),

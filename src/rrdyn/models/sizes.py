@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import read_json
+from rrdyn.artifacts.places import entries, exists, is_file, is_folder, shown
+from rrdyn.artifacts.reading import read_json
 from rrdyn.models.building import model_config
 from rrdyn.models.config import SIZES, ModelConfig
-from rrdyn.models.family import find_family
+from rrdyn.models.family import Shaped, find_family
 
 KNOWN_LENGTHS = {("sudoku", 11): 81, ("maze-30x30", 6): 900, ("arc", 12): 900}
 """(word in the dataset's name, vocabulary) -> length, of the datasets upstream's builders make."""
@@ -24,7 +23,7 @@ KNOWN_LENGTHS = {("sudoku", 11): 81, ("maze-30x30", 6): 900, ("arc", 12): 900}
 
 def complete(
     arch: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
+    tensors: Mapping[str, Shaped],
     *,
     given: Path | None,
     named: str | None,
@@ -38,7 +37,7 @@ def complete(
     folder = given if given is not None else resolve_dataset(named, near)
     stated = dataset_sizes(folder) if folder is not None else {}
     if given is not None and not stated:
-        raise InputError(f"{given} is not a dataset folder", expected="test/dataset.json in it")
+        raise InputError(f"{shown(given)} is not a dataset folder", expected="test/dataset.json in it")
     sizes = {**stated, **find_family(arch.get("name")).sizes(tensors, arch)}
     if "seq_len" not in arch and "seq_len" not in sizes:
         length = _well_known(named, sizes.get("vocab_size")) or any_length
@@ -54,11 +53,12 @@ def complete(
 def dataset_sizes(folder: Path) -> dict[str, int]:
     """seq_len, vocab_size, num_puzzle_identifiers as a dataset states them; {} where it is no dataset folder."""
     candidates = [folder / "test" / "dataset.json", folder / "train" / "dataset.json", folder / "dataset.json"]
-    for path in [folder, *candidates, *sorted(folder.glob("*_meta.json"))]:
-        if path.is_file() and path.suffix == ".json":
+    published = [child for child in entries(folder) if child.name.endswith("_meta.json")] if is_folder(folder) else []
+    for path in [folder, *candidates, *published]:
+        if is_file(path) and path.suffix == ".json":
             stated = read_json(path)
             if isinstance(stated, dict):
-                return {key: stated[key] for key in SIZES if isinstance(stated.get(key), int)}
+                return {key: stated[key] for key in SIZES if type(stated.get(key)) is int}
     return {}
 
 
@@ -67,7 +67,7 @@ def resolve_dataset(named: str | None, near: Path) -> Path | None:
     if not named:
         return None
     for base in (Path(), *near.absolute().parents):
-        if (base / named).exists():
+        if exists(base / named):
             return base / named
     return None
 
@@ -95,7 +95,7 @@ def _check_fit(config: ModelConfig, stated: Mapping[str, int], folder: Path) -> 
         wrong.append("num_puzzle_identifiers")
     if wrong:
         raise InputError(
-            f"the dataset {folder} does not fit the checkpoint",
+            f"the dataset {shown(folder)} does not fit the checkpoint",
             found=", ".join(f"{key} {stated[key]}" for key in wrong),
             expected=", ".join(f"{key} {getattr(config, key)}" for key in wrong),
         )

@@ -91,7 +91,7 @@ class LatentOptions(FigureOptions):
 
     states: Positional[Path]
     """A states.npz of rrdyn diagnose --save-states."""
-    idx: int | None = None
+    idx: Annotated[int, Field(ge=0, le=1 << 40)] | None = None
     """Index of the puzzle in its dataset; default: the first in the file."""
     latent: Literal["z_H", "z_L"] = "z_H"
     """Which of the two states."""
@@ -100,7 +100,7 @@ class LatentOptions(FigureOptions):
 class PerturbationView(Config):
     """How the perturbation figure shows its trajectories."""
 
-    window: int | None = None
+    window: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
     """Only cells of this many steps; needed where the folder holds several windows."""
     model_contains: str = ""
     """Only cells whose model's name holds this text."""
@@ -116,7 +116,7 @@ class PerturbationView(Config):
     """With --spaghetti: colour by the mass on the right answer of the same trajectory."""
     budget: Annotated[float, Field(gt=0)] = 1.0
     """The KL budget, nats."""
-    roll: Annotated[int, Field(ge=1)] = 1
+    roll: Annotated[int, Field(ge=1, le=1 << 20)] = 1
     """Rolling mean over this many steps."""
     kl_ymax: Annotated[float, Field(gt=0)] = 6.0
     """The KL axis never reaches above this."""
@@ -156,11 +156,11 @@ class PuzzleOptions(FigureOptions):
 
     path: Positional[Path]
     """A dataset folder, or a diag.npz."""
-    idx: tuple[int, ...] = ()
+    idx: tuple[Annotated[int, Field(ge=0, le=1 << 40)], ...] = ()
     """Which puzzles; default: the first few of a dataset, the first wrong one of a diagnosis."""
     split: Literal["train", "val", "test"] = "test"
     """Which split of a dataset."""
-    segments: tuple[int, ...] = ()
+    segments: tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...] = ()
     """diag.npz: after which segments the answer is shown, from 1 on; default: a choice of them."""
     film: Literal["gif", "mp4"] | None = None
     """diag.npz: also as a film over all segments."""
@@ -212,7 +212,7 @@ class ToyOptions(FigureOptions):
 
     file: Positional[Path]
     """A toy.npz of rrdyn toy."""
-    readout: Annotated[int, Field(ge=1)] = 16
+    readout: Annotated[int, Field(ge=1, le=1 << 20)] = 16
     """Readout time of the histogram."""
 
 

@@ -95,7 +95,7 @@ def _title(puzzles: PuzzleSplit, index: int) -> str:
 
 def _meaning(puzzles: PuzzleSplit) -> str:
     """What the difficulty counts; files of others bring ratings of their own."""
-    if puzzles.record.get("source") != "generate":
+    if puzzles.record.source != "generate":
         return "the rating in the file"
     return puzzles.puzzle.rating_meaning
 

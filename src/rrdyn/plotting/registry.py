@@ -84,7 +84,7 @@ def register(name: str, options: type[O]) -> Callable[[Draw[O]], Draw[O]]:
 
 
 def find(name: str) -> Figure[Any]:
-    """The figure of that name; plug-ins are loaded where it is none of ours. Raises UsageError for an unknown one."""
+    """The figure of that name, ours or a plug-in's. Raises UsageError for an unknown one."""
     if name not in FIGURES:
         load_plugins()
     if name not in FIGURES:

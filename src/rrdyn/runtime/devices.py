@@ -21,8 +21,10 @@ def resolve(name: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError:
-        raise UsageError("--device is not a device", found=name, expected="auto, cpu, cuda or cuda:N") from None
+    except (RuntimeError, ValueError, TypeError):
+        raise UsageError(
+            "--device is not a device", found=repr(name)[:60], expected="auto, cpu, cuda or cuda:N"
+        ) from None
     if device.type not in ("cpu", "cuda"):
         raise UsageError("--device is not supported", found=name, expected="auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= visible_gpus():

@@ -1,234 +1,257 @@
-"""Files of the Hugging Face Hub: `hub://owner/repo/folder` or `hub://owner/repo@revision/folder`.
+"""Files of the Hugging Face Hub: pulled whole and checked, pushed without what stays here.
 
-A pull asks the Hub for the commit behind the revision, fetches the folder's files of that commit into the usual cache
-and only then notes the commit: offline, or when the Hub cannot be reached, the last complete copy is used.
+A pull asks the Hub for the commit behind the revision and for its files, lets `huggingface_hub` fetch those of that
+commit into its usual cache, holds each against the announced digest, and only then has the commit noted: offline, or
+when the Hub cannot be reached, the last complete copy is used. All of it runs under a guard (`runtime/guard.py`).
 HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they always mean.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
-from rrdyn.artifacts.files import existing, make_folder, replacing, write_text
+from rrdyn.artifacts.errors import InputError, RrdynError
+from rrdyn.artifacts.files import existing, make_folder, replacing
+from rrdyn.runtime.guard import COMMIT, Guard, Late, Limits, Unreachable, printable
+from rrdyn.runtime.hub_address import Ref, endpoint, is_address, parse
+from rrdyn.runtime.hub_client import under
+from rrdyn.runtime.hub_errors import told
+from rrdyn.runtime.hub_files import Entry, as_announced, checked, fetched, is_plain, kept, named
 from rrdyn.runtime.progress import Progress, say
 
-SCHEME = "hub://"
-PATTERN = re.compile(r"(?P<owner>[\w.-]+)/(?P<repo>[\w.-]+)(@(?P<revision>[\w.-]+(/pr/\d+)?))?(/(?P<inside>.+))?")
+__all__ = [
+    "Listing", "Pulled", "Ref", "Unreachable", "ask", "cached", "copy_out", "fetch", "is_address", "offline", "parse",
+    "pull", "push",
+]  # fmt: skip
+
 CODE = (".py", ".ipynb", ".pyc")
 NOT_PUSHED = ["state.pt", "**/state.pt", "*.partial", ".*", "**/.*"]
+ANSWER = 30.0
+"""Seconds that the Hub has to say which files there are."""
+LISTING = 32_000_000
+"""Bytes that this answer may have."""
+MOST = 10_000
+"""Files that one pull may bring."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ref:
-    """A place on the Hub: a repository, a revision of it, a folder or file inside."""
+class Listing:
+    """The commit behind a revision, and its files by name."""
 
-    owner: str
-    repo: str
-    revision: str = "main"
-    inside: str = ""
-
-    @property
-    def name(self) -> str:
-        return f"{self.owner}/{self.repo}"
-
-    def __str__(self) -> str:
-        at = "" if self.revision == "main" else f"@{self.revision}"
-        return f"{SCHEME}{self.name}{at}" + (f"/{self.inside}" if self.inside else "")
+    commit: str
+    files: dict[str, Entry]
 
 
-def parse(text: str) -> Ref:
-    """Read `hub://owner/repo[@revision][/folder]`, the scheme being optional; raises UsageError."""
-    match = PATTERN.fullmatch(re.sub(r"^hub:/+", "", text).strip("/"))  # a Path has lost the second slash
-    inside = PurePosixPath((match and match["inside"]) or "")
-    if match is None or ".." in (*inside.parts, match["revision"]):
-        raise UsageError(
-            f"{text} is not a place on the Hub",
-            expected="hub://owner/repo/folder or hub://owner/repo@revision/folder",
-        )
-    inside_text = "" if str(inside) == "." else str(inside)
-    return Ref(owner=match["owner"], repo=match["repo"], revision=match["revision"] or "main", inside=inside_text)
+@dataclass(frozen=True, kw_only=True)
+class Pulled:
+    """A complete copy in the cache."""
+
+    root: Path
+    """The top of the repository; not all of it is there."""
+    commit: str
 
 
-def pull(place: str | Ref, *, cache: Path | None = None, endpoint: str | None = None) -> Path:
+def pull(place: str | Path | Ref) -> Path:
     """Fetch a folder or a file of the Hub and return where it lies in the cache.
 
     With a model folder `{trm,hrm}_TASK` comes `data/TASK_*`, its puzzles. Python files are never fetched.
-    Raises InputError for a repository, revision or file that is not there, RrdynError for a cut connection.
+    Raises InputError for a repository, revision or file that is not there, Unreachable for a Hub that does not answer
+    or not to the end, RrdynError for one that does not answer as it should.
     """
     ref = place if isinstance(place, Ref) else parse(place)
-    cache = cache or _default_cache()
-    if _offline():
-        return _cached(ref, cache, why="HF_HUB_OFFLINE is set")
+    return fetch(ref).root / ref.inside
+
+
+def fetch(ref: Ref, only: Collection[str] = (), *, listing: Listing | None = None) -> Pulled:
+    """As `pull`, of the repository's files `only` these if any are named. A known `listing` is not asked for again."""
+    if offline():
+        return cached(ref, only, why="HF_HUB_OFFLINE is set")
+    if listing is None:
+        try:
+            listing = ask(ref)
+        except Unreachable as error:
+            return _instead(ref, only, error)
+    wanted = {name: listing.files[name] for name in _wanted(ref, listing, only)}
+    cache = _cache()
+    with told(ref, f"fetching {ref}", f"rrdyn hub pull {ref}  (what is complete is kept)"):
+        before = _last(ref, cache)
+        if before is not None and before.name != listing.commit:
+            say(f"{ref} has changed on the Hub: was {before.name[:10]}, now {listing.commit[:10]}")
+        paths = _all_files(ref, listing.commit, wanted, cache)
+        if ref.revision != listing.commit and (before is None or before.name != listing.commit):
+            _note(ref, listing.commit, next(iter(wanted)), cache)
+    name, path = next(iter(paths.items()))
+    return Pulled(root=path.parents[len(PurePosixPath(name).parts) - 1], commit=listing.commit)
+
+
+def ask(ref: Ref, *, seconds: float = ANSWER) -> Listing:
+    """What the Hub has of a repository at a revision. Raises Unreachable where it does not say within `seconds`."""
+    guard = _guard(ref, Limits.from_environment(seconds))
+    guard.cap = LISTING
+
+    def listing() -> Listing:
+        info = _api().repo_info(
+            ref.name, repo_type=ref.kind, revision=ref.revision, files_metadata=True, timeout=seconds
+        )
+        if not isinstance(info.sha, str) or not COMMIT.fullmatch(info.sha):
+            guard.refuse("the Hub names a commit by what is none", found=printable(info.sha), expected="40 hex digits")
+        members = info.siblings or []
+        files = {member.rfilename: Entry.of(member) for member in members if is_plain(member.rfilename)}
+        if len(files) < len(members):
+            say(f"{len(members) - len(files)} files of {ref.name} have names that are no paths in it: left out")
+        return Listing(commit=info.sha, files=files)
+
+    with told(ref, f"asking for {ref.name}", guard.run):
+        try:
+            return under(guard, listing)
+        except Late:
+            raise Unreachable(
+                f"{ref.name} cannot be reached", found=f"no answer in {guard.limits.seconds:g} seconds", run=guard.run
+            ) from None
+
+
+def cached(ref: Ref, only: Collection[str] = (), *, why: str) -> Pulled:
+    """The last complete copy. Raises InputError where there is none."""
+    cache = _cache()
+    with told(ref, f"looking for {ref}", f"rrdyn hub pull {ref}"):
+        root = _last(ref, cache)
+        parts = [root / name for name in only or (ref.inside,)] if root else []
+        if root is None or not all(part.exists() for part in parts):
+            raise InputError(
+                f"{ref} is not in the cache, and cannot be fetched",
+                found=why,
+                expected=f"a copy in the Hub's cache, {cache}",
+                run=f"rrdyn hub pull {ref}, once with a connection",
+            )
+        members = [path for part in parts for path in ([part] if part.is_file() else part.rglob("*")) if path.is_file()]
+        for path in members:
+            if named(path) and not as_announced(path, Entry(size=0, digest=None)):
+                raise RrdynError(f"{path} is damaged", expected="the digest in its name", run=f"rrdyn hub pull {ref}")
+    say(f"{why}: using the cached copy of {ref}, commit {root.name[:10]}")
+    return Pulled(root=root, commit=root.name)
+
+
+def offline() -> bool:
+    """Whether the Hub is not to be asked."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+def _instead(ref: Ref, only: Collection[str], error: Unreachable) -> Pulled:
+    """The copy in the cache in the place of a Hub that cannot be reached; the first error where there is none."""
     try:
-        commit, sizes = _listing(ref, endpoint)
-    except _Unreachable as error:
-        return _cached(ref, cache, why=f"the Hub cannot be reached ({error})")
-    wanted = _wanted(ref, sizes)
-    known = _commit_file(ref, cache)
-    before = known.read_text(encoding="utf-8").strip() if known.is_file() else None
-    if before and before != commit:
-        say(f"{ref} has changed on the Hub: was {before[:10]}, now {commit[:10]}")
-    _fetch(ref, commit, {name: sizes[name] for name in wanted}, cache, endpoint)
-    write_text(known, commit)
-    return _snapshot(ref, cache, commit)
+        return cached(ref, only, why=f"the Hub cannot be reached ({error.found})")
+    except InputError as missing:
+        raise Unreachable(
+            f"{ref} cannot be reached, and is not in the cache", found=error.found, expected=missing.expected,
+            run=f"rrdyn hub pull {ref}, later",
+        ) from None  # fmt: skip
 
 
-class _Unreachable(Exception):
-    """The Hub did not answer."""
-
-
-def _default_cache() -> Path:
+def _cache() -> Path:
+    """The cache of huggingface_hub, by its own rules."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
     return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
 
 
-def _offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+def _guard(ref: Ref, limits: Limits) -> Guard:
+    return Guard(endpoint(), limits, run=f"rrdyn hub pull {ref}")
 
 
-def _endpoint(endpoint: str | None) -> str | None:
-    return endpoint or os.environ.get("HF_ENDPOINT")
-
-
-def _store(ref: Ref, cache: Path) -> Path:
-    return cache / f"models--{ref.owner}--{ref.repo}"
-
-
-def _commit_file(ref: Ref, cache: Path) -> Path:
-    return _store(ref, cache) / "refs" / ref.revision
-
-
-def _snapshot(ref: Ref, cache: Path, commit: str) -> Path:
-    return _store(ref, cache) / "snapshots" / commit / ref.inside
-
-
-def _cached(ref: Ref, cache: Path, *, why: str) -> Path:
-    """The last complete copy; a full commit hash stands for itself."""
-    known = _commit_file(ref, cache)
-    commit = known.read_text(encoding="utf-8").strip() if known.is_file() else ref.revision
-    path = _snapshot(ref, cache, commit)
-    if not path.exists():
-        raise InputError(
-            f"{ref} is not in the cache, and cannot be fetched",
-            found=why,
-            expected=f"a copy under {_store(ref, cache)}",
-            run=f"rrdyn hub pull {ref}, once with a connection",
-        )
-    say(f"{why}: using the cached copy of {ref}, commit {commit[:10]}")
-    return path
-
-
-def _api(endpoint: str | None) -> Any:
+def _api() -> Any:
     from huggingface_hub import HfApi
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
-    return HfApi(endpoint=_endpoint(endpoint), library_name="rrdyn")
+    return HfApi(endpoint=endpoint(), library_name="rrdyn")
 
 
-def _listing(ref: Ref, endpoint: str | None) -> tuple[str, dict[str, int]]:
-    """The commit behind the revision, and the size of each of its files."""
-    try:
-        info = _api(endpoint).repo_info(ref.name, revision=ref.revision, files_metadata=True, timeout=30)
-    except Exception as error:  # the client raises its own, its HTTP library's and the system's kinds
-        raise _explained(error, ref) from None
-    return str(info.sha), {member.rfilename: member.size or 0 for member in info.siblings or []}
-
-
-def _wanted(ref: Ref, sizes: dict[str, int]) -> list[str]:
-    names = [name for name in sizes if _is_plain(name) and not name.endswith(CODE) and not name.startswith(".git")]
+def _wanted(ref: Ref, listing: Listing, only: Collection[str]) -> list[str]:
+    names = [name for name in listing.files if not name.endswith(CODE) and not name.startswith(".git")]
     inside = ref.inside
-    wanted = [name for name in names if not inside or name == inside or name.startswith(inside + "/")]
-    if not wanted:
+    if only:
+        wanted = [name for name in only if name in listing.files]
+    else:
+        wanted = [name for name in names if not inside or name == inside or name.startswith(inside + "/")]
+    if not wanted or len(wanted) < len(only):
         tops = sorted({name.split("/")[0] + ("/" if "/" in name else "") for name in names})
+        lacking = next((name for name in only if name not in wanted), inside or "files")
         raise InputError(
-            f"{ref.name} has no {inside or 'files'} at revision {ref.revision}",
+            f"{ref.name} has no {lacking} at revision {ref.revision}",
             found=", ".join(tops[:12]) or "an empty repository",
             expected="one of its folders or files",
-            run=f"rrdyn hub pull {SCHEME}{ref.name}",
+            run=f"rrdyn hub pull {Ref(owner=ref.owner, repo=ref.repo, kind=ref.kind)}",
         )
     task = inside.partition("_")[2]
-    if task and "/" not in inside:
+    if task and "/" not in inside and not only:
         wanted += [name for name in names if name.startswith(f"data/{task}_")]
+    if len(wanted) > MOST:
+        raise InputError(f"{ref} holds too many files", found=len(wanted), expected=f"a folder of at most {MOST}")
     return wanted
 
 
-def _is_plain(name: str) -> bool:
-    """Whether a file's name stays inside the repository."""
-    return not name.startswith("/") and ".." not in PurePosixPath(name).parts
-
-
-def _fetch(ref: Ref, commit: str, sizes: dict[str, int], cache: Path, endpoint: str | None) -> None:
-    from huggingface_hub import hf_hub_download
-
-    folder = _store(ref, cache) / "snapshots" / commit
-    missing = {name: size for name, size in sizes.items() if not (folder / name).exists()}
+def _all_files(ref: Ref, commit: str, wanted: dict[str, Entry], cache: Path) -> dict[str, Path]:
+    """Where each wanted file lies, all of them there and as announced."""
+    paths = {name: path for name, entry in wanted.items() if (path := kept(ref, commit, name, entry, cache))}
+    missing = {name: entry for name, entry in wanted.items() if name not in paths}
     if not missing:
-        return
-    say(f"fetching {len(missing)} files of {ref}, {_megabytes(sum(missing.values()))}")
-    with Progress(sum(missing.values()), "fetched bytes") as progress:
-        for name, size in missing.items():
-            try:
-                hf_hub_download(
-                    ref.name, name, revision=commit, cache_dir=cache, endpoint=_endpoint(endpoint), library_name="rrdyn"
-                )
-            except Exception as error:  # as above
-                explained = _explained(error, ref, name)
-                if isinstance(explained, _Unreachable):
-                    raise RrdynError(
-                        f"the connection was cut while fetching {name} of {ref}",
-                        found=explained,
-                        run=f"rrdyn hub pull {ref}  (what is complete is kept)",
-                    ) from None
-                raise explained from None
-            progress.advance(size, name)
+        return paths
+    total, limits = sum(entry.size for entry in missing.values()), Limits.from_environment()
+    if total > limits.bytes:
+        raise RrdynError(
+            f"{ref} is too large to be fetched",
+            found=_megabytes(total),
+            expected=f"at most {_megabytes(limits.bytes)}",
+            run="a part of it alone, or RRDYN_HUB_BYTES=N to allow more",
+        )
+    say(f"fetching {len(missing)} files of {ref}, {_megabytes(total)}")
+    guard = _guard(ref, limits)
+    guard.commit = commit
+    with Progress(total, "fetched bytes") as progress:
+
+        def one_after_another() -> None:
+            for name, entry in missing.items():
+                guard.cap = entry.size or limits.bytes
+                guard.advance = lambda n, name=name: progress.advance(min(n, max(0, total - progress.done)), name)
+                with told(ref, f"fetching {name} of {ref}", f"{guard.run}  (what is complete is kept)", file=name):
+                    paths[name] = checked(fetched(ref, commit, name, cache), name, entry, cache, guard)
+
+        under(guard, one_after_another)
+    return paths
 
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-def _explained(error: Exception, ref: Ref, file: str | None = None) -> Exception:
-    """One message for what the client raised: of repository, revision, file, access or connection."""
-    from huggingface_hub import errors
-
-    text = " ".join(str(error).split())[:200] or type(error).__name__
-    if isinstance(error, errors.GatedRepoError):
-        return InputError(
-            f"{ref.name} asks for consent before it is read", run="open its page once, then hf auth login"
-        )
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return InputError(
-            f"there is no repository {ref.name} on the Hub, or it is private",
-            found=text.split(". ")[0],
-            expected="an existing owner/repo",
-            run="check the spelling; for a private one, hf auth login",
-        )
-    if isinstance(error, errors.RevisionNotFoundError):
-        return InputError(f"{ref.name} has no revision {ref.revision}", expected="a branch, a tag or a commit of it")
-    if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
-        return InputError(
-            f"{ref.name} has no file {file} at revision {ref.revision}", run=f"rrdyn hub pull {ref} again"
-        )
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in (401, 403):
-        return RrdynError(f"the Hub refuses access to {ref.name}", found=f"HTTP {status}", run="hf auth login")
-    if isinstance(error, errors.HFValidationError):
-        return UsageError(f"{ref} is not a place on the Hub", found=text)
-    return _Unreachable(f"HTTP {status}" if status else _cause(error))
+def _note(ref: Ref, commit: str, name: str, cache: Path) -> None:
+    """Have the cache remember that the revision is this commit, by asking for one of its files under that name."""
+    guard = _guard(ref, Limits.from_environment(ANSWER))
+    guard.commit = commit
+    try:
+        with told(ref, f"asking for {name} of {ref}", guard.run, file=name):
+            under(guard, lambda: fetched(ref, ref.revision, name, cache))
+    except Unreachable as error:
+        say(f"offline, {ref} will be looked for in vain: {error.problem}")
 
 
-def _cause(error: BaseException) -> str:
-    """The innermost reason: clients wrap a refused connection several times."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+def _last(ref: Ref, cache: Path) -> Path | None:
+    """The folder of the commit that the cache remembers for a revision; it bears the commit's name."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    folder: str | None
+    try:
+        folder = snapshot_download(
+            ref.name, repo_type=ref.kind, revision=ref.revision, cache_dir=cache, local_files_only=True
+        )
+    except LocalEntryNotFoundError as error:  # the library calls a copy incomplete that lacks what we leave out
+        folder = getattr(error, "snapshot_path", None)
+    return Path(folder) if folder and COMMIT.fullmatch(Path(folder).name) else None
 
 
 def copy_out(path: Path, ref: Ref, out: Path) -> Path:
@@ -246,40 +269,27 @@ def copy_out(path: Path, ref: Ref, out: Path) -> Path:
     return out / ref.inside
 
 
-def push(
-    path: Path | str,
-    place: str | Ref,
-    *,
-    private: bool = False,
-    message: str | None = None,
-    endpoint: str | None = None,
-) -> str:
+def push(path: Path | str, place: str | Ref, *, private: bool = False, message: str | None = None) -> str:
     """Send a folder or a file to the Hub, making the repository where needed; returns the URL of the commit.
 
     The training state (`state.pt`) stays here. Raises RrdynError for a refused or cut connection.
     """
     path, ref = existing(path), place if isinstance(place, Ref) else parse(place)
-    api = _api(endpoint)
     message = message or f"rrdyn: {path.name}"
-    try:
-        api.create_repo(ref.name, private=private, exist_ok=True)
-        if path.is_dir():
-            done = api.upload_folder(
-                repo_id=ref.name, folder_path=path, path_in_repo=ref.inside or None, revision=ref.revision,
-                commit_message=message, ignore_patterns=NOT_PUSHED,
-            )  # fmt: skip
-        else:
-            done = api.upload_file(
-                repo_id=ref.name, path_or_fileobj=path, revision=ref.revision, commit_message=message,
-                path_in_repo=f"{ref.inside}/{path.name}".lstrip("/"),
-            )  # fmt: skip
-    except Exception as error:  # as above
-        from huggingface_hub import errors
 
-        if isinstance(error, errors.LocalTokenNotFoundError):
-            raise RrdynError("no Hub token is set up", run="hf auth login") from None
-        explained = _explained(error, ref)
-        if isinstance(explained, _Unreachable):
-            raise RrdynError(f"{path} did not reach {ref}", found=explained, run="try again") from None
-        raise explained from None
-    return str(getattr(done, "commit_url", done))
+    def send() -> Any:
+        api = _api()
+        api.create_repo(ref.name, repo_type=ref.kind, private=private, exist_ok=True)
+        if path.is_dir():
+            return api.upload_folder(
+                repo_id=ref.name, repo_type=ref.kind, folder_path=path, path_in_repo=ref.inside or None,
+                revision=ref.revision, commit_message=message, ignore_patterns=NOT_PUSHED,
+            )  # fmt: skip
+        return api.upload_file(
+            repo_id=ref.name, repo_type=ref.kind, path_or_fileobj=path, revision=ref.revision, commit_message=message,
+            path_in_repo=f"{ref.inside}/{path.name}".lstrip("/"),
+        )  # fmt: skip
+
+    with told(ref, f"sending {path} to {ref}", "the same command again"):
+        done = under(Guard(endpoint(), Limits.from_environment(), run="the same command again"), send)
+    return printable(getattr(done, "commit_url", done), 1000)

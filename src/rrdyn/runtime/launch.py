@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
-import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rrdyn.artifacts.errors import Interrupted, NumericalError, RrdynError
+from rrdyn.artifacts.errors import InputError, Interrupted, NumericalError, RrdynError, UsageError, unexpected
+from rrdyn.artifacts.places import said
+from rrdyn.runtime.interrupts import listening
+from rrdyn.runtime.output import tell, tell_trace
+from rrdyn.runtime.progress import say
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 TIMEOUT = timedelta(minutes=30)  # a process that waits this long for another gives up
-EXIT_CODES = {kind.exit_code: kind for kind in (RrdynError, NumericalError, Interrupted)}
+JOINING = timedelta(minutes=5)  # for all of a group to be there
+MOST_PROCESSES = 65536
+EXIT_CODES = {kind.exit_code: kind for kind in (RrdynError, UsageError, InputError, NumericalError, Interrupted)}
 
 
 @dataclass(frozen=True)
@@ -89,27 +94,78 @@ def _together() -> Iterator[None]:
 
 
 def given_group() -> Group | None:
-    """The group that torchrun or Slurm has described in the environment; None outside of one."""
+    """The group that torchrun or Slurm has described in the environment; None outside of one.
+
+    Raises UsageError where what they say is no number, or no place in the group.
+    """
     env = os.environ
-    if {"RANK", "WORLD_SIZE"} <= env.keys():
-        return Group(int(env["RANK"]), int(env["WORLD_SIZE"]), int(env.get("LOCAL_RANK", 0)))
-    if "SLURM_PROCID" in env and int(env.get("SLURM_NTASKS", 1)) > 1 and "MASTER_ADDR" in env:
-        return Group(int(env["SLURM_PROCID"]), int(env["SLURM_NTASKS"]), int(env.get("SLURM_LOCALID", 0)))
+    if "RANK" in env or "WORLD_SIZE" in env:
+        world = _count("WORLD_SIZE", 1) if "WORLD_SIZE" in env else None
+        rank = _count("RANK") if "RANK" in env else None
+        if rank is not None and world is not None:
+            return _member("RANK", rank, "WORLD_SIZE", world, _count("LOCAL_RANK", default=0))
+        if (rank or 0) > 0 or (world or 1) > 1:  # alone each of them would take itself for the only one
+            given, missing = ("RANK", "WORLD_SIZE") if world is None else ("WORLD_SIZE", "RANK")
+            raise UsageError(f"{given} is set and {missing} is not", found=f"{given}={env[given]}",
+                             expected="both, as torchrun sets them, or neither", run=f"unset {given}")  # fmt: skip
+    if "SLURM_PROCID" in env and "MASTER_ADDR" in env:
+        world = _count("SLURM_NTASKS", 1, default=1)
+        if world > 1:
+            rank, local = _count("SLURM_PROCID"), _count("SLURM_LOCALID", default=0)
+            return _member("SLURM_PROCID", rank, "SLURM_NTASKS", world, local)
     return None
 
 
+def _count(name: str, least: int = 0, most: int = MOST_PROCESSES, *, default: int | None = None) -> int:
+    """A whole number of the environment; `default` where it is not set."""
+    text = os.environ.get(name)
+    if text is None and default is not None:
+        return default
+    if text is None or not re.fullmatch(r"[+]?[0-9]{1,9}", text.strip()) or not least <= int(text) <= most:
+        raise UsageError(
+            f"the environment variable {name} is not a number of its kind", found=repr(text)[:60],
+            expected=f"a whole number from {least} to {most}", run=f"unset {name}, or start with torchrun",
+        )  # fmt: skip
+    return int(text)
+
+
+def _member(rank_name: str, rank: int, world_name: str, world: int, local: int) -> Group:
+    if rank >= world:
+        raise UsageError(f"{rank_name} is no place among {world_name} processes", found=f"{rank} of {world}",
+                         expected=f"0 to {world - 1}", run=f"unset {rank_name} {world_name}")  # fmt: skip
+    return Group(rank, world, local)
+
+
 def join(device: torch.device) -> Group:
-    """Become part of the given group, over NCCL for CUDA devices and gloo for CPUs; alone where there is none."""
+    """Become part of the given group, over NCCL for CUDA devices and gloo for CPUs; alone where there is none.
+
+    Raises UsageError for an address that is none, RrdynError where the others do not come.
+    """
     group = given_group()
     if group is None or group.world == 1:
         return Group()
     import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
 
     os.environ.setdefault("MASTER_PORT", "29531")
-    if not dist.is_initialized():
-        dist.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo", rank=group.rank, world_size=group.world, timeout=TIMEOUT
-        )
+    port, address = _count("MASTER_PORT", 1, 65535), os.environ.get("MASTER_ADDR", "")
+    if not re.fullmatch(r"[A-Za-z0-9._:%-]{1,255}", address):
+        raise UsageError("the environment variable MASTER_ADDR is not an address", found=repr(address)[:60],
+                         expected="the host of the first process", run="start with torchrun")  # fmt: skip
+    if dist.is_initialized():
+        return group
+    if group.leads:
+        say(f"waiting for the other {group.world - 1} processes at {address}:{port}")
+    try:
+        store, rank, world = next(rendezvous("env://", group.rank, group.world, timeout=JOINING))
+        store.set_timeout(TIMEOUT)
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=TIMEOUT)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise RrdynError(
+            f"the {group.world} processes did not find each other", found=f"{address}:{port}: {said(error)}",
+            expected="all of them started at about the same time, and a free port at that address",
+        ) from None  # fmt: skip
     return group
 
 
@@ -158,16 +214,17 @@ class _Entry:
 
     def __call__(self, *arguments: Any) -> Any:
         try:
-            return self.function(*arguments)
-        except RrdynError as error:
+            with listening():
+                return self.function(*arguments)
+        except BaseException as error:
             rank = os.environ.get("RANK", "0")
-            if rank == "0" or not isinstance(error, Interrupted):
-                print(f"rrdyn: process {rank}: {error}", file=sys.stderr, flush=True)
-            os._exit(error.exit_code)
-        except Exception:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(RrdynError.exit_code)
+            tell_trace(error)
+            if isinstance(error, KeyboardInterrupt):
+                error = Interrupted("interrupted")
+            told = error if isinstance(error, RrdynError) else unexpected(error)
+            if rank == "0" or not isinstance(told, Interrupted):
+                tell(f"rrdyn: process {rank}: {told}")
+            os._exit(told.exit_code)
 
 
 def _dead(error: Any) -> RrdynError:
@@ -175,13 +232,21 @@ def _dead(error: Any) -> RrdynError:
     rank, failure = next(iter(sorted(error.failures.items(), key=lambda item: item[1].timestamp)))
     code = failure.exitcode
     kind = EXIT_CODES.get(code, RrdynError)
-    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     if kind is Interrupted:
         return Interrupted("interrupted; the state was saved")
     return kind(
         f"process {rank} of {len(error.failures)} failed ones died, so the group was stopped"
         if len(error.failures) > 1
         else f"process {rank} died, so the group was stopped",
-        found=how,
+        found=_how(code),
         run="start it again (training: with --resume last): it goes on from what was saved",
     )
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # one that has a number only
+        return f"signal {-code}"

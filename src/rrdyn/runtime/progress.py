@@ -8,6 +8,8 @@ import time
 from types import TracebackType
 from typing import Self
 
+from rrdyn.runtime.output import tell
+
 QUIET = "RRDYN_QUIET"
 
 
@@ -19,12 +21,19 @@ def quiet() -> bool:
 def say(text: str) -> None:
     """One message to stderr, unless --quiet."""
     if not quiet():
-        print(text, file=sys.stderr, flush=True)
+        tell(text)
 
 
 def colour_wanted(stream: object) -> bool:
     """Colour only on a terminal that has not been told otherwise (NO_COLOR)."""
-    return not os.environ.get("NO_COLOR") and bool(getattr(stream, "isatty", lambda: False)())
+    return not os.environ.get("NO_COLOR") and _terminal(stream)
+
+
+def _terminal(stream: object) -> bool:
+    try:
+        return bool(getattr(stream, "isatty", lambda: False)())
+    except ValueError:  # closed meanwhile
+        return False
 
 
 def duration(seconds: float) -> str:
@@ -41,7 +50,7 @@ class Progress:
     def __init__(self, total: int, label: str, *, every: float = 10.0) -> None:
         self.total, self.label = total, label
         self.done = 0
-        self.animated = sys.stderr.isatty() and not os.environ.get("CI")
+        self.animated = _terminal(sys.stderr) and not os.environ.get("CI")
         self.every = 0.2 if self.animated else every
         self.started = self.shown = time.monotonic()
         self.first: tuple[float, int] | None = None
@@ -54,7 +63,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.animated and not quiet():
-            print(file=sys.stderr)
+            tell("")
 
     def advance(self, n: int = 1, note: str = "") -> None:
         self.done += n
@@ -73,6 +82,6 @@ class Progress:
         if quiet():
             return
         if self.animated:
-            print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
+            tell(f"\r\x1b[2K{line}", end="")
         else:
-            print(line, file=sys.stderr, flush=True)
+            tell(line)

@@ -14,6 +14,7 @@ from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
 from rrdyn.artifacts.reading import open_text, read_json
 from rrdyn.artifacts.schema import Schema
 from rrdyn.artifacts.schemas import SCHEMAS
+from rrdyn.runtime.hub_address import is_address
 from rrdyn.studies.steps import read_memory
 
 Described = tuple[dict[str, Any], str]
@@ -28,7 +29,7 @@ NAMES = ("", ".yaml", ".json", ".pt", ".pth", ".bin", ".safetensors")
 
 def inspect(path: Path | str) -> Described:
     """A record and a text on any artifact, table, checkpoint, run or dataset. Raises InputError for anything else."""
-    if str(path).startswith("hub:/"):
+    if is_address(path):
         from rrdyn.runtime.hub import pull
 
         path = pull(str(path))

@@ -1,1 +1,33 @@
-"""The training loop, trajectory augmentation, optimisers, exact resume."""
+"""Training: an arm rolled out, its gradient, the weights' step, exact resume.
+
+The ladder, each rung importing only from those to its left:
+
+    learner    <  objective  <  trainer    <  loop       <  start
+    one segment   one step's    weights,      steps, log    which config,
+    of a batch,   rollouts,     optimisers,   rows, saves,  which folder,
+    its gradient  their weights the update    evaluations   how many processes
+
+Beside it stand settings (`config`, `augmentation`, `noise`), what the objectives share (`halting`), and what the loop
+uses (`datasets`, `batches`, `evaluation`, `memory`, `plan`, `log`, `folder`, `store`). The two objectives are
+`streaming` and `rollouts`; another is a class in a plug-in.
+"""
+
+from __future__ import annotations
+
+from rrdyn.training.learner import Learner, Outcome, Rows
+from rrdyn.training.objective import Objective, Share, Stats, perturbed, register_objective
+from rrdyn.training.rollouts import Rollouts
+from rrdyn.training.streaming import Streaming
+
+__all__ = [
+    "Learner",
+    "Objective",
+    "Outcome",
+    "Rollouts",
+    "Rows",
+    "Share",
+    "Stats",
+    "Streaming",
+    "perturbed",
+    "register_objective",
+]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from rrdyn.artifacts.config import Config, presets, read_preset
 from rrdyn.artifacts.errors import UsageError
@@ -14,12 +15,13 @@ from rrdyn.training.noise import NoiseConfig
 class AugConfig(Config):
     """The arm of a training run. Inputs and labels are never changed: only where the recurrence starts."""
 
-    name: str = "none"
-    """The arm's name in logs and figures."""
-    rollout: Literal["act", "parallel_fixed", "serial_act", "act_mask"] = "act"
-    """act: upstream's streaming, one segment a step, halted slots reload. parallel_fixed: B*K trajectories through all
-    `halt_max_steps` segments. serial_act: the K copies one after another, each until its first halt, nothing reloads.
-    act_mask: the same in parallel, with a trajectory's loss masked after its halt."""
+    name: Annotated[str, Field(pattern=r"^[\w.+=-]{1,64}$")] = "none"
+    """The arm's name in logs, figures and the run folder: letters, digits and . + = _ -"""
+    rollout: str = "act"
+    """The objective. act: upstream's streaming, one segment a step, halted slots reload. parallel_fixed: B*K
+    trajectories through all `halt_max_steps` segments. serial_act: the K copies one after another, each until its
+    first halt, nothing reloads. act_mask: the same in parallel, with a trajectory's loss masked after its halt.
+    Or an objective from outside, by the name it is registered under (`rrdyn.training.register_objective`)."""
     copies: Annotated[int, Field(ge=1, le=1024)] = 1
     """K, trajectories per example."""
     clean_copy: bool = True
@@ -37,6 +39,8 @@ class AugConfig(Config):
     """Under serial_act and act_mask: each trajectory's loss is the mean over its own segments, or all valid
     trajectory-segments of the batch weigh the same."""
     noise: NoiseConfig = NoiseConfig()
+    settings: dict[str, JsonValue] = {}
+    """What an objective from outside wants to know besides."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -59,8 +63,8 @@ class AugConfig(Config):
 
 
 def read_aug(name: str, **changes: Any) -> AugConfig:
-    """A preset of configs/aug (or a YAML file) with some keys changed."""
-    return AugConfig(**{"name": name, **read_preset("aug", name), **changes})
+    """A preset of configs/aug (or a YAML file, whose arm goes by the file's name) with some keys changed."""
+    return AugConfig(**{"name": Path(name).stem, **read_preset("aug", name), **changes})
 
 
 def aug_presets() -> list[str]:

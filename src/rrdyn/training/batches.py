@@ -1,4 +1,4 @@
-"""Puzzles of a dataset as rows on the device."""
+"""Puzzles of a dataset as rows: tokens on the device, the index that names an example's random streams on the host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rrdyn.training.learner import Rows
 
 def on_device(batch: Mapping[str, np.ndarray], device: torch.device) -> Rows:
     """A sampler's batch as tensors."""
-    return {name: torch.from_numpy(np.asarray(column)).to(device) for name, column in batch.items()}
+    tensors = {name: torch.from_numpy(np.asarray(column)) for name, column in batch.items()}
+    return {name: tensor if name == "index" else tensor.to(device) for name, tensor in tensors.items()}
 
 
 def rows_of(split: PuzzleSplit, index: np.ndarray, device: torch.device) -> Rows:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.errors import InputError, notice
+from rrdyn.artifacts.places import shown
 from rrdyn.data.folder import PuzzleSplit, open_split, split_names
 
 HELD_OUT = 0.05  # share of the training groups that is cut off where a dataset has no validation split
@@ -45,10 +46,9 @@ def open_training_data(path: Path) -> TrainingData:
     train = open_split(path, "train")
     if "val" in split_names(path):
         validation = open_split(path, "val")
-        return TrainingData(
-            train=train, validation=validation, examples=validation.originals,
-            how=f"{validation.groups} puzzles of the val split",
-        )  # fmt: skip
+        examples = with_answers(validation, validation.originals)
+        how = f"{len(examples)} puzzles of the val split"
+        return TrainingData(train=train, validation=validation, examples=examples, how=how)
     held = max(1, round(HELD_OUT * train.groups))
     if held >= train.groups:
         raise InputError(
@@ -63,6 +63,20 @@ def open_training_data(path: Path) -> TrainingData:
         metadata=train.metadata.model_copy(update={"total_groups": kept}),
     )
     return TrainingData(
-        train=shorter, validation=train, examples=train.originals[kept:],
+        train=shorter, validation=train, examples=with_answers(train, train.originals[kept:]),
         how=f"the last {held} of {train.groups} training groups, held out (the dataset has no val split)",
     )  # fmt: skip
+
+
+def with_answers(split: PuzzleSplit, examples: np.ndarray) -> np.ndarray:
+    """Those examples whose answer is known. Raises InputError where it is of none."""
+    known = split.asked[examples] > 0
+    if not known.any():
+        raise InputError(
+            f"{shown(split.path)}: no puzzle of the {split.split} split has an answer",
+            found=f"{len(examples)} puzzles without a labelled cell",
+            expected="puzzles to validate on",
+        )
+    if not known.all():
+        notice(f"{split.name}: {(~known).sum()} of {len(known)} validation puzzles have no answer: left out")
+    return examples[known]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rrdyn.data.folder import PuzzleSplit
-from rrdyn.models import Latent, Model
-from rrdyn.models.losses import correctness
+from rrdyn.dynamics.lyapunov import lyapunov_spectrum
+from rrdyn.dynamics.protocol import rebuild
+from rrdyn.dynamics.trajectory import Step, follow
+from rrdyn.measurement.judging import judge
+from rrdyn.models import Model
 from rrdyn.runtime.launch import Group
 from rrdyn.runtime.streams import generator
 from rrdyn.training.batches import rows_of
@@ -21,6 +25,39 @@ from rrdyn.training.learner import Rows
 LATE = 4  # segments over which late drift is averaged
 CHOICE_SEED = 0  # the same puzzles whatever the run's seed, so that runs can be compared
 SUMS = ("n", "acc", "token_acc", "q_acc", "drift", "eval_perturbed_n", "acc_pert", "eval_changed", "lam1_n", "lam1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Results on the validation puzzles at the last segment of the budget; None where nothing was measured."""
+
+    step: int
+    """Optimiser steps before it."""
+    acc: float | None
+    """Share of exactly right answers."""
+    token_acc: float | None
+    """Mean share of an answer's labelled tokens that are right."""
+    q_acc: float | None
+    """How often q_halt >= 0 agrees with being right."""
+    drift: float | None
+    """Mean over puzzles of the late drift: the mean L2 step, over the last four segments, of the state's first part."""
+    acc_pert: float | None
+    """Share of exactly right answers from z0 + Normal(0, (sigma initial_std)^2)."""
+    eval_changed: float | None
+    """Share of answers that this perturbation changes."""
+    lam1: float | None
+    """Mean leading exponent of a few puzzles, nats per sub-update."""
+    eval_n: int
+    eval_perturbed_n: int
+
+    def record(self) -> dict[str, float | int | None]:
+        """For a log row, a checkpoint's meta.json and a saved state."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """The main result for a person."""
+        perturbed = "" if self.acc_pert is None else f", {self.acc_pert:.1%} from a perturbed start"
+        return f"{self.acc or 0:.1%} of {self.eval_n} validation puzzles right{perturbed}"
 
 
 def chosen(examples: np.ndarray, n: int) -> np.ndarray:
@@ -38,19 +75,18 @@ def evaluate(
     examples: np.ndarray,
     config: EvalConfig,
     *,
+    step: int,
     seed: int,
     group: Group | None = None,
     autocast: torch.dtype | None = None,
-) -> dict[str, float | int | None]:
-    """Clean and perturbed results at the last segment of the budget, over at most `config.n` of `examples`.
+) -> Evaluation:
+    """Clean and perturbed results over at most `config.n` of `examples`, shared out over the group.
 
-    `acc`, `acc_pert`: share of exactly right answers from z0, and from z0 + Normal(0, (sigma std(H_init))^2).
-    `eval_changed`: share of answers that this perturbation changes. `drift`: mean over puzzles of the late drift, the
-    mean L2 step of z_H over the last four segments. `q_acc`: how often q_halt >= 0 agrees with being right. `lam1`:
-    mean leading exponent of `config.lyapunov_n` puzzles, nats per sub-update. None where nothing was measured.
+    The first `config.perturbed_n` puzzles are also started from a perturbed z0; the first `config.lyapunov_n` give
+    the exponent.
     """
     group = group or Group()
-    device = model.inner.H_init.device
+    device = model.device
     examples = chosen(examples, config.n)
     sums = dict.fromkeys(SUMS, 0.0)
     for number, start in enumerate(range(0, len(examples), config.batch)):
@@ -62,42 +98,51 @@ def evaluate(
     if group.leads and config.lyapunov_n:
         lam = _lambda_1(model, rows_of(split, examples[: config.lyapunov_n], device))
         _add(sums, {"lam1": float(lam.sum()), "lam1_n": len(lam)})
-    total = dict(zip(SUMS, group.sum_(torch.tensor(list(sums.values()), dtype=torch.float64, device=device)).tolist()))
+    total = dict(zip(SUMS, group.sum_(torch.tensor(list(sums.values()), dtype=torch.float64)).tolist()))
     counts = {"acc_pert": "eval_perturbed_n", "eval_changed": "eval_perturbed_n", "lam1": "lam1_n"}
     shares = {
         name: _share(value, total[counts.get(name, "n")])
         for name, value in total.items()
         if name not in ("n", "eval_perturbed_n", "lam1_n")
     }
-    return {**shares, "eval_n": int(total["n"]), "eval_perturbed_n": int(total["eval_perturbed_n"])}
+    return Evaluation(
+        step=step, **shares, eval_n=int(total["n"]), eval_perturbed_n=int(total["eval_perturbed_n"])
+    )  # fmt: skip
+
+
+class LateDrift:
+    """Sums, of the first `count` trajectories, how far the state's first part moves in a budget's last segments."""
+
+    def __init__(self, count: int, segments: int) -> None:
+        self.count, self.first = count, segments - LATE
+        self.total: Tensor | float = 0.0
+
+    def see(self, step: Step) -> None:
+        if step.number > self.first:
+            moved = step.state[0][: self.count] - step.before[0][: self.count]
+            self.total = self.total + moved.double().flatten(1).norm(dim=1)
 
 
 def _batch(model: Model, rows: Rows, noisy: int, sigma: float, seed: int) -> dict[str, float]:
     """Sums over one batch, whose first `noisy` puzzles are also started from a perturbed z0."""
-    count = len(rows["index"])
+    count, segments = len(rows["index"]), model.budget
     z = model.initial(count)
     if noisy:
-        eps = [_noise(rows["index"][:noisy], z.z_H, sigma * model.initial_std, seed, name) for name in ("z_H", "z_L")]
-        z = Latent(*(torch.cat((part, part[:noisy] + e)) for part, e in zip(z, eps)))
+        scale = sigma * model.initial_std
+        eps = [_noise(rows["index"][:noisy], part, scale, seed, name) for name, part in z._asdict().items()]
+        z = rebuild(z, (torch.cat((part, part[:noisy] + e)) for part, e in zip(z, eps)))
         rows = {name: torch.cat((column, column[:noisy])) for name, column in rows.items()}
-    e = model.embed(rows["inputs"], rows["puzzle_identifiers"])
-    recurrence = model.recurrence(e)
-    drift = torch.zeros(count, dtype=torch.float64, device=e.device)
-    segments = model.config.halt_max_steps
-    for t in range(segments):
-        before, z = z, recurrence.segment(z)
-        if t >= segments - LATE:
-            drift += (z.z_H[:count] - before.z_H[:count]).double().flatten(1).norm(dim=1)
-    readout = model.read(z)
-    preds = readout.logits.argmax(-1)
-    exact, token, _ = correctness(preds, rows["labels"])
+    drift = LateDrift(count, segments)
+    recurrence = model.recurrence(model.embed(rows["inputs"], rows["puzzle_identifiers"]))
+    readout = model.read(follow(recurrence, z, segments, (drift,)))
+    preds, exact, token = judge(readout.logits, rows["labels"])
     clean = slice(0, count)
     return {
         "n": count,
         "acc": float(exact[clean].sum()),
         "token_acc": float(token[clean].sum()),
         "q_acc": float(((readout.q_halt >= 0) == exact)[clean].sum()),
-        "drift": float(drift.sum()) / min(LATE, segments),
+        "drift": float(torch.as_tensor(drift.total).sum()) / min(LATE, segments),
         "eval_perturbed_n": noisy,
         "acc_pert": float(exact[count:].sum()),
         "eval_changed": float((preds[count:] != preds[:noisy]).any(-1).sum()),
@@ -115,12 +160,8 @@ def _noise(examples: Tensor, like: Tensor, scale: float, seed: int, name: str) -
 
 def _lambda_1(model: Model, rows: Rows) -> Tensor:
     """(B,) leading exponent over the budget, nats per sub-update, from a random tangent and without warm-up."""
-    from rrdyn.dynamics.lyapunov import lyapunov_spectrum  # only where it is asked for
-
     e = model.embed(rows["inputs"], rows["puzzle_identifiers"])
-    spectrum = lyapunov_spectrum(
-        model.recurrence(e), model.initial(len(e)), model.config.halt_max_steps, 1, qr_every="segment"
-    )
+    spectrum = lyapunov_spectrum(model.recurrence(e), model.initial(len(e)), model.budget, 1, qr_every="segment")
     lam = spectrum.exponents[:, 0]
     return lam[torch.isfinite(lam)]
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from rrdyn.artifacts.errors import InputError, UsageError
-from rrdyn.artifacts.files import cannot_write, make_folder
+from rrdyn.artifacts.files import cannot_write, make_folder, partial_of, sweep
+from rrdyn.artifacts.places import entries, exists, is_file, is_folder, shown
+from rrdyn.artifacts.reading import read_json
 
 CONFIG, META, LOG, ROWS, STATE = "config.yaml", "meta.json", "train.log", "train.jsonl", "state.pt"
+TRANSIENT = "transient"
+"""Says in a checkpoint's meta.json that the next save is to replace it."""
 
 
 class RunFolder:
@@ -32,63 +33,58 @@ class RunFolder:
     def lock(self) -> None:
         """Take the folder for this process until it ends, however it ends; UsageError where another one has it."""
         make_folder(self.path)
-        try:
-            self._lock = open(self.path / ".lock", "a+")  # noqa: SIM115 - held until the process ends
-        except OSError as error:
-            raise cannot_write(self.path / ".lock", error) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "another process"
-            raise UsageError(
-                f"{self.path} is being trained in by another process",
-                found=holder,
-                run="give another folder with --out",
-            ) from None
+        place = self.path / ".lock"
+        while self._lock is None:
+            stream = self._opened(place)
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                stream.seek(0)
+                holder = stream.read(80).strip() or "another process"
+                stream.close()
+                raise UsageError(
+                    f"{shown(self.path)} is being trained in by another process",
+                    found=holder,
+                    run="give another folder with --out",
+                ) from None
+            if _is_at(stream, place):
+                self._lock = stream
+            else:  # the one that had it has removed it since
+                stream.close()
         self._lock.truncate(0)
         self._lock.write(f"process {os.getpid()}")
         self._lock.flush()
 
+    @staticmethod
+    def _opened(place: Path) -> IO[str]:
+        try:
+            handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+            return os.fdopen(handle, "a+", errors="replace")
+        except OSError as error:
+            raise cannot_write(place, error) from None
+
     def unlock(self) -> None:
         if self._lock is not None:
+            (self.path / ".lock").unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
     def step_folder(self, step: int) -> Path:
         return self.checkpoints / f"step_{step}"
 
-    @contextmanager
-    def writing(self, step: int) -> Iterator[Path]:
-        """A folder to fill that becomes `step_N` when it is complete, and never before."""
-        make_folder(self.checkpoints)
-        self._sweep()
-        final = self.step_folder(step)
-        partial = self.checkpoints / f".{final.name}.{secrets.token_hex(3)}.partial"
-        try:
-            partial.mkdir()
-            yield partial
-            old = partial.with_suffix(".old")
-            if final.exists():
-                os.replace(final, old)
-            os.replace(partial, final)
-            shutil.rmtree(old, ignore_errors=True)
-        except OSError as error:
-            raise cannot_write(final, error) from None
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-
-    def _sweep(self) -> None:
-        """What a killed process left half written."""
-        for left in self.checkpoints.glob(".*.partial"):
-            shutil.rmtree(left, ignore_errors=True)
-        for left in self.checkpoints.glob(".*.old"):
-            shutil.rmtree(left, ignore_errors=True)
+    def sweep(self, before: int) -> None:
+        """Remove what a killed process left: half files, and saves earlier than `before` meant to be replaced."""
+        for folder in (self.path, self.checkpoints):
+            if is_folder(folder):
+                sweep(folder, alone=True)  # we hold the lock
+        for step in self.steps():
+            if step < before and read_json(self.step_folder(step) / META).get(TRANSIENT):
+                self.drop(step)
 
     def point(self, name: str, step: int) -> None:
         """Let `best` or `last` lead to a step's folder."""
         link = self.checkpoints / name
-        partial = self.checkpoints / f".{name}.{secrets.token_hex(3)}"
+        partial = partial_of(link)
         try:
             os.symlink(f"step_{step}", partial)
             os.replace(partial, link)
@@ -97,7 +93,7 @@ class RunFolder:
 
     def drop(self, step: int) -> None:
         """Remove a step's folder: first its name, then its content."""
-        doomed = self.checkpoints / f".step_{step}.{secrets.token_hex(3)}.old"
+        doomed = partial_of(self.step_folder(step))
         try:
             os.replace(self.step_folder(step), doomed)
         except FileNotFoundError:
@@ -107,25 +103,39 @@ class RunFolder:
     def steps(self) -> list[int]:
         """Steps of the complete checkpoints, ascending."""
         found = []
-        for folder in self.checkpoints.glob("step_*"):
+        for folder in entries(self.checkpoints) if is_folder(self.checkpoints) else []:
             number = folder.name.removeprefix("step_")
-            if number.isdigit() and (folder / "meta.json").is_file():
+            if folder.name != number and number.isdecimal() and len(number) < 20 and is_file(folder / META):
                 found.append(int(number))
         return sorted(found)
 
     def last_state(self) -> Path | None:
         """The newest training state, or None in a folder without."""
         for step in reversed(self.steps()):
-            if (self.step_folder(step) / STATE).is_file():
+            if is_file(self.step_folder(step) / STATE):
                 return self.step_folder(step) / STATE
         return None
+
+
+def _is_at(stream: IO[str], place: Path) -> bool:
+    """Whether an open file is the one of that name."""
+    try:
+        here, there = os.fstat(stream.fileno()), os.stat(place)
+    except OSError:
+        return False
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 def new_run_folder(task: str, arch: str, aug: str, seed: int, root: Path = Path("runs")) -> Path:
     """`runs/<task>-<arch>-<aug>/<date>-s<seed>`, with a time of day added where the date is taken."""
     parent = root / f"{task}-{arch}-{aug}"
     day = parent / f"{time.strftime('%Y%m%d')}-s{seed}"
-    return day if not day.exists() else parent / f"{time.strftime('%Y%m%d-%H%M%S')}-s{seed}"
+    return parent / f"{time.strftime('%Y%m%d-%H%M%S')}-s{seed}" if exists(day) else day
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run has begun there."""
+    return is_file(folder / CONFIG)
 
 
 def find_run(name: str, root: Path = Path("runs")) -> tuple[Path, Path | None]:
@@ -140,14 +150,15 @@ def find_run(name: str, root: Path = Path("runs")) -> tuple[Path, Path | None]:
         state = max(states, key=lambda path: path.stat().st_mtime)
         return state.parents[2], state
     path = Path(name)
-    if (path / CONFIG).is_file():
+    if is_run(path):
         return path, RunFolder(path).last_state()
-    state = path if path.name == STATE else path / STATE
-    state = state.resolve()
-    if state.is_file() and len(state.parents) > 2 and (state.parents[2] / CONFIG).is_file():
-        run = Path(name).parents[1] if Path(name).name != STATE else Path(name).parents[2]
-        return (run if (run / CONFIG).is_file() else state.parents[2]), state
+    given = path if path.name == STATE else path / STATE
+    if is_file(given):
+        state = given.resolve()
+        if len(state.parents) > 2 and is_run(state.parents[2]):
+            run = given.parents[2] if len(given.parents) > 2 else state.parents[2]
+            return (run if is_run(run) else state.parents[2]), state
     raise InputError(
-        f"{name} is not a run to resume",
+        f"{shown(name)} is not a run to resume",
         expected=f"a run folder with {CONFIG} and checkpoints/, one of its checkpoints, or `last`",
     )

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from rrdyn.models import Latent
+from rrdyn.dynamics.protocol import rebuild, take
 from rrdyn.models.losses import answer_loss, continue_loss, continue_target, correctness, halt_loss, total_loss
 from rrdyn.models.model import Model
 
 Rows = dict[str, Tensor]
-"""Trajectories on the device: inputs (R,L), labels (R,L) with -100 ignored, puzzle_identifiers (R,), index (R,)."""
+"""Examples: inputs (R,L), labels (R,L) with -100 ignored and puzzle_identifiers (R,) on the device; index (R,) on the
+host, where it names the random streams of each."""
 
 
 class Outcome(NamedTuple):
     """What one segment did to R trajectories; nothing in it carries a gradient."""
 
-    z: Latent
+    z: Any
+    """The state after it."""
     loss: Tensor
     """(R,) answer loss + 0.5 * (halt loss + continue loss), nats."""
     answer_loss: Tensor
@@ -31,7 +33,9 @@ class Outcome(NamedTuple):
     token_accuracy: Tensor
     """(R,) share of the labelled tokens that are right."""
     q_halt: Tensor
-    q_continue: Tensor
+    """(R,) the halt logit."""
+    wants_halt: Tensor
+    """(R,) whether the model says stop."""
 
 
 class Learner:
@@ -51,50 +55,51 @@ class Learner:
     ) -> None:
         """`micro`: trajectories of one pass, 0 for all. `autocast`: dtype of matrix products, None for the model's."""
         self.model, self.loss, self.micro, self.autocast = model, loss, micro, autocast
-        self.has_continue = not model.config.no_ACT_continue
-        self.puzzle_grad: Tensor | None = None
-        self.touched: Tensor | None = None
-        if model.config.puzzle_emb_ndim:
-            weights = model.inner.puzzle_emb.weights
-            self.puzzle_grad = torch.zeros_like(weights)
-            self.touched = torch.zeros(len(weights), dtype=torch.bool, device=weights.device)
+        table = model.puzzle_table
+        self.puzzle_grad = None if table is None else torch.zeros_like(table)
+        self.touched = None if table is None else torch.zeros(len(table), dtype=torch.bool, device=table.device)
 
     @property
     def segments(self) -> int:
-        return self.model.config.halt_max_steps
+        """Segments of the budget."""
+        return self.model.budget
+
+    @property
+    def exploration(self) -> float:
+        """Chance that an early halt is forbidden; a family that has no such setting never forbids one."""
+        return float(getattr(self.model.config, "halt_exploration_prob", 0.0))
 
     @property
     def device(self) -> torch.device:
-        return self.model.inner.H_init.device
+        return self.model.device
 
     def zero_puzzle_grad(self) -> None:
         if self.puzzle_grad is not None and self.touched is not None:
             self.puzzle_grad.zero_()
             self.touched.zero_()
 
-    def initial(self, rows: int) -> Latent:
+    def initial(self, rows: int) -> Any:
+        """z0 of that many trajectories: a NamedTuple of the parts of the model's state."""
         return self.model.initial(rows)
 
-    def segment(self, z: Latent, rows: Rows, weights: Tensor | None) -> Outcome:
-        """Take R trajectories one segment on; add sum(weights * loss) to the gradients (None: no gradient)."""
-        count = len(z.z_H)
+    def segment(self, z: Any, rows: Rows, weights: Tensor | None) -> Outcome:
+        """Take R trajectories one segment on; add sum(weights * loss) to the gradients (None: no gradient).
+
+        `rows` has a column more, `last` (R,): whether the budget ends with this segment.
+        """
+        count = len(rows["labels"])
         size = self.micro or count
         if size >= count:
             return self._pass(z, rows, weights)
         parts = []
         for start in range(0, count, size):
             cut = slice(start, start + size)
-            parts.append(
-                self._pass(
-                    Latent(z.z_H[cut], z.z_L[cut]),
-                    {name: column[cut] for name, column in rows.items()},
-                    None if weights is None else weights[cut],
-                )
-            )
+            some = {name: column[cut] for name, column in rows.items()}
+            parts.append(self._pass(take(z, cut), some, None if weights is None else weights[cut]))
         joined = [torch.cat(columns) for columns in zip(*(part[1:] for part in parts))]
-        return Outcome(Latent(*(torch.cat(columns) for columns in zip(*(part.z for part in parts)))), *joined)
+        return Outcome(rebuild(z, (torch.cat(columns) for columns in zip(*(part.z for part in parts)))), *joined)
 
-    def _pass(self, z: Latent, rows: Rows, weights: Tensor | None) -> Outcome:
+    def _pass(self, z: Any, rows: Rows, weights: Tensor | None) -> Outcome:
         model = self.model
         with torch.set_grad_enabled(weights is not None), self._precision():
             vectors = model.puzzle_vectors(rows["puzzle_identifiers"])
@@ -108,7 +113,7 @@ class Learner:
             preds = readout.logits.argmax(-1)
             exact, token_accuracy, _ = correctness(preds, labels)
             following = None
-            if self.has_continue:
+            if model.has_continue:
                 with torch.no_grad():
                     ahead = model.read(model.recurrence(e).segment(after))
                 following = continue_loss(readout.q_continue, continue_target(ahead, rows["last"]))
@@ -118,8 +123,8 @@ class Learner:
             if vectors is not None:
                 self._gather_puzzle_grad(rows["puzzle_identifiers"], vectors)
         return Outcome(
-            Latent(after.z_H.detach(), after.z_L.detach()), loss.detach(), answer.detach(), preds, exact,
-            token_accuracy, readout.q_halt.detach(), readout.q_continue.detach(),
+            rebuild(after, (part.detach() for part in after)), loss.detach(), answer.detach(), preds, exact,
+            token_accuracy, readout.q_halt.detach(), model.halts(readout),
         )  # fmt: skip
 
     def _precision(self) -> AbstractContextManager[object]:

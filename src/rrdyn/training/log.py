@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.artifacts.files import cannot_write, dump_json, write_text
+from rrdyn.artifacts.files import cannot_write, dump_json, replacing
+from rrdyn.artifacts.places import is_file, opened
 from rrdyn.runtime.progress import duration, say
 from rrdyn.training.folder import LOG, ROWS
 
@@ -31,6 +32,7 @@ COLUMNS: dict[str, tuple[int, str]] = {
 }
 """Column -> (width, format). What was not measured at a row is a dash."""
 HEADER_EVERY = 25
+Cell = float | int | None
 
 
 class TrainLog:
@@ -41,6 +43,7 @@ class TrainLog:
         self.folder = folder
         self.rows_since_header = HEADER_EVERY
         self.trackers = [make_tracker(tracker, folder, name) for tracker in trackers]
+        self._end_line()
         for line in heading:
             self.message(line)
 
@@ -50,7 +53,7 @@ class TrainLog:
         self._append(LOG, line)
         say(line)
 
-    def row(self, values: dict[str, Any]) -> None:
+    def row(self, values: Mapping[str, Cell]) -> None:
         """One row of the table and one JSON object; `values` has the columns, None where unknown, and may have more."""
         if self.rows_since_header >= HEADER_EVERY:
             self.message(header())
@@ -64,15 +67,24 @@ class TrainLog:
     def rewind(self, step: int) -> None:
         """Forget the JSON rows after a step, which a resumed run writes again."""
         path = self.folder / ROWS
-        if path.is_file():
-            kept = []
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
+        if not is_file(path):
+            return
+        with opened(path) as rows, replacing(path) as partial, open(partial, "wb") as kept:
+            for line in rows:
+                with suppress(ValueError, KeyError, TypeError, RecursionError):  # what a killed process was writing
                     if json.loads(line)["step"] <= step:
-                        kept.append(line)
-                except (ValueError, KeyError):  # the line a killed process was writing
-                    continue
-            write_text(path, "".join(line + "\n" for line in kept))
+                        kept.write(line.rstrip(b"\n") + b"\n")
+
+    def _end_line(self) -> None:
+        """Begin a new line where a killed process left half of one."""
+        path = self.folder / LOG
+        if is_file(path):
+            with opened(path) as stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(max(0, size - 1))
+                whole = stream.read(1) in (b"\n", b"")
+            if not whole:
+                self._append(LOG, "")
 
     def _append(self, name: str, line: str) -> None:
         try:
@@ -87,18 +99,18 @@ def header() -> str:
     return " ".join(f"{name:>{width}}" for name, (width, _) in COLUMNS.items())
 
 
-def table_row(values: dict[str, Any]) -> str:
+def table_row(values: Mapping[str, Cell]) -> str:
     """The columns of one row, right-aligned under the header."""
     return " ".join(f"{_cell(values.get(name), form):>{width}}" for name, (width, form) in COLUMNS.items())
 
 
-def _cell(value: Any, form: str) -> str:
+def _cell(value: Cell, form: str) -> str:
     if value is None or value != value:
         return "-"
     return duration(value) if form == "s" else format(value, form)
 
 
-def make_tracker(kind: str, folder: Path, name: str) -> Any:
+def make_tracker(kind: str, folder: Path, name: str) -> Callable[[Mapping[str, Cell]], None]:
     """A function that sends a row to wandb or tensorboard; UsageError where it is not installed."""
     try:
         if kind == "wandb":
@@ -113,7 +125,7 @@ def make_tracker(kind: str, folder: Path, name: str) -> Any:
     except ImportError:
         raise UsageError(f"{kind} is not installed", run=f"pip install 'rrdyn[{kind}]'") from None
 
-    def send(row: dict[str, Any]) -> None:
+    def send(row: Mapping[str, Cell]) -> None:
         for key, value in row.items():
             if isinstance(value, int | float) and key != "step":
                 writer.add_scalar(key, value, row["step"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
+from torch import Tensor
 
 from rrdyn.artifacts.errors import Interrupted, NumericalError, RrdynError
 from rrdyn.artifacts.provenance import command_line
@@ -18,14 +19,15 @@ from rrdyn.training import store
 from rrdyn.training.batches import on_device
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.datasets import open_training_data
-from rrdyn.training.evaluation import evaluate
+from rrdyn.training.evaluation import Evaluation, evaluate
 from rrdyn.training.folder import RunFolder
 from rrdyn.training.learner import Rows
 from rrdyn.training.log import TrainLog
 from rrdyn.training.memory import fitting
-from rrdyn.training.objectives import Cancelled, Rollouts, Stats
+from rrdyn.training.meter import Meter
+from rrdyn.training.objective import Cancelled, Stats
 from rrdyn.training.plan import Plan, make_plan, time_step
-from rrdyn.training.running import Meter, StopSignal
+from rrdyn.training.stopping import Accord, StopSignal
 from rrdyn.training.trainer import Trainer, computing_dtype, make_model, seed_globals
 
 SETTLING_STEPS = 3  # steps before the step time is told: the first calls allocate and compile
@@ -33,12 +35,12 @@ SETTLING_STEPS = 3  # steps before the step time is told: the first calls alloca
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """How a run ended. `best` and `last` are evaluations with their step, None where there was none."""
+    """How a run ended. `best` and `last` are None where nothing was evaluated."""
 
     folder: Path
     step: int
-    best: dict[str, Any] | None
-    last: dict[str, Any] | None
+    best: Evaluation | None
+    last: Evaluation | None
     stopped_early: bool = False
     started: int = 0
     """The step at which this call took over; `step`, where there was nothing left to do."""
@@ -50,11 +52,7 @@ class Finished:
         rows = [f"{self.folder}: {self.step} steps{how}"]
         for name, found in (("best", self.best), ("last", self.last)):
             if found is not None:
-                perturbed = "" if found["acc_pert"] is None else f", {found['acc_pert']:.1%} from a perturbed start"
-                rows.append(
-                    f"{name}: step {found['step']}, {found['acc']:.1%} of {found['eval_n']} validation puzzles right"
-                    + perturbed
-                )
+                rows.append(f"{name}: step {found.step}, {found.text()}")
         return "\n".join(rows)
 
 
@@ -65,6 +63,7 @@ def train(
 
     Raises Interrupted after Ctrl-C or SIGTERM, once a state is saved; NumericalError when a gradient is not finite,
     once the last good state is saved; UsageError where the folder is in use, or the config is not the saved one.
+    However it ends, no process leaves before what the leading one writes is whole.
     """
     chosen = devices.resolve(device)
     group = launch.join(chosen)
@@ -74,10 +73,13 @@ def train(
         torch.cuda.set_device(chosen)
     run = Run(config, RunFolder(folder), chosen, group)
     try:
-        if not dry_run:
+        if dry_run:
+            run.prepare(state)
+            return run.plan_only()
+        with run.stop.listening():
             run.open_folder()
-        run.prepare(state)
-        return run.plan_only() if dry_run else run.run()
+            run.prepare(state)
+            return run.run()
     finally:
         run.folder.unlock()
         launch.leave()
@@ -94,14 +96,15 @@ class Run:
         self.folder, self.device, self.group = folder, device, group
         self.data = open_training_data(config.data)
         self.config = store.settled(config, self.data, group.world)
-        self.best: dict[str, Any] | None = None
-        self.last: dict[str, Any] | None = None
+        self.best: Evaluation | None = None
+        self.last: Evaluation | None = None
         self.since_best = 0
         self.transient: int | None = None
         """The step of a periodic save, which the next save replaces."""
         self.saved_at = time.monotonic()
         self.saved_step = -1
-        self.stop = StopSignal()
+        self.stop = StopSignal(tells=group.leads)
+        self.accord = Accord(group, self.stop, self._save_is_due)
         self.evaluation_seconds = 0.0
 
     def open_folder(self) -> None:
@@ -114,7 +117,7 @@ class Run:
         """The model, its optimisers and its data, from the start or from a saved state."""
         config, group = self.config, self.group
         saved = None if state is None else store.read_state(state, config, self.data)
-        model = make_model(config, self.device, self.data.sizes, None if saved is None else saved["model"])
+        model = make_model(config, self.device, self.data.sizes, None if saved is None else saved.model)
         inputs = (model.source.path,) if model.source is not None else ()
         self.about = store.describe(config, self.data, str(self.device), inputs)
         self.data.train.require_match(
@@ -122,18 +125,20 @@ class Run:
         )
         seed_globals(config.seed)
         self.trainer = Trainer(config, model, group, total_steps=config.steps or 1, device=self.device)
+        self.trainer.asked = lambda: self.stop.heard is not None  # a rollout may take a minute
+        self.trainer.agree = self.accord.agree
         self.sampler = Sampler(
             self.data.train, config.global_batch, config.seed, rank=group.rank, world=group.world,
             augment=config.shuffle_puzzles,
         )  # fmt: skip
         if saved is not None:
-            self.trainer.load_state_dict(saved["trainer"])
-            self.sampler.load_state_dict(saved["sampler"])
-            self.best, self.last, self.since_best = saved["best"], saved["last"], saved["since_best"]
+            self.trainer.load_state_dict(saved.trainer)
+            self.sampler.load_state_dict(saved.sampler)
+            self.best, self.last, self.since_best = saved.best, saved.last, saved.since_best
             self.saved_step = self.trainer.step
-            self.transient = self.saved_step if saved["transient"] else None
-            if not config.micro_batch and saved["world"] == group.world:
-                self.trainer.learner.micro = saved["micro_batch"]
+            self.transient = self.saved_step if saved.transient else None
+            if not config.micro_batch and saved.world == group.world:
+                self.trainer.learner.micro = saved.micro_batch
 
     def _choose_micro_batch(self) -> Rows:
         """Settle how many trajectories go through one pass, and return a batch of this process to measure with."""
@@ -150,9 +155,8 @@ class Run:
         """Compile the nets that a segment applies over and over, where that was asked for or pays."""
         wanted = self.config.compile
         if wanted == "on" or (wanted == "auto" and self.device.type == "cuda"):
-            model = self.trainer.model
-            for stack in {model.inner.L_level, model.stack_H}:
-                stack.compile()
+            for net in self.trainer.model.nets:
+                net.compile()
 
     def plan_only(self) -> Finished:
         """The plan, with a measured step; nothing is written."""
@@ -168,19 +172,18 @@ class Run:
         plan, started = make_plan(trainer, self._choose_micro_batch(), devices.describe(self.device)), trainer.step
         self._compile()
         if self.group.leads:
+            self._tidy()
             store.write_run(self.folder, config, self.about)
             self.log = TrainLog(
                 self.folder.path, heading=self._heading(plan), trackers=config.trackers, name=self.folder.path.name
             )
             self.log.rewind(trainer.step)
-        with self.stop.listening():
-            if trainer.step == 0 and config.init is not None:
-                self._log_row(self._evaluate(), None)
-                self._save()
-            stopped_early = self._steps()
-            if self.saved_step != trainer.step:
-                self._save()
-        self.group.wait()
+        if self.saved_step < 0 and config.init is not None:
+            self._log_row(self._evaluate(), None)
+            self._save()
+        stopped_early = self._steps()
+        if self.saved_step != trainer.step:
+            self._save()
         return Finished(
             folder=self.folder.path,
             step=trainer.step,
@@ -191,12 +194,16 @@ class Run:
             plan=plan,
         )
 
+    def _tidy(self) -> None:
+        """What a killed process left undone: half files, a periodic save that another replaced, links of the last."""
+        self.folder.sweep(before=self.saved_step)
+        if self.saved_step >= 0:
+            self._point()
+
     def _steps(self) -> bool:
         """Steps until the end; returns whether patience ended them."""
         trainer, config = self.trainer, self.config
-        meter = Meter(config.global_batch)
-        if isinstance(trainer.objective, Rollouts) and self.group.world == 1 and config.aug.update == "rollout":
-            trainer.objective.cancelled = lambda: self.stop.heard is not None  # a rollout may take a minute
+        meter = Meter(config.global_batch, trainer.objective.means)
         batches, first = iter(self.sampler), trainer.step
         while trainer.step < trainer.total_steps:
             before = self.sampler.state_dict(), trainer.objective.state_dict()
@@ -211,8 +218,7 @@ class Run:
                 raise
             except Cancelled:
                 self._go_back(before)
-                self._heed_clock_and_signals()
-                continue
+                self._leave()
             meter.add(stats, time.perf_counter() - started)
             if trainer.step - first == SETTLING_STEPS:
                 self._tell_time(meter)
@@ -226,89 +232,95 @@ class Run:
                 if config.eval.patience is not None and self.since_best >= config.eval.patience:
                     self._message(f"no better accuracy in {self.since_best} evaluations: stopped early")
                     return True
-            self._heed_clock_and_signals()
+            if self.accord.stop and not final:
+                self._leave()
+            if self.accord.due and self.saved_step != trainer.step:
+                self._save(transient=True)
         return False
 
-    def _heed_clock_and_signals(self) -> None:
-        """Save when the last save is long ago; save and leave when asked to. Every process does the same."""
-        due = self.group.leads and time.monotonic() - self.saved_at > 60 * self.config.save_minutes
-        wants = torch.tensor([self.stop.heard is not None, due], dtype=torch.int32, device=self.device)
-        if self.group.world > 1:
-            self.group.sum_(wants)
-        stop, due = bool(wants[0]), bool(wants[1])
-        if (stop or due) and self.saved_step != self.trainer.step:
-            self._save(transient=True)
-        if stop and self.trainer.step < self.trainer.total_steps:
-            self._message(f"stopped at step {self.trainer.step}, state saved")
-            raise Interrupted(
-                f"stopped by {self.stop.heard or 'a signal'} at step {self.trainer.step}; the state is saved",
-                run=f"rrdyn train --resume {self.folder.path}",
-            )
+    def _save_is_due(self) -> bool:
+        return time.monotonic() - self.saved_at > 60 * self.config.save_minutes
 
-    def _step(self, rows: Rows, before: dict[str, Any]) -> Stats:
+    def _leave(self) -> NoReturn:
+        """Save and go, as all processes have agreed to."""
+        step = self.trainer.step
+        if self.saved_step != step:
+            self._save(transient=True)
+        self._message(f"stopped at step {step}, state saved")
+        raise Interrupted(
+            f"stopped by {self.stop.heard or 'a signal to another process'} at step {step}; the state is saved",
+            run=f"rrdyn train --resume {self.folder.path}",
+        )
+
+    def _step(self, rows: Rows, before: dict[str, Tensor]) -> Stats:
         """One training step, in smaller micro-batches where the device's memory turns out too small."""
         learner = self.trainer.learner
         while True:
             try:
                 return self.trainer.train_step(rows)
             except torch.OutOfMemoryError:
-                if learner.micro <= 1 or self.config.aug.update == "segment":
+                if learner.micro <= 1 or self.trainer.consented:  # then the others are past the step's gradient
                     raise RrdynError(
                         "the device has too little memory for one micro-batch",
                         found=f"micro-batches of {learner.micro} trajectories",
                         run="add --micro-batch with a smaller number, or take a smaller model",
                     ) from None
-                learner.micro = -(learner.micro // -2)
-                self.trainer.objective.load_state_dict(before)
+            # outside of the handler, whose traceback would hold the tensors of the step that failed
+            learner.micro = -(learner.micro // -2)
+            self.trainer.objective.load_state_dict(before)
+            if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-                self._message(f"out of memory: going on with micro-batches of {learner.micro} trajectories")
+            self._message(f"out of memory: going on with micro-batches of {learner.micro} trajectories")
 
-    def _go_back(self, before: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    def _go_back(self, before: tuple[dict[str, Any], dict[str, Tensor]]) -> None:
         """To where the data and the slots stood before a step that was given up."""
         self.sampler.load_state_dict(before[0])
         self.trainer.objective.load_state_dict(before[1])
 
     def _save(self, transient: bool = False) -> None:
-        """Checkpoint and state of this step; `last` (and `best`, where it is) lead to it."""
+        """Checkpoint and state of this step; `last` (and `best`, where it is) lead to it.
+
+        No process goes on, or leaves, before the leading one has written it.
+        """
         state = store.state_of(
-            self.trainer,
-            self.sampler.state_dict(),
-            self.data,
-            best=self.best,
-            last=self.last,
-            since_best=self.since_best,
-            transient=transient,
-        )
+            self.trainer, self.sampler.state_dict(), self.data, best=self.best, last=self.last,
+            since_best=self.since_best, transient=transient,
+        )  # fmt: skip
         step = self.trainer.step
+        self.saved_at, self.saved_step = time.monotonic(), step
         if self.group.leads:
-            results = self.last if self.last is not None and self.last["step"] == step else None
-            store.write_checkpoint(self.folder, self.trainer, self.about, state, results)
-            self.folder.point("last", step)
-            if self.best is not None and self.best["step"] == step:
-                self.folder.point("best", step)
+            results = self.last if self.last is not None and self.last.step == step else None
+            store.write_checkpoint(self.folder, self.trainer, self.about, state, results, transient=transient)
+            self._point()
             if self.transient is not None and self.transient != step:
                 self.folder.drop(self.transient)
         self.transient = step if transient else None
-        self.saved_at, self.saved_step = time.monotonic(), step
+        self.group.wait()
 
-    def _evaluate(self) -> dict[str, Any]:
+    def _point(self) -> None:
+        """Let `last` lead to the newest save, and `best` to the best evaluated one."""
+        self.folder.point("last", self.saved_step)
+        if self.best is not None:
+            self.folder.point("best", self.best.step)
+
+    def _evaluate(self) -> Evaluation:
         """Measure on the validation puzzles, and remember whether it is the best so far."""
         started = time.perf_counter()
         _, autocast = computing_dtype(self.config, self.device)
         with self.trainer.released_model() as model:
             found = evaluate(
-                model, self.data.validation, self.data.examples, self.config.eval, seed=self.config.seed,
-                group=self.group, autocast=autocast,
+                model, self.data.validation, self.data.examples, self.config.eval, step=self.trainer.step,
+                seed=self.config.seed, group=self.group, autocast=autocast,
             )  # fmt: skip
-        self.last = {"step": self.trainer.step, **found}
-        if self.best is None or (found["acc"] or 0) > (self.best["acc"] or 0):
-            self.best, self.since_best = self.last, 0
+        self.last = found
+        if self.best is None or (found.acc or 0) > (self.best.acc or 0):
+            self.best, self.since_best = found, 0
         else:
             self.since_best += 1
         self.evaluation_seconds = time.perf_counter() - started
-        return self.last
+        return found
 
-    def _log_row(self, results: dict[str, Any] | None, meter: Meter | None) -> None:
+    def _log_row(self, results: Evaluation | None, meter: Meter | None) -> None:
         trainer = self.trainer
         means = meter.row(self.group, self.device) if meter is not None else {}
         if not self.group.leads:
@@ -318,7 +330,7 @@ class Run:
         evaluations = -(left // -self.config.eval.every)
         eta = None if meter is None else left * meter.step_seconds + evaluations * self.evaluation_seconds
         row = {"step": trainer.step, "epoch": epoch, "lr": trainer.lr, "eta": eta, "grad_norm": trainer.grad_norm}
-        self.log.row({**row, **means, **(results or {})})
+        self.log.row({**row, **means, **(results.record() if results else {})})
 
     def _tell_time(self, meter: Meter) -> None:
         seconds = meter.seconds / meter.steps

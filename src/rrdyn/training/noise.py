@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Literal, Self
 
@@ -36,14 +36,24 @@ class NoiseConfig(Config):
     """Steps of clean training before any noise."""
     ramp_steps: Annotated[int, Field(ge=0)] = 0
     """Steps over which sigma grows linearly from 0 to its full size, after the warm-up."""
-    where: Literal["both", "z_H", "z_L"] = "both"
-    """Which latent is perturbed; the draws of the two are independent, sigma is shared."""
+    where: str = "both"
+    """Which part of the state is perturbed, by its name (z_H, z_L), or both: all of them. The draws of the parts are
+    independent, sigma is shared."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.sigma_min > self.sigma_max:
             raise UsageError(f"sigma_min {self.sigma_min} is larger than sigma_max {self.sigma_max}")
         return self
+
+    def require_part(self, parts: Sequence[str]) -> None:
+        """Raise UsageError where `where` is none of the parts of a model's state."""
+        if self.where not in ("both", *parts):
+            raise UsageError(
+                "aug.noise.where names no part of the model's state",
+                found=self.where,
+                expected=", ".join(("both", *parts)),
+            )
 
     def ramp(self, step: int) -> float:
         """The factor in [0, 1] that scales sigma at an optimiser step (the first is 1)."""
@@ -64,20 +74,26 @@ class NoiseConfig(Config):
 
 
 def draw(
-    config: NoiseConfig, *, seed: int, step: int, examples: Sequence[int], copies: Sequence[int], shape: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Noise for z_H and z_L of each (example, copy), in that order of nesting: copies vary fastest.
+    config: NoiseConfig,
+    *,
+    seed: int,
+    step: int,
+    examples: Sequence[int],
+    copies: Sequence[int],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Noise for each part of the state of each (example, copy), in that order of nesting: copies vary fastest.
 
-    Returns `eps_H`, `eps_L` (B*K, *shape) float32 and `sigma` (B*K,). Copy 0 is the clean one and gets zeros. Every
-    draw depends on (seed, step, example, copy) alone, hence neither on the batch nor on the number of processes.
+    `shapes` names the parts, and says the shape of each for one trajectory. Returns `eps`, for every part
+    (B*K, *shape) float32, and `sigma` (B*K,). Copy 0 is the clean one and gets zeros. Every draw depends on
+    (seed, step, example, copy) alone, hence neither on the batch nor on the number of processes.
     """
     pairs = [(int(example), int(copy)) for example in examples for copy in copies]
-    eps_H = np.zeros((len(pairs), *shape), np.float32)
-    eps_L = np.zeros_like(eps_H)
+    eps = {name: np.zeros((len(pairs), *shape), np.float32) for name, shape in shapes.items()}
     sigma = np.zeros(len(pairs), np.float64)
     ramp = config.ramp(step)
     if config.sampling == "none" or ramp == 0.0:
-        return eps_H, eps_L, sigma
+        return eps, sigma
 
     def fill(row: int) -> None:
         example, copy = pairs[row]
@@ -87,18 +103,19 @@ def draw(
         sigma[row] = ramp * _sigma(config, stream)
         if sigma[row] == 0.0:
             return
-        # both latents are drawn whatever `where` says, so that arms that differ in it share their noise
-        for name, eps in (("z_H", eps_H), ("z_L", eps_L)):
-            stream.standard_normal(dtype=np.float32, out=eps[row])
-            eps[row] *= np.float32(sigma[row]) if config.where in ("both", name) else np.float32(0)
+        # all parts are drawn whatever `where` says, so that arms that differ in it share their noise
+        for name, part in eps.items():
+            one = part[row : row + 1]
+            stream.standard_normal(dtype=np.float32, out=one)
+            one *= np.float32(sigma[row]) if config.where in ("both", name) else np.float32(0)
 
-    if 2 * eps_H.size > LARGE_DRAW:
+    if sum(part.size for part in eps.values()) > LARGE_DRAW:
         with ThreadPoolExecutor() as pool:
             list(pool.map(fill, range(len(pairs))))
     else:
         for row in range(len(pairs)):
             fill(row)
-    return eps_H, eps_L, sigma
+    return eps, sigma
 
 
 def _sigma(config: NoiseConfig, stream: np.random.Generator) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from rrdyn.models.description import parts
 from rrdyn.runtime.progress import duration
@@ -48,7 +47,7 @@ class Plan:
             rows.append(f"plan: {self.step_seconds:.3g} s a step, {duration(self.seconds)} to the end, and evaluations")
         return rows
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, int | float | str | None]:
         return {**asdict(self), "seconds": self.seconds}
 
 
@@ -64,7 +63,7 @@ def make_plan(trainer: Trainer, rows: Rows, device: str, step_seconds: float | N
     return Plan(
         parameters=parts(trainer.model)["all"], steps=trainer.total_steps, processes=trainer.group.world,
         trajectories=trajectories, micro_batch=micro,
-        segments_per_step=1 if aug.rollout == "act" else trainer.learner.segments, memory_gb=kept / 1e9,
+        segments_per_step=trainer.objective.segments_per_step, memory_gb=kept / 1e9,
         step_seconds=step_seconds, device=device,
     )  # fmt: skip
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
+from pydantic import ConfigDict, JsonValue
 
-from rrdyn.artifacts.config import read_preset
+from rrdyn.artifacts.config import Config, read_preset
 from rrdyn.artifacts.errors import InputError, UsageError
-from rrdyn.artifacts.files import existing
+from rrdyn.artifacts.places import existing
+from rrdyn.artifacts.reading import parse_yaml
 from rrdyn.data.defaults import ensure
 from rrdyn.data.folder import open_split
 from rrdyn.models import load
@@ -21,13 +23,32 @@ from rrdyn.training.config import TrainConfig
 TASKS = ("sudoku", "maze")
 FULL = {"sudoku": "sudoku-trm-mlp", "maze": "maze-trm"}
 SMALL = {"sudoku": "sudoku-small", "maze": "maze-small"}
-ABOUT = ("about", "dataset", "rollout", "finetune")
-"""Keys of a preset that are not settings: a sentence, the data preset that goes with it, changes for arms of whole
-rollouts (whose steps cost `halt_max_steps` times as much), changes when fine-tuning."""
+Settings = Mapping[str, JsonValue]
+"""Settings of `TrainConfig` by dotted key, such as "optim.lr"."""
+
+
+class Recipe(Config):
+    """A preset of configs/train: settings of `TrainConfig`, and what goes with them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    about: str = ""
+    """One sentence."""
+    dataset: str | None = None
+    """The data preset that goes with it."""
+    rollout: dict[str, JsonValue] | None = None
+    """Changes for arms of whole rollouts, whose steps cost `halt_max_steps` times as much."""
+    finetune: dict[str, JsonValue] | None = None
+    """Changes where training starts from a checkpoint."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings, in the sections they were written in."""
+        return dict(self.model_extra or {})
 
 
 def resolve(
-    data: str, *, preset: str | None, aug: str, changes: dict[str, Any], accelerated: bool, root: Path = Path("data")
+    data: str, *, preset: str | None, aug: str, changes: Settings, accelerated: bool, root: Path = Path("data")
 ) -> TrainConfig:
     """The config for `rrdyn train DATA`, where DATA is a task or a dataset folder; a task's dataset is made if need be.
 
@@ -44,28 +65,27 @@ def resolve(
         preset = (FULL if accelerated else SMALL).get(task, "large-att" if accelerated else "small-att")
         why = "" if accelerated else " (no CUDA device here: the small preset of the task)"
         say(f"preset: {preset}{why}")
-    settings = read_preset("train", preset, flag="--preset")
-    dataset = settings.get("dataset")
+    recipe = Recipe(**read_preset("train", preset, flag="--preset"))
     if data in TASKS:
-        if dataset is None:
+        if recipe.dataset is None:
             raise UsageError(f"the preset {preset} names no dataset", expected="a dataset folder: rrdyn train PATH")
-        path = root / Path(dataset).stem
-    content = {key: value for key, value in settings.items() if key not in ABOUT}
+        path = root / Path(recipe.dataset).stem
+    content = recipe.settings
     content |= {"task": task, "preset": Path(preset).stem, "data": path, "aug": read_aug(aug).model_dump()}
     if content["aug"]["rollout"] != "act" and "init" not in changes:
-        content = merged(content, settings.get("rollout") or {}, over_arm=True)
+        content = merged(content, recipe.rollout or {}, over_arm=True)
     if "init" in changes:
-        content = merged(content, settings.get("finetune") or {}, over_arm=True)
-        content["model"] = load(changes["init"]).config.model_dump()
+        content = merged(content, recipe.finetune or {}, over_arm=True)
+        content["model"] = load(str(changes["init"])).config.model_dump()
     for key, value in changes.items():
         put(content, key, value)
     config = TrainConfig(**content)
     if data in TASKS:  # only now: a mistyped setting is refused before minutes go into a dataset
-        ensure(task, str(dataset), root=root)
+        ensure(task, str(recipe.dataset), root=root)
     return config
 
 
-def merged(base: dict[str, Any], over: dict[str, Any], *, over_arm: bool = False) -> dict[str, Any]:
+def merged(base: dict[str, Any], over: Mapping[str, Any], *, over_arm: bool = False) -> dict[str, Any]:
     """`base` with the values of `over`, section by section.
 
     With `over_arm` noise settings are taken only by arms that have noise, so that a preset can shorten their ramp.
@@ -74,11 +94,12 @@ def merged(base: dict[str, Any], over: dict[str, Any], *, over_arm: bool = False
     for key, value in over.items():
         if over_arm and key == "aug" and base["aug"]["noise"]["sampling"] == "none":
             continue
-        result[key] = merged(result[key], value) if isinstance(value, dict) and key in result else value
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
     return result
 
 
-def put(content: dict[str, Any], key: str, value: Any) -> None:
+def put(content: dict[str, Any], key: str, value: JsonValue) -> None:
     """Set a dotted key, making the sections on the way."""
     *sections, name = key.split(".")
     for section in sections:
@@ -89,17 +110,17 @@ def put(content: dict[str, Any], key: str, value: Any) -> None:
     content[name] = value
 
 
-def settings_from(pairs: tuple[str, ...]) -> dict[str, Any]:
+def settings_from(pairs: tuple[str, ...]) -> dict[str, JsonValue]:
     """`KEY=VALUE` pairs as settings; values are read as YAML, so 3, 1e-3, true, null and [a, b] mean what they say."""
-    found: dict[str, Any] = {}
+    found: dict[str, JsonValue] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key:
             raise UsageError("--set cannot be read", found=pair, expected="KEY=VALUE, such as optim.lr=3e-4")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InputError(f"--set {key}: the value cannot be read", found=text) from None
+            value = parse_yaml(text, f"--set {key}")
+        except InputError as error:
+            raise UsageError(f"--set {key}: the value cannot be read", found=error.found or error.problem) from None
         if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
             with suppress(ValueError):
                 value = float(value)

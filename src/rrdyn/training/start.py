@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.models import model_config
+from rrdyn.models.family import find_family
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import say
 from rrdyn.training import loop, store
 from rrdyn.training.config import TrainConfig
-from rrdyn.training.folder import CONFIG, find_run, new_run_folder
-from rrdyn.training.recipes import put, resolve
+from rrdyn.training.folder import find_run, is_run, new_run_folder
+from rrdyn.training.recipes import Settings, put, resolve
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What was asked for. `changes`: settings by dotted key."""
+    """What was asked for, as it was typed."""
 
     data: str = ""
     preset: str | None = None
     aug: str = "none"
-    changes: dict[str, Any] = field(default_factory=dict)
+    changes: Settings = field(default_factory=dict)
     resume: str | None = None
     out: Path | None = None
     device: str = "auto"
@@ -44,19 +43,20 @@ def start(request: Request) -> loop.Finished:
         raise UsageError("--devices asks for more than there is", found=processes, expected=most)
     store.require_split(config.global_batch, processes)
     say(f"starting {processes} processes")
-    arguments = (config.model_dump(mode="json"), folder, state, device.type, request.dry_run, processes)
-    return launch.start(worker, arguments, processes)
+    arguments = (config, folder, state, device.type, request.dry_run, processes)
+    finished: loop.Finished = launch.start(worker, arguments, processes)
+    return finished
 
 
 def worker(
-    content: dict[str, Any], folder: Path, state: Path | None, device: str, dry_run: bool, processes: int
+    config: TrainConfig, folder: Path, state: Path | None, device: str, dry_run: bool, processes: int
 ) -> loop.Finished:
     """One process of a group on this machine; the CPU's cores are shared out."""
     import torch
 
     if device == "cpu":
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
-    return loop.train(TrainConfig(**content), folder, state=state, device=device, dry_run=dry_run)
+    return loop.train(config, folder, state=state, device=device, dry_run=dry_run)
 
 
 def settle(request: Request) -> tuple[TrainConfig, Path, Path | None]:
@@ -65,7 +65,7 @@ def settle(request: Request) -> tuple[TrainConfig, Path, Path | None]:
     A run folder given with --out that holds a run goes on where it stopped, if the settings are the same.
     """
     name = request.resume
-    if name is None and request.out is not None and (request.out / CONFIG).is_file():
+    if name is None and request.out is not None and is_run(request.out):
         name = str(request.out)
     if name is None:
         config = _config(request)
@@ -94,7 +94,7 @@ def _config(request: Request) -> TrainConfig:
     )
 
 
-def _changed(config: TrainConfig, changes: dict[str, Any]) -> TrainConfig:
+def _changed(config: TrainConfig, changes: Settings) -> TrainConfig:
     """A saved config with the settings given beside --resume; the loop refuses those that would not be exact."""
     content = config.model_dump()
     for key, value in changes.items():
@@ -103,6 +103,8 @@ def _changed(config: TrainConfig, changes: dict[str, Any]) -> TrainConfig:
 
 
 def architecture(config: TrainConfig) -> str:
-    """trm-mlp, trm-att or hrm, for the run folder's name."""
-    model = model_config({"seq_len": 1, "vocab_size": 1, **config.model})
-    return model.name if model.name == "hrm" else f"trm-{'mlp' if model.mlp_t else 'att'}"
+    """trm-mlp, trm-att, or a family's own name, for the run folder's name."""
+    family = find_family(config.model.get("name")).name
+    if family != "trm":
+        return family
+    return "trm-mlp" if config.model.get("mlp_t") else "trm-att"

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import pickle
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from rrdyn.artifacts.config import read_yaml
 from rrdyn.artifacts.errors import InputError, UsageError
-from rrdyn.artifacts.files import cannot_write, dump_json, replacing, write_json, write_text
+from rrdyn.artifacts.files import cannot_write, dump_json, replacing_folder, write_json, write_text
+from rrdyn.artifacts.places import regular, said
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.reading import read_yaml
 from rrdyn.models import save
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.datasets import TrainingData
-from rrdyn.training.folder import CONFIG, META, STATE, RunFolder
+from rrdyn.training.evaluation import Evaluation
+from rrdyn.training.folder import CONFIG, META, STATE, TRANSIENT, RunFolder
 from rrdyn.training.trainer import Trainer
 
 STATE_VERSION = 1
@@ -59,32 +61,60 @@ def describe(config: TrainConfig, data: TrainingData, device: str, inputs: tuple
 
 def read_config(folder: Path) -> TrainConfig:
     """The config of a run folder."""
-    try:
-        return TrainConfig(**read_yaml(folder / CONFIG))
-    except UsageError as error:
-        raise InputError(f"{folder / CONFIG}: {error.problem}", found=error.found, expected=error.expected) from None
+    return read_yaml(folder / CONFIG, TrainConfig)
 
 
 def write_checkpoint(
-    folder: RunFolder, trainer: Trainer, about: dict[str, Any], state: dict[str, Any], results: dict[str, Any] | None
+    folder: RunFolder,
+    trainer: Trainer,
+    about: dict[str, Any],
+    state: dict[str, Any],
+    results: Evaluation | None,
+    *,
+    transient: bool,
 ) -> Path:
-    """`step_N/{model.safetensors,meta.json,state.pt}`, complete or not at all."""
-    with folder.writing(trainer.step) as partial:
-        with replacing(partial / STATE) as file:
-            try:
-                torch.save({"version": STATE_VERSION, **state}, file)
-            except RuntimeError as error:  # how torch reports a full disk
-                raise cannot_write(folder.step_folder(trainer.step) / STATE, OSError(28, str(error))) from None
+    """`step_N/{model.safetensors,meta.json,state.pt}`, complete or not at all; `transient`: until the next save."""
+    with replacing_folder(folder.step_folder(trainer.step)) as partial:
+        try:
+            torch.save({"version": STATE_VERSION, **state}, partial / STATE)
+        except RuntimeError as error:  # how torch reports a full disk
+            raise cannot_write(folder.step_folder(trainer.step) / STATE, OSError(28, str(error))) from None
         with trainer.released_model() as model:
-            save(
-                model, partial,
-                {**about, "step": trainer.step, "ema": trainer.ema is not None, "evaluation": results},
-            )  # fmt: skip
+            evaluation = None if results is None else results.record()
+            ema = trainer.ema is not None
+            told = {**about, "step": trainer.step, "ema": ema, "evaluation": evaluation}
+            save(model, partial, {**told, TRANSIENT: True} if transient else told)
     return folder.step_folder(trainer.step)
 
 
-def state_of(trainer: Trainer, sampler: dict[str, Any], data: TrainingData, **more: Any) -> dict[str, Any]:
-    """What goes into state.pt."""
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """A state to go on from."""
+
+    trainer: dict[str, Any]
+    """What the trainer takes up."""
+    model: dict[str, Any]
+    """The architecture."""
+    sampler: dict[str, Any]
+    """The data's position."""
+    world: int
+    """Processes that saved it."""
+    micro_batch: int
+    best: Evaluation | None
+    last: Evaluation | None
+    since_best: int
+    transient: bool
+
+
+def state_of(
+    trainer: Trainer, sampler: dict[str, Any], data: TrainingData, *, best: Evaluation | None, last: Evaluation | None,
+    since_best: int, transient: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """What goes into state.pt; every process of a group has to call it."""
+    told = {
+        "best": best and best.record(), "last": last and last.record(), "since_best": since_best,
+        "transient": transient,
+    }  # fmt: skip
     return {
         "trainer": trainer.state_dict(),
         "model": trainer.model.config.model_dump(mode="json"),
@@ -93,24 +123,14 @@ def state_of(trainer: Trainer, sampler: dict[str, Any], data: TrainingData, **mo
         "dataset": data.train.digest,
         "world": trainer.group.world,
         "micro_batch": trainer.learner.micro,
-        **{key: dump_json(value, indent=None) for key, value in more.items()},
+        **{key: dump_json(value, indent=None) for key, value in told.items()},
     }
 
 
-def read_state(path: Path, config: TrainConfig, data: TrainingData) -> dict[str, Any]:
+def read_state(path: Path, config: TrainConfig, data: TrainingData) -> Saved:
     """A state to go on from; refuses one of another config (naming the keys) or of other data."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        version = state["version"]
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is not a readable training state", found=str(error).splitlines()[0],
-            run="resume from another of the run's checkpoints: --resume RUN/checkpoints/step_N",
-        ) from None  # fmt: skip
-    if version != STATE_VERSION:
-        raise InputError(f"{path} is of another version", found=version, expected=STATE_VERSION)
-    before, now = json.loads(state["config"]), json.loads(dump_json(config.comparable(), indent=None))
-    changed = differences(before, now)
+    state = _load(path)
+    changed = differences(state["config"], json.loads(dump_json(config.comparable(), indent=None)))
     if changed:
         raise UsageError(
             f"{path.parents[2]} was trained with other settings, so it cannot go on exactly",
@@ -123,8 +143,28 @@ def read_state(path: Path, config: TrainConfig, data: TrainingData) -> dict[str,
             f"{config.data} is not the dataset the run was started with", found=f"digest {data.train.digest[:12]}",
             expected=f"digest {state['dataset'][:12]}",
         )  # fmt: skip
-    for key in ("best", "last", "since_best", "transient"):
-        state[key] = json.loads(state[key])
+    return Saved(**{field.name: state[field.name] for field in fields(Saved)})
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """The content of a state file, its texts read; InputError whatever is wrong with it."""
+    run = "resume from another of the run's checkpoints: --resume RUN/checkpoints/step_N"
+    try:
+        state: dict[str, Any] = torch.load(regular(path, run=run), map_location="cpu", weights_only=True)
+        version = state["version"]
+        if version == STATE_VERSION:
+            state |= {key: json.loads(state[key]) for key in ("config", "since_best", "transient")}
+            # through the config as it is now: settings that have come since then take their defaults
+            state["config"] = json.loads(dump_json(TrainConfig(**state["config"]).comparable(), indent=None))
+            for key in ("best", "last"):
+                found = json.loads(state[key])
+                state[key] = None if found is None else Evaluation(**found)
+    except InputError:
+        raise
+    except Exception as error:  # a torch file can be wrong in as many ways as it has parts
+        raise InputError(f"{path} is not a readable training state", found=said(error), run=run) from None
+    if version != STATE_VERSION:
+        raise InputError(f"{path} is of another version", found=version, expected=STATE_VERSION)
     return state
 
 

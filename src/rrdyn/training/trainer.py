@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rrdyn.artifacts.errors import NumericalError
 from rrdyn.models import Model, build, load
 from rrdyn.runtime.launch import Group
 from rrdyn.runtime.streams import generator
-from rrdyn.training.adam_atan2 import AdamATan2
 from rrdyn.training.config import TrainConfig
-from rrdyn.training.ema import ExponentialAverage
-from rrdyn.training.flat import FlatParameters
 from rrdyn.training.learner import Learner, Rows
-from rrdyn.training.objectives import Rollouts, Share, Stats, Streaming
-from rrdyn.training.schedule import learning_rate
-from rrdyn.training.sign_sgd import sign_sgd_
+from rrdyn.training.objective import Cancelled, Share, Stats, find_objective
+from rrdyn.training.optim import AdamATan2, ExponentialAverage, FlatParameters, learning_rate, sign_sgd_
 
 
 def computing_dtype(config: TrainConfig, device: torch.device) -> tuple[torch.dtype, torch.dtype | None]:
@@ -72,14 +69,18 @@ class Trainer:
         _, autocast = computing_dtype(config, device)
         self.learner = Learner(model, loss=config.loss, micro=config.micro_batch, autocast=autocast)
         share = Share.of(config.global_batch, group.rank, group.world)
-        self.objective: Streaming | Rollouts
-        if config.aug.rollout == "act":
-            self.objective = Streaming(self.learner, config.aug, share, config.seed, stagger=config.stagger)
-        else:
-            self.objective = Rollouts(self.learner, config.aug, share, config.seed)
-            self.objective.reduce = group.sum_
+        objective = find_objective(config.aug.rollout)
+        self.objective = objective(self.learner, config.aug, share, config.seed, stagger=config.stagger)
+        self.objective.reduce = self._reduce
+        self.objective.cancelled = lambda: not self.consented and self.asked()
         self.step = 0
         self.grad_norm = 0.0
+        self.consented = False
+        """Whether the processes have agreed that the step under way is done to its end."""
+        self.asked: Callable[[], bool] = lambda: False
+        """Whether this process has been asked to stop; set by the loop."""
+        self.agree: Callable[[bool], bool] = lambda gives_up: gives_up
+        """Whether any process gives the step up, told by each of them whether it does; set by the loop."""
 
     @property
     def lr(self) -> float:
@@ -95,18 +96,22 @@ class Trainer:
     def train_step(self, batch: Rows) -> Stats:
         """One step of the objective: gradients, and the update or updates that go with it.
 
-        Raises NumericalError, with the weights as they were, where the gradient is not finite or too large.
+        Raises, with the weights as they were, NumericalError where the gradient is not finite or too large, and
+        Cancelled where some process gives the step up: then all of them do.
         """
-        self.step += 1
+        self.step, self.consented = self.step + 1, False
         try:
             return self.objective.step(batch, self.step, self.update)
-        except BaseException:
+        except BaseException as error:
             self.step -= 1
             self.discard_gradients()
+            if isinstance(error, Cancelled) and not self.consented:
+                self.agree(True)  # the others learn of it where they would have gone on
             raise
 
     def update(self) -> None:
         """Sum the gradients over the processes, check them, move the weights, and forget the gradients."""
+        self._consent()
         grad = self.group.sum_(self.flat.grad)
         self._check(grad)
         self.optimizer.param_groups[0]["lr"] = self.lr
@@ -116,11 +121,22 @@ class Trainer:
             self.ema.update(self.flat.vector)
         self.discard_gradients()
 
+    def _consent(self) -> None:
+        """Before the first thing that the processes do together in a step: go on with it, or give it up, as one."""
+        if not self.consented:
+            self.consented = True
+            if self.agree(False):
+                raise Cancelled
+
+    def _reduce(self, total: Tensor) -> Tensor:
+        self._consent()
+        return self.group.sum_(total)
+
     def discard_gradients(self) -> None:
         self.flat.zero_grad()
         self.learner.zero_puzzle_grad()
 
-    def _check(self, grad: torch.Tensor) -> None:
+    def _check(self, grad: Tensor) -> None:
         self.grad_norm = float(grad.norm())
         limit = self.config.optim.max_grad_norm
         if not math.isfinite(self.grad_norm):
@@ -136,16 +152,16 @@ class Trainer:
             )  # fmt: skip
 
     def _update_puzzle_vectors(self) -> None:
-        grad, touched = self.learner.puzzle_grad, self.learner.touched
-        if grad is None or touched is None:
+        table, grad, touched = self.model.puzzle_table, self.learner.puzzle_grad, self.learner.touched
+        if table is None or grad is None or touched is None:
             return
         self.group.sum_(grad)
         counted = self.group.sum_(touched.to(torch.int32))
         rows = counted.nonzero().squeeze(1)
         optim = self.config.optim
         sign_sgd_(
-            self.model.inner.puzzle_emb.weights, rows, grad[rows],
-            lr=self._scheduled(optim.puzzle_emb_lr), weight_decay=optim.puzzle_emb_weight_decay,
+            table, rows, grad[rows], lr=self._scheduled(optim.puzzle_emb_lr),
+            weight_decay=optim.puzzle_emb_weight_decay,
         )  # fmt: skip
 
     @contextmanager
@@ -165,14 +181,14 @@ class Trainer:
         """Everything but the data's position. Slots are gathered, so that any number of processes can go on."""
         slots = {name: self.group.gather(column).cpu() for name, column in self.objective.state_dict().items()}
         optimizer = self.optimizer.state[self.flat.vector]
-        puzzle = self.model.inner.puzzle_emb.weights if self.model.config.puzzle_emb_ndim else None
+        puzzle = self.model.puzzle_table
         return {
             "step": self.step,
             "weights": self.flat.vector.detach().cpu().clone(),
             "average": None if self.ema is None else self.ema.average.cpu().clone(),
             "optimizer": {name: value.cpu() if torch.is_tensor(value) else value for name, value in optimizer.items()},
             "puzzle_vectors": None if puzzle is None else puzzle.cpu().clone(),
-            "initial": [init.cpu() for init in (self.model.inner.H_init, self.model.inner.L_init)],
+            "initial": [buffer.cpu() for buffer in self._buffers()],
             "slots": slots,
             "random": random_state(),
         }
@@ -184,16 +200,22 @@ class Trainer:
             self.flat.vector.copy_(state["weights"])
             if self.ema is not None:
                 self.ema.average.copy_(state["average"])
-            if state["puzzle_vectors"] is not None:
-                self.model.inner.puzzle_emb.weights.copy_(state["puzzle_vectors"])
-            for init, value in zip((self.model.inner.H_init, self.model.inner.L_init), state["initial"]):
-                init.copy_(value)
+            if (table := self.model.puzzle_table) is not None:
+                table.copy_(state["puzzle_vectors"])
+            for buffer, value in zip(self._buffers(), state["initial"], strict=True):
+                buffer.copy_(value)
         moments = {name: v.to(device) if torch.is_tensor(v) else v for name, v in state["optimizer"].items()}
         self.optimizer.state[self.flat.vector] = moments
         if state["slots"]:
             mine = {name: column[self.objective.share.slots].to(device) for name, column in state["slots"].items()}
             self.objective.load_state_dict(mine)
         set_random_state(state["random"])
+
+    def _buffers(self) -> list[Tensor]:
+        """What a model keeps beside parameters and puzzle vectors: the initial state of TRM and HRM."""
+        kept = self.model.state_dict(keep_vars=True)
+        own = {id(self.model.puzzle_table), *map(id, self.flat.parameters)}
+        return [tensor for tensor in kept.values() if id(tensor) not in own]
 
 
 def seed_globals(seed: int) -> None:

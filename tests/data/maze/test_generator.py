@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from scipy.sparse.csgraph import shortest_path
+from scipy.stats import chisquare
 from tests.data.maze.graphs import adjacency, ways
 
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.data.build import build
-from rrdyn.data.maze.generator import Generator, carve
+from rrdyn.data.maze.generator import Generator, corridors, depth_first_tree, uniform_tree
 from rrdyn.data.maze.kind import Maze
 from rrdyn.data.maze.recipe import MazeRecipe
 from rrdyn.data.maze.solver import GOAL, PATH, START, WALL, Floods
 
 
-@pytest.mark.parametrize("method", ["carve", "density"])
+@pytest.mark.parametrize("method", ["wilson", "carve", "density"])
 @pytest.mark.parametrize("unique", [False, True])
 def test_labels_are_shortest_paths(method, unique):
     """Steps and the number of shortest paths by scipy's csgraph and powers of the adjacency."""
@@ -36,13 +39,25 @@ def test_labels_are_shortest_paths(method, unique):
             assert ways(graph, start, goal, int(steps[goal])) == 1
 
 
+@pytest.mark.parametrize("grow", [uniform_tree, depth_first_tree])
 @pytest.mark.parametrize(("height", "width"), [(7, 7), (8, 8), (9, 6)])
-def test_carved_mazes_are_connected_and_without_loops_a_tree(height, width):
-    open_cells = carve(height, width, 0.0, np.random.default_rng(3))
+def test_corridors_are_connected_and_without_loops_a_tree(height, width, grow):
+    open_cells = corridors(height, width, 0.0, np.random.default_rng(3), grow)
     steps, _ = Floods(height, width).steps(open_cells, int(np.flatnonzero(open_cells)[0]))
     assert (steps[open_cells.ravel()] >= 0).all()
     edges = adjacency(open_cells).nnz / 2
     assert edges == open_cells.sum() - 1
+
+
+@pytest.mark.parametrize(("grow", "uniform"), [(uniform_tree, True), (depth_first_tree, False)])
+def test_every_spanning_tree_is_as_likely_as_any_other(grow, uniform):
+    """Of 3 x 3 cells there are 192 (by Kirchhoff's theorem); each comes up 40 times of 7680, by Pearson's test."""
+    rng = np.random.default_rng(0)
+    drawn = [corridors(5, 5, 0.0, rng, grow).tobytes() for _ in range(7680)]
+    counts = np.array(list(Counter(drawn).values()))
+    assert len(counts) <= 192
+    everything = np.concatenate([counts, np.zeros(192 - len(counts))])
+    assert (chisquare(everything).pvalue > 0.01) == uniform
 
 
 def test_an_impossible_length_is_refused_at_once(tmp_path):

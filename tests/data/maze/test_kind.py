@@ -76,3 +76,15 @@ def test_keys_are_equal_for_all_images_and_only_for_them():
     assert len(set(keys)) == len(inputs)
     for number in range(8):
         assert puzzle.keys(*puzzle.symmetries.listed(number, inputs, inputs)) == keys
+
+
+def test_a_maze_with_start_and_goal_exchanged_is_the_same_puzzle():
+    puzzle = Maze(4)
+    texts = ("S #G    ####    ", "G #S    ####    ", "S # G   ####    ")
+    one, exchanged, other = (puzzle.encode(text)[None] for text in texts)
+    assert puzzle.keys(one, one) == puzzle.keys(exchanged, exchanged) != puzzle.keys(other, other)
+    turned = puzzle.symmetries.listed(3, exchanged)[0]
+    assert puzzle.keys(turned, turned) == puzzle.keys(one, one)
+    assert puzzle.families(one, one) == puzzle.families(turned, turned) == puzzle.families(other, other)
+    older = Maze(4, layouts_apart=False)
+    assert older.keys(one, one) != older.keys(exchanged, exchanged)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from rrdyn.data.maze import solver
-from rrdyn.data.maze.generator import carve
+from rrdyn.data.maze.generator import corridors, depth_first_tree
 from rrdyn.data.maze.kind import Maze
 from rrdyn.data.maze.solver import Floods, distances
 
@@ -14,7 +14,7 @@ def tokens(text: str) -> np.ndarray:
 
 def test_compiled_and_plain_search_agree():
     rng = np.random.default_rng(0)
-    open_cells = carve(20, 20, 0.1, rng)
+    open_cells = corridors(20, 20, 0.1, rng, depth_first_tree)
     start = int(np.flatnonzero(open_cells)[0])
     fast, far = Floods(20, 20).steps(open_cells, start)
     slow, queue = np.empty(400, dtype=np.int64), np.empty(400, dtype=np.int64)

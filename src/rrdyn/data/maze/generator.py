@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from rrdyn.data.collection import Collection
@@ -11,6 +13,8 @@ from rrdyn.runtime.streams import generator
 
 ATTEMPTS = 400
 """Grids tried for one maze before its number is given up."""
+Grow = Callable[[np.ndarray, int, int, np.random.Generator], None]
+"""Opens walls between the cells (2 r, 2 c) of a grid, by rows and columns of these cells, so that they are a tree."""
 SWEEPS = 3
 """How often the start is moved to the farthest cell, to find a long way through a grid."""
 
@@ -25,14 +29,19 @@ class Generator:
     def make(self, number: int) -> Collection | None:
         """Maze `number` as a set of one; None where ATTEMPTS grids gave none that fits."""
         rng = generator(self.recipe.seed, "maze", self.height, number)
-        lay = carve if self.recipe.method == "carve" else scatter
-        amount = self.recipe.loops if self.recipe.method == "carve" else self.recipe.density
         for _ in range(ATTEMPTS):
-            open_cells = lay(self.height, self.width, amount, rng)
+            open_cells = self._laid_out(rng)
             found = self._ends(open_cells, rng)
             if found is not None:
                 return self._written(open_cells, found)
         return None
+
+    def _laid_out(self, rng: np.random.Generator) -> np.ndarray:
+        recipe = self.recipe
+        if recipe.method == "density":
+            return scatter(self.height, self.width, recipe.density, rng)
+        grow = uniform_tree if recipe.method == "wilson" else depth_first_tree
+        return corridors(self.height, self.width, recipe.loops, rng, grow)
 
     def _ends(self, open_cells: np.ndarray, rng: np.random.Generator) -> list[int] | None:
         """A path long enough: from a random cell to the farthest, from there again, and so on.
@@ -69,8 +78,8 @@ def scatter(height: int, width: int, density: float, rng: np.random.Generator) -
     return rng.random((height, width)) >= density
 
 
-def carve(height: int, width: int, loops: float, rng: np.random.Generator) -> np.ndarray:
-    """Open cells (H, W): a spanning tree over the cells with even row and column, grown by a depth-first walk.
+def corridors(height: int, width: int, loops: float, rng: np.random.Generator, grow: Grow) -> np.ndarray:
+    """Open cells (H, W): a spanning tree over the cells with even row and column, as `grow` makes it.
 
     Then a part `loops` of the walls between two neighbours of the tree is opened. Where a side is even, its last row
     or column would be all wall; rows (columns) are then shifted by a random choice of leaving out the first or last.
@@ -78,7 +87,7 @@ def carve(height: int, width: int, loops: float, rng: np.random.Generator) -> np
     rows, columns = (height + 1) // 2, (width + 1) // 2
     open_cells = np.zeros((2 * rows - 1, 2 * columns - 1), dtype=bool)
     open_cells[::2, ::2] = True
-    _grow(open_cells, rows, columns, rng)
+    grow(open_cells, rows, columns, rng)
     walls = np.argwhere(~open_cells)
     between = walls[(walls.sum(axis=1) % 2) == 1]
     opened = between[rng.random(len(between)) < loops]
@@ -90,19 +99,51 @@ def carve(height: int, width: int, loops: float, rng: np.random.Generator) -> np
     return whole
 
 
-def _grow(open_cells: np.ndarray, rows: int, columns: int, rng: np.random.Generator) -> None:
-    """Open the walls of a random depth-first tree."""
+def uniform_tree(open_cells: np.ndarray, rows: int, columns: int, rng: np.random.Generator) -> None:
+    """Open the walls of a spanning tree, each as likely as any other.
+
+    Wilson's algorithm (STOC 1996, "Generating random spanning trees more quickly than the cover time"): from each cell
+    in turn a random walk until it meets the tree, which at first is one random cell; its loops are erased.
+    """
+    near = [
+        [r * columns + c for r, c in _beside(cell // columns, cell % columns) if 0 <= r < rows and 0 <= c < columns]
+        for cell in range(rows * columns)
+    ]
+    chances = _chances(rng)
+    in_tree = [False] * len(near)
+    in_tree[int(next(chances) * len(near))] = True
+    onward = [0] * len(near)
+    for first in range(len(near)):
+        cell = first
+        while not in_tree[cell]:  # the way out of a cell that is met again is forgotten: that erases the loop
+            onward[cell] = near[cell][int(next(chances) * len(near[cell]))]
+            cell = onward[cell]
+        cell = first
+        while not in_tree[cell]:
+            in_tree[cell] = True
+            (r, c), (s, d) = divmod(cell, columns), divmod(onward[cell], columns)
+            open_cells[r + s, c + d] = True
+            cell = onward[cell]
+
+
+def _chances(rng: np.random.Generator) -> Iterator[float]:
+    while True:
+        yield from rng.random(1024).tolist()
+
+
+def _beside(row: int, column: int) -> list[tuple[int, int]]:
+    return [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
+
+
+def depth_first_tree(open_cells: np.ndarray, rows: int, columns: int, rng: np.random.Generator) -> None:
+    """Open the walls of a random depth-first tree, from the first cell on: long corridors, and few of all trees."""
     visited = [[False] * columns for _ in range(rows)]
     chances = iter(rng.random(4 * rows * columns).tolist())
     stack = [(0, 0)]
     visited[0][0] = True
     while stack:
         row, column = stack[-1]
-        near = [
-            (r, c)
-            for r, c in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
-            if 0 <= r < rows and 0 <= c < columns and not visited[r][c]
-        ]
+        near = [(r, c) for r, c in _beside(row, column) if 0 <= r < rows and 0 <= c < columns and not visited[r][c]]
         if not near:
             stack.pop()
             continue

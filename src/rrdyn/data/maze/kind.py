@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import isqrt
 from typing import Self
 
@@ -11,7 +12,7 @@ from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.data.maze.generator import Generator, longest_path
 from rrdyn.data.maze.recipe import MazeRecipe
 from rrdyn.data.maze.solver import FREE, GOAL, PATH, START, WALL, distances
-from rrdyn.data.maze.symmetries import Dihedral, dihedral
+from rrdyn.data.maze.symmetries import Dihedral
 from rrdyn.data.puzzle import Fault, Maker, Puzzle, Solutions
 from rrdyn.data.registry import register
 
@@ -35,16 +36,20 @@ class Maze(Puzzle):
     unwritten = ". #o"
     shades = {"#": "wall", "o": "path", "S": "start", "G": "goal"}
 
-    def __init__(self, height: int = 30, width: int | None = None) -> None:
-        super().__init__(height, height if width is None else width, "?# SGo")
+    family = "layout of walls"
 
-    @property
+    def __init__(self, height: int = 30, width: int | None = None, *, layouts_apart: bool = True) -> None:
+        """`layouts_apart`: no two splits share their walls, and a maze with start and goal exchanged is no new one."""
+        super().__init__(height, height if width is None else width, "?# SGo")
+        self.families_apart = layouts_apart
+
+    @cached_property
     def symmetries(self) -> Dihedral:
         return Dihedral(self.height, self.width)
 
     @classmethod
     def from_recipe(cls, recipe: MazeRecipe) -> Self:
-        return cls(recipe.size)
+        return cls(recipe.size, layouts_apart=recipe.split_by == "layout")
 
     @classmethod
     def fitting(cls, cells: int, vocab_size: int | None = None) -> Maze | None:
@@ -108,11 +113,20 @@ class Maze(Puzzle):
         return np.where(steps < 0, np.nan, steps)
 
     def keys(self, inputs: np.ndarray, labels: np.ndarray) -> list[bytes]:
-        """The least of the rotated and mirrored images."""
-        grids = np.ascontiguousarray(inputs).reshape(-1, self.height, self.width)
-        turned = [dihedral(grids, number).reshape(-1, self.seq_len) for number in self.symmetries.numbers]
-        images = np.stack(turned, axis=1)
-        return [min(image.tobytes() for image in row) for row in images]
+        """The least of the rotated and mirrored images, start and goal as they are or exchanged."""
+        inputs = np.asarray(inputs)
+        keys = self._least(inputs)
+        if not self.families_apart:
+            return keys
+        exchanged = np.where(inputs == START, GOAL, np.where(inputs == GOAL, START, inputs)).astype(inputs.dtype)
+        return [min(pair) for pair in zip(keys, self._least(exchanged))]
+
+    def families(self, inputs: np.ndarray, labels: np.ndarray) -> list[bytes]:
+        """The walls alone, as the least of their images."""
+        return self._least((np.asarray(inputs) == WALL).astype(np.uint8))
+
+    def _least(self, grids: np.ndarray) -> list[bytes]:
+        return [min(image.tobytes() for image in row) for row in self.symmetries.images(grids)]
 
     def first_fault(self, inputs: np.ndarray, labels: np.ndarray, workers: int | None = None) -> Fault | None:
         """An answer that is no shortest path."""

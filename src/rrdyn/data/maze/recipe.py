@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -19,18 +19,27 @@ class MazeRecipe(Recipe):
 
     size: Annotated[int, Field(ge=3, le=200)] = 30
     """Side of generated mazes."""
-    method: Literal["carve", "density"] = "carve"
-    """carve: corridors with some walls opened; density: walls thrown at random."""
+    method: Literal["wilson", "carve", "density"] = "wilson"
+    """wilson: corridors that are a uniform spanning tree; carve: a depth-first tree, with longer corridors and far
+    fewer layouts; density: walls thrown at random."""
     loops: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """carve: the part of the walls between corridors that is opened."""
+    """wilson, carve: the part of the walls between corridors that is opened."""
     density: Annotated[float, Field(gt=0, lt=1)] = 0.38
     """density: the part of the cells that are walls."""
     min_length: Annotated[int, Field(ge=1)] | None = None
     """Least number of steps from start to goal (default: 111 for 30x30, and in proportion to the cells for others)."""
+    split_by: Literal["layout", "puzzle"] = "layout"
+    """layout: no two splits share their walls, up to rotation and reflection, and exchanging start and goal makes no
+    new puzzle; puzzle: only no puzzle stands in two splits, as before there was a choice."""
     unique: bool = False
     """A single shortest path: cells where another one would join it become walls."""
     aug: bool = False
     """Write the eight rotated and mirrored copies of each training maze."""
+
+    @classmethod
+    def recorded(cls, settings: dict[str, Any]) -> Self:
+        """Datasets made before there was `split_by` were split by puzzle."""
+        return cls(**{"split_by": "puzzle", **settings})
 
     @property
     def least_steps(self) -> int:

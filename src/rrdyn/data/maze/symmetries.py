@@ -39,6 +39,10 @@ class Dihedral:
         cells = self._cells[(uniforms[:, 0] * len(self.numbers)).astype(np.intp)]
         return tuple(np.take_along_axis(grid, cells, axis=1) for grid in grids)
 
+    def images(self, grids: np.ndarray) -> np.ndarray:
+        """(B, maps, L): every image of each row of (B, L)."""
+        return grids[:, self._cells]
+
     def listed(self, number: int, *grids: np.ndarray) -> tuple[np.ndarray, ...]:
         """Map every row of each (B, L) array by one map; number 0 is the identity."""
         return tuple(grid[:, self._cells[number]] for grid in grids)

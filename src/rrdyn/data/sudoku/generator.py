@@ -16,6 +16,8 @@ DIGS = 8
 """Orders of removal tried to come down to the wanted number of clues."""
 PATIENCE = 300
 """Steps of the climb without progress before it starts from a new puzzle."""
+CLIMBS = 8
+"""Climbs for one puzzle before its number is given up: up to ratings of 20,000 the first one gets there."""
 
 
 class Generator:
@@ -27,10 +29,13 @@ class Generator:
         self.solver = Solver(geometry)
         self.symmetries = Shuffles(geometry.side, geometry.box_height, geometry.box_width)
 
-    def make(self, number: int) -> Collection:
-        """Puzzle `number` as a set of one: exactly one solution, rated at least `min_rating`."""
+    def make(self, number: int) -> Collection | None:
+        """Puzzle `number` as a set of one: exactly one solution, rated at least `min_rating`.
+
+        None where CLIMBS climbs came nowhere near so hard a puzzle.
+        """
         rng = generator(self.seed, "sudoku", self.geometry.side, number)
-        while True:
+        for _ in range(CLIMBS):
             answer = self.grid(rng)
             question = self.dig(answer, rng)
             rating = self.solver.rating(question)
@@ -39,6 +44,7 @@ class Generator:
             if rating >= self.min_rating:
                 tokens = to_tokens(np.stack([question, answer]))
                 return Collection(tokens[:1], tokens[1:], np.array([rating], dtype=np.float64))
+        return None
 
     def grid(self, rng: np.random.Generator) -> np.ndarray:
         """A full grid (L,): the first one a search meets that tries digits in a random order in each cell, shuffled.

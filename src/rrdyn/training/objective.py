@@ -1,0 +1,150 @@
+"""What an objective is: one optimiser step's worth of trajectories, their losses and gradients; and where it starts.
+
+The arms of `configs/aug` choose one by name (`rollout`). Another is a class of its own, in a plug-in:
+
+    from rrdyn import training
+
+    @training.register_objective("anchored")
+    class Anchored(training.Objective):
+        def step(self, batch, step, update): ...
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rrdyn.artifacts.config import Config
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.dynamics.protocol import rebuild
+from rrdyn.runtime.plugins import load_plugins
+from rrdyn.training.augmentation import AugConfig
+from rrdyn.training.learner import Learner, Rows
+from rrdyn.training.noise import draw
+
+Stats = dict[str, Tensor]
+"""Sums over this process's examples of one step; `*_n` count what was summed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """The part of the global batch that this process holds."""
+
+    global_batch: int
+    slots: slice
+
+    @classmethod
+    def of(cls, global_batch: int, rank: int = 0, world: int = 1) -> Share:
+        size = global_batch // world
+        return cls(global_batch=global_batch, slots=slice(rank * size, (rank + 1) * size))
+
+
+class Cancelled(Exception):
+    """A step was given up before its update; nothing has changed but gradients."""
+
+
+class NoSettings(Config):
+    """An objective without settings of its own."""
+
+
+class Objective(ABC):
+    """What one training step learns from. The trainer owns the weights, the update and what is saved."""
+
+    settings_type: ClassVar[type[Config]] = NoSettings
+    """What an arm may write under `settings`."""
+    means: ClassVar[tuple[str, ...]] = ()
+    """Stats of its own, beside those every run logs: a mean NAME is the sum NAME over the count NAME_n."""
+
+    def __init__(self, learner: Learner, aug: AugConfig, share: Share, seed: int, *, stagger: bool = False) -> None:
+        """`stagger`: under ACT streaming, let the first example of slot i begin i segments under way."""
+        self.learner, self.aug, self.share, self.seed, self.stagger = learner, aug, share, seed, stagger
+        aug.noise.require_part(learner.initial(1)._fields)
+        self.settings: Any = self.settings_type(**aug.settings)
+        self.reduce: Callable[[Tensor], Tensor] = lambda total: total
+        """Sums a number over the processes; set by the trainer."""
+        self.cancelled: Callable[[], bool] = lambda: False
+        """Whether to give the step up, which then raises Cancelled; set by the loop, asked once a segment."""
+
+    @classmethod
+    def check(cls, aug: AugConfig) -> None:
+        """Raise UsageError for an arm that this objective cannot follow."""
+        cls.settings_type(**aug.settings)
+
+    @abstractmethod
+    def step(self, batch: Rows, step: int, update: Callable[[], None]) -> Stats:
+        """Add the gradients of optimiser step `step` (the first is 1), and call `update` once they are whole."""
+
+    @property
+    def segments_per_step(self) -> int:
+        """Segments of a trajectory that a step follows, for the plan."""
+        return self.learner.segments
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What is carried from one step to the next, a row a slot of this process."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take up what `state_dict` gave; {} is the beginning."""
+        assert not state, "an objective that carries something takes it up itself"
+
+
+OBJECTIVES: dict[str, type[Objective]] = {}
+T = TypeVar("T", bound=type[Objective])
+
+
+def register_objective(*names: str) -> Callable[[T], T]:
+    """Class decorator: the objective that arms with one of these names as `rollout` learn from."""
+
+    def registered(objective: T) -> T:
+        OBJECTIVES.update(dict.fromkeys(names, objective))
+        return objective
+
+    return registered
+
+
+def find_objective(name: str) -> type[Objective]:
+    """The objective of that name, of ours or a plug-in's; UsageError where there is none."""
+    if name not in OBJECTIVES:
+        load_plugins()
+    if name not in OBJECTIVES:
+        raise UsageError(
+            "aug.rollout is not one of its choices",
+            found=name,
+            expected=", ".join(OBJECTIVES),
+            run="RRDYN_PLUGINS=MODULE, the module that registers the objective, on the Python path",
+        )
+    return OBJECTIVES[name]
+
+
+def perturbed(
+    learner: Learner, aug: AugConfig, rows: Rows, copies: range, *, seed: int, step: int
+) -> tuple[Any, Stats]:
+    """z0 of every (example, copy), copies varying fastest, and the realised size of the noise.
+
+    The noise is added in float32 or wider. `noise` is ||stored z0 - clean z0|| / ||clean z0|| over all parts.
+    """
+    count = len(rows["index"]) * len(copies)
+    clean = learner.initial(count)
+    if aug.noise.sampling == "none":
+        return clean, {}
+    examples = rows["index"].tolist()
+    shapes = {name: tuple(part.shape[1:]) for name, part in zip(clean._fields, clean)}
+    eps, sigma = draw(aug.noise, seed=seed, step=step, examples=examples, copies=copies, shapes=shapes)
+    if not sigma.any():
+        return clean, {}
+    noisy = rebuild(clean, (z + torch.from_numpy(eps.pop(name)).to(z.device) for name, z in clean._asdict().items()))
+    moved = torch.sqrt(sum(_squares(new - old) for new, old in zip(noisy, clean)))  # type: ignore[arg-type]
+    size = torch.sqrt(sum(_squares(old) for old in clean))  # type: ignore[arg-type]
+    hit = torch.from_numpy(np.flatnonzero(sigma > 0)).to(moved.device)
+    return noisy, {"noise": (moved / size)[hit].sum(), "noise_n": torch.tensor(len(hit))}
+
+
+def _squares(part: Tensor) -> Tensor:
+    """(R,) sum of squares of each row, in float64."""
+    return (part.double() ** 2).sum(tuple(range(1, part.ndim)))

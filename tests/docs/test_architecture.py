@@ -1,0 +1,84 @@
+"""docs/architecture.md: its recipes, run as plug-ins in a folder outside the package; the files it names are there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.data.latin_plugin import write_plugin
+
+from rrdyn.artifacts.npz import read_npz
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    """A folder with every plug-in of the page, after every line of the page was run in it."""
+    folder = tmp_path_factory.mktemp("outside")
+    names = ["latin"]
+    write_plugin(folder)
+    for code in blocks("python"):
+        names.append(re.match(r"# (\w+)\.py", code)[1])
+        (folder / f"{names[-1]}.py").write_text(code)
+    for text in blocks("yaml"):
+        (folder / re.match(r"# (\S+)", text)[1]).write_text(text)
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "RRDYN_PLUGINS": ",".join(names), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    lines = [shlex.split(line)[1:] for text in blocks("sh") for line in text.strip().splitlines()]
+    run = "import sys, json; from rrdyn.cli.app import main\n" \
+          "for line in json.loads(sys.argv[1]):\n    code = main(line)\n    assert code == 0, line"  # fmt: skip
+    import json
+
+    done = subprocess.run([sys.executable, "-c", run, json.dumps(lines)], cwd=folder, env=environment,
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder, done
+
+
+def test_a_model_from_outside_trains_and_is_measured(outside):
+    diag = read_npz(outside[0] / "runs/damped/diag/diag.npz")
+    assert diag.meta["estimator"]["sub_updates_per_segment"] == 7
+    assert diag.meta["state_parts"] == ["z"]
+    assert np.isfinite(diag["lyap_spec"]).all()
+    assert read_npz(outside[0] / "runs/damped/eval/rollout.npz")["exact"].shape == (4, 6)
+    assert list((outside[0] / "runs/damped").rglob("*.html"))
+
+
+def test_a_task_from_outside_brings_its_checker(outside):
+    diag = read_npz(outside[0] / "runs/latin/diag/diag.npz")
+    assert diag["valid"].shape == (4,)
+    assert list(outside[0].rglob("puzzle*.png"))
+
+
+def test_a_measurement_from_outside_is_resumed_kept_cut_and_merged(outside):
+    folder, done = outside
+    assert "still.npz is there already" in done.stderr
+    one, merged = read_npz(folder / "still.npz"), read_npz(folder / "merged.npz")
+    np.testing.assert_array_equal(one["still_from"], merged["still_from"])
+    assert one.meta["revision"] == 1
+
+
+def test_an_objective_from_outside_is_an_arm(outside):
+    assert "rollout: rising" in (outside[0] / "runs/rising/config.yaml").read_text()
+
+
+def test_a_figure_from_outside_is_a_command(outside):
+    assert (outside[0] / "heights.png").is_file()
+
+
+def test_the_files_it_names_are_there():
+    named = set(re.findall(r"`(\w+/\w+\.py)", PAGE))
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / "src" / "rrdyn" / name).is_file()] == []

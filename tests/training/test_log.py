@@ -1,0 +1,71 @@
+"""The table of train.log, and what happens to train.jsonl when a run goes on."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import torch
+
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.runtime.launch import Group
+from rrdyn.training.log import COLUMNS, TrainLog, header, make_tracker, table_row
+from rrdyn.training.meter import Meter
+
+
+def test_rows_stand_under_their_names():
+    row = table_row(
+        {"step": 7, "epoch": 0.5, "loss": 1.25, "lr": 1e-4, "acc": None, "eta": 3661.0, "noise": float("nan")}
+    )
+    assert len(row) == len(header())
+    cells = dict(zip(header().split(), row.split(), strict=True))
+    assert cells == {
+        **dict.fromkeys(COLUMNS, "-"),
+        **{"step": "7", "epoch": "0.50", "loss": "1.2500", "lr": "1.00e-04", "eta": "1:01:01"},
+    }
+    for name, (width, _) in COLUMNS.items():
+        assert len(name) <= width
+
+
+def test_the_header_is_repeated(tmp_path):
+    log = TrainLog(tmp_path, heading=["argv: x"])
+    for step in range(60):
+        log.row({"step": step, "loss": 1.0})
+    lines = (tmp_path / "train.log").read_text().splitlines()
+    assert sum("acc_pert" in line for line in lines) == 3
+    assert len((tmp_path / "train.jsonl").read_text().splitlines()) == 60
+
+
+def test_rewinding_forgets_later_rows_and_half_lines(tmp_path):
+    log = TrainLog(tmp_path, heading=[])
+    for step in (1, 2, 3):
+        log.row({"step": step, "value": float("nan")})
+    with open(tmp_path / "train.jsonl", "a") as stream:
+        stream.write('{"step": 2, "va')
+    log.rewind(2)
+    rows = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2]
+    assert rows[0]["value"] is None
+
+
+def test_meter_means():
+    meter = Meter(examples_per_step=8)
+    one = torch.tensor(1)
+    meter.add({"loss": one * 6.0, "loss_n": one * 2, "exact": one, "exact_n": one * 4, "q_right": one * 3}, 0.5)
+    meter.add({"loss": one * 2.0, "loss_n": one * 2}, 1.5)
+    row = meter.row(Group(), torch.device("cpu"))
+    assert row["loss"] == 2.0
+    assert row["train_exact"] == 0.25
+    assert row["train_q_acc"] == 0.75
+    assert row["noise"] is None
+    assert row["changed"] is None
+    assert row["sps"] == 8.0
+    assert meter.row(Group(), torch.device("cpu"))["loss"] is None
+
+
+def test_a_tracker_that_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(UsageError, match="wandb is not installed") as caught:
+        make_tracker("wandb", tmp_path, "run")
+    assert "rrdyn[wandb]" in str(caught.value)
