@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.plotting.log_writers import FOREIGN_ARMS, STAMP, foreign_log, own_jsonl, own_log, own_rows
+from tests.plotting.log_writers import FOREIGN_ARMS, STAMP, foreign_log, own_head, own_jsonl, own_log, own_rows, table
 
 from rrdyn.artifacts.errors import InputError, Notice, UsageError
 from rrdyn.plotting.log_schema import LogSchema, read_schema
@@ -129,7 +130,8 @@ def test_own_runs_are_read_from_jsonl_and_agree_with_their_table(tmp_path):
     (fast,), _ = read_runs(gather([tmp_path / "run"]), OURS)
     slow = read_log(tmp_path / "run" / "train.log", OURS)
     assert fast.path.name == "train.jsonl"
-    assert fast.facts == slow.facts == {"arm": "multi4", "seed": "2", "preset": "trm-small"}
+    assert fast.facts == slow.facts
+    assert fast.facts.items() >= {"arm": "multi4", "seed": "2", "preset": "trm-small", "copies": "K=4"}.items()
     assert fast.columns["drift"] == pytest.approx(slow.columns["drift"], rel=1e-3, nan_ok=True)
 
 
@@ -153,6 +155,32 @@ def test_gather_finds_files_globs_folders_and_run_folders_once(tmp_path):
         gather([str(tmp_path / "*.txt")])
     with pytest.raises(InputError, match="does not exist"):
         gather([tmp_path / "none"])
+
+
+def test_loose_rows_are_read_with_the_facts_of_their_table_and_else_go_by_their_name(tmp_path):
+    own_jsonl(tmp_path / "away", "multi4", 2)
+    for suffix in (".jsonl", ".log"):
+        (tmp_path / "away" / f"train{suffix}").rename(tmp_path / f"copied{suffix}")
+    (tmp_path / "alone.jsonl").write_text((tmp_path / "copied.jsonl").read_text())
+    runs, notes = read_runs(gather([tmp_path]), OURS)
+    assert [run.path.name for run in runs] == ["alone.jsonl", "copied.jsonl"]
+    assert [(OURS.arm_of(run.facts), run.seed) for run in runs] == [("alone", "?"), ("multi4", "2")]
+    assert notes == []
+
+
+def test_a_pipe_among_the_logs_is_not_waited_for(tmp_path):
+    own_log(tmp_path / "a.log", "none", 0)
+    os.mkfifo(tmp_path / "b.log")
+    with pytest.warns(Notice, match=r"skipped b\.log: .* is a named pipe"):
+        assert len(read_runs(gather([tmp_path]), OURS)[0]) == 1
+
+
+def test_two_runs_of_one_seed_are_not_joined_for_logging_at_other_steps(tmp_path):
+    own_log(tmp_path / "a.log", "none", 0, last=400)
+    rows = own_rows("none", 0, 25, 800, every=25)
+    (tmp_path / "b.log").write_text("\n".join(own_head("none", 0) + table(rows)) + "\n")
+    with pytest.warns(Notice, match="seed 0 stands 2 times"):
+        assert len(read_runs(gather([tmp_path]), OURS)[0]) == 2
 
 
 def test_what_was_skipped_is_told(tmp_path):

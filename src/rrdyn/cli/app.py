@@ -67,6 +67,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "plot latent": "one trajectory in its principal plane",
         "plot toy": "the toy model's exponents and success",
         "plot puzzle": "puzzles of a dataset, or an answer over segments",
+        "watch": "a run's curves in the terminal while it trains",
         "report": "a run folder as one self-contained HTML page",
     },
 }

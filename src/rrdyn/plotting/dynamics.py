@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-import itertools
 import textwrap
-from collections import defaultdict
+import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from rrdyn.analysis import curves
+from rrdyn.analysis.curves import SMOOTHED_ABOVE, mean_onset
+from rrdyn.artifacts.errors import Notice
 from rrdyn.plotting import marks
-from rrdyn.plotting.log_schema import Group, LogSchema, Series, read_schema
+from rrdyn.plotting.columns import Column, columns_of
+from rrdyn.plotting.log_schema import Group, LogSchema, read_schema
 from rrdyn.plotting.logs import Run
 from rrdyn.plotting.options import DynamicsOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.runs import folder_of, gather, read_runs
-from rrdyn.plotting.style import DASHES, Dashes, Style
-
-POINTS = 2000
-"""A line is drawn from at most about this many points."""
+from rrdyn.plotting.series import Look, curve_of, draw_series, logged_points, onset_of
+from rrdyn.plotting.style import DASHES, Style
+from rrdyn.plotting.watching import changes
+from rrdyn.runtime.progress import say
 
 
 def draw(inputs: DynamicsOptions, out: Output, style: Style) -> None:
-    """Read logs and draw both figures."""
+    """Read logs and draw both figures; with `watch` again whenever a log has grown."""
     schema = read_schema(inputs.log_schema)
+    _draw(inputs, schema, out, style)
+    for _ in changes(lambda: gather(inputs.logs)) if inputs.watch else ():
+        out.begin_again()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Notice)  # told the first time
+            _draw(inputs, schema, out, style)
+        say(f"drew {out.wrote[0]} again" if out.wrote else "drew it again")
+
+
+def _draw(inputs: DynamicsOptions, schema: LogSchema, out: Output, style: Style) -> None:
     files = gather(inputs.logs)
     runs, notes = read_runs(files, schema)
     folder, suffix = folder_of(inputs.logs), schema.headline.suffix
-    out.told = {"schema": inputs.log_schema}
+    out.told = {"schema": inputs.log_schema, "runs": len(runs), "notes": notes}
     out.add(small_multiples(runs, schema, style, notes), "dynamics", folder, inputs=files, schema=schema.name)
     plate = overlay(runs, schema, style, notes)
     out.add(plate, f"dynamics_{suffix}", folder, short=suffix, inputs=files, schema=schema.name)
@@ -38,72 +50,72 @@ def draw(inputs: DynamicsOptions, out: Output, style: Style) -> None:
 
 def small_multiples(runs: list[Run], schema: LogSchema, style: Style, notes: list[str]) -> Plate:
     """Columns are arms, rows are metric groups; more arms than fit side by side go into further blocks of rows."""
-    arms = by_arm(runs, schema)
-    across, blocks = marks.blocks_of(len(arms), style.format.panels)
-    rows = len(schema.groups)
-    figure = style.figure(0.45 + blocks * (0.3 + 1.05 * rows))
+    columns = columns_of(runs, schema)
+    groups = [group for group in schema.groups if any(_has(run, group, schema) for run in runs)]
+    across, blocks = marks.blocks_of(len(columns), style.format.panels)
+    rows, lines = len(groups), max(column.name.count("\n") for column in columns)
+    figure = style.figure(0.45 + blocks * (0.3 + 0.13 * lines + 1.05 * rows))
     grid = figure.subplots(blocks * rows, across, sharex=True, squeeze=False)
     table = Table()
     labels = []
-    for row, group in enumerate(schema.groups):
-        panels = [grid[(place // across) * rows + row, place % across] for place in range(len(arms))]
-        for ax, (arm, members) in zip(panels, arms.items()):
-            ends = _panel(ax, style, arm, members, group, schema, table)
-            if ax is panels[0]:
+    for row, group in enumerate(groups):
+        panels = [grid[(place // across) * rows + row, place % across] for place in range(len(columns))]
+        for ax, column in zip(panels, columns):
+            ends = _panel(ax, style, column, group, schema, table)
+            if ax is panels[across - 1]:
                 labels.append(marks.label_ends(ax, style, ends if len(group.series) > 1 else []))
         _share(panels, group, style, across)
         for ax in panels[::across]:
             ax.set_ylabel(textwrap.fill(group.label, 17, break_on_hyphens=False))
-    for place, (arm, members) in enumerate(arms.items()):
-        column = [grid[(place // across) * rows + row, place % across] for row in range(rows)]
-        column[0].set_title(f"{arm}\n({_seeds(members)})")
-        column[-1].set_xlabel(schema.x_label)
-        column[-1].tick_params(labelbottom=True)
-        _mark_onset(column, style, members, schema)
-        _steps_axis(column[-1], runs, across)
-    for place in range(len(arms), blocks * across):
+    for place, column in enumerate(columns):
+        tower = [grid[(place // across) * rows + row, place % across] for row in range(rows)]
+        tower[0].set_title(f"{column.name}\n({column.count})")
+        tower[-1].set_xlabel(schema.x_label)
+        tower[-1].tick_params(labelbottom=True)
+        _mark_onset(tower, style, column, schema)
+        _steps_axis(tower[-1], runs, across)
+    for ax in grid.flat:
+        data = np.concatenate([np.zeros((0, 2)), *logged_points([ax])])
+        marks.range_frame(ax, data[:, 0], data[:, 1])
+    for place in range(len(columns), blocks * across):
         for row in range(rows):
             grid[(place // across) * rows + row, place % across].set_visible(False)
-    marks.heading(figure, style, f"{schema.title} ({_smoothing(schema)})")
+    marks.heading(figure, style, f"{schema.title} ({_how(runs, schema)})")
     marks.spread(figure, labels)
+    told = [f"in no log: {', '.join(group.label for group in schema.groups if group not in groups)}"]
     return Plate(
         figure=figure,
         table=table,
-        caption=f"{schema.title}. Columns: {', '.join(f'{arm} ({_seeds(members)})' for arm, members in arms.items())}. "
-        f"Thin lines: seeds, {_smoothing(schema)}; bold: their mean over the steps they share."
-        + (f" Open circles: {schema.onset.label}; dashed: its mean over seeds." if schema.onset else ""),
-        alt=f"Small multiples of {', '.join(group.label for group in schema.groups)} against {schema.x_label}, "
-        f"one column for each of {', '.join(arms)}.",
-        notes=_sentences(notes),
+        caption=f"{schema.title}. Columns: {_listed(columns)}. {_how(runs, schema).capitalize()}."
+        + (
+            f" Open circles: {schema.onset.label}, of runs that start below; dashed: the mean step of it."
+            if schema.onset
+            else ""
+        ),
+        alt=f"Small multiples of {', '.join(group.label for group in groups)} against {schema.x_label}, "
+        f"one column for each of {_listed(columns)}.",
+        notes=_sentences([*(told if len(groups) < len(schema.groups) else []), *notes]),
     )
 
 
 def overlay(runs: list[Run], schema: LogSchema, style: Style, notes: list[str]) -> Plate:
     """The headline metric of every arm in one panel."""
     headline = schema.headline
-    figure = style.figure(2.4, width=1.0 if style.size == "column" else 0.75)
+    columns = columns_of(runs, schema)
+    lines = sum(column.name.count("\n") + 2 for column in columns)
+    figure = style.figure(max(2.4, 0.9 + 0.15 * lines), width=1.0 if style.size == "column" else 0.75)
     ax = figure.subplots()
     table = Table()
     ends: list[marks.End] = []
-    arms = by_arm(runs, schema)
     colours = {arm.name: arm.colour for arm in schema.arms}
-    for place, (arm, members) in enumerate(arms.items()):
-        colour = colours.get(arm) or style.series(place)
-        column = _column(headline.column, arm, schema)
-        drawn = _lines(
-            ax, style, arm, members, column, headline.column, colour, schema, table, dashes=DASHES[place % 4], thin=0.25
-        )
-        if drawn is None:
-            continue
-        steps, mean = drawn
-        ends.append((steps[-1], mean[-1], f"{arm}\n{_seeds(members)}", colour))
-        onsets = [step for run in members if (step := onset(run, schema)) is not None]
-        if onsets:
-            first = float(np.mean(onsets))
-            ax.plot(
-                first, np.interp(first, steps, mean), "o", ms=4 * style.scale, color=colour, mec=style.ground, zorder=4
-            )
-            table.add(arm=arm, column=headline.column, kind="onset", step=first, value=np.interp(first, steps, mean))
+    alone = {column.arm for column in columns if sum(column.arm == other.arm for other in columns) == 1}
+    for place, column in enumerate(columns):
+        own = colours.get(column.arm) if column.arm in alone else None  # two columns of one arm are told apart
+        look = Look(own or style.series(place), DASHES[place % 4])
+        drawn = draw_series(ax, style, column, headline.column, look, schema, table)
+        if drawn is not None:
+            end = f"{column.name}\n{column.count}"
+            ends.append((float(drawn.steps[-1]), float(drawn.shown[-1]), end, look.colour))
     if not ends:
         marks.empty(ax, style, f"no log holds {headline.column}")
     labels = marks.label_ends(ax, style, ends)
@@ -113,119 +125,50 @@ def overlay(runs: list[Run], schema: LogSchema, style: Style, notes: list[str]) 
     ax.set_xlabel(schema.x_label)
     _steps_axis(ax, runs, 1)
     marks.range_frame(ax, table.column("step"), table.column("value"))
-    mark = f"; dot: mean of {schema.onset.label}" if schema.onset else ""
-    ax.set_title(f"{headline.title} (n = {len(runs)} runs)\n{_smoothing(schema)}{mark}")
+    mark = f"; circle: {schema.onset.label}" if schema.onset and table.where(kind="onset") else ""
+    ax.set_title(f"{headline.title} (n = {len(runs)} runs)\n{_how(runs, schema, headline.column)}{mark}")
     marks.spread(figure, [labels])
     return Plate(
         figure=figure,
         table=table,
-        caption=f"{headline.title}: {headline.label}. Bold: mean over seeds, thin: seeds, {_smoothing(schema)}{mark}. "
-        + "; ".join(f"{arm}: {_seeds(members)}" for arm, members in arms.items())
-        + ".",
-        alt=f"{headline.label} against {schema.x_label}, one line for each of {', '.join(arms)}.",
+        caption=f"{headline.title}: {headline.label}. {_how(runs, schema, headline.column).capitalize()}{mark}. "
+        f"{_listed(columns)}.",
+        alt=f"{headline.label} against {schema.x_label}, one line for each of {_listed(columns)}.",
         notes=_sentences(notes),
     )
 
 
-def by_arm(runs: list[Run], schema: LogSchema) -> dict[str, list[Run]]:
-    """Arms in the schema's order, each with its runs in the order of their seeds."""
-    found: dict[str, list[Run]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: (len(run.seed), run.seed)):
-        found[schema.arm_of(run.facts)].append(run)
-    return {arm: found[arm] for arm in schema.order(set(found))}
+def _has(run: Run, group: Group, schema: LogSchema) -> bool:
+    return any(curve_of(run, series.column, schema) is not None for series in group.series)
 
 
-def onset(run: Run, schema: LogSchema) -> int | None:
-    """First step at which the onset column, as logged (smoothing would blur it), exceeds its level."""
-    if schema.onset is None:
-        return None
-    column = _column(schema.onset.column, schema.arm_of(run.facts), schema)
-    values = run.columns.get(column)
-    return None if values is None else curves.onset(run.steps, values, schema.onset.above)
-
-
-def thinned(x: np.ndarray, y: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """The first, lowest, highest and last point of each of points/4 bins: what a line shows at that resolution."""
-    if x.size <= points:
-        return x, y
-    edges = np.linspace(0, x.size, points // 4 + 1).astype(int)
-    keep = set(edges[:-1]) | set(edges[1:] - 1)
-    for start, stop in itertools.pairwise(edges):
-        piece = y[start:stop]
-        if not np.isnan(piece).all():
-            keep |= {start + int(np.nanargmin(piece)), start + int(np.nanargmax(piece))}
-    chosen = np.array(sorted(keep))
-    return x[chosen], y[chosen]
-
-
-def _panel(
-    ax: Axes, style: Style, arm: str, members: list[Run], group: Group, schema: LogSchema, table: Table
-) -> list[marks.End]:
+def _panel(ax: Axes, style: Style, column: Column, group: Group, schema: LogSchema, table: Table) -> list[marks.End]:
     ends: list[marks.End] = []
     if group.zero:
         marks.rule(ax, style, y=0.0)
     for place, series in enumerate(group.series):
-        colour = series.colour or style.series(place)
-        column = _column(series.column, arm, schema)
-        drawn = _lines(ax, style, arm, members, column, series.column, colour, schema, table, dashes=DASHES[place % 4])
+        look = Look(series.colour or style.series(place), DASHES[place % 4])
+        drawn = draw_series(ax, style, column, series.column, look, schema, table)
         if drawn is not None:
-            ends.append((drawn[0][-1], drawn[1][-1], series.label, colour))
+            ends.append((float(drawn.steps[-1]), float(drawn.shown[-1]), series.label, look.colour))
     if not ends:
-        marks.empty(ax, style, f"no {_wanted(group.series)}\nin these logs")
+        marks.empty(ax, style, "not in\nthese logs")
     return ends
 
 
-def _lines(
-    ax: Axes,
-    style: Style,
-    arm: str,
-    members: list[Run],
-    column: str,
-    name: str,
-    colour: str,
-    schema: LogSchema,
-    table: Table,
-    *,
-    dashes: Dashes,
-    thin: float = 0.4,
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Thin lines of the seeds and their bold mean; returns the mean, or None where nothing was logged."""
-    having = [run for run in members if not np.isnan(run.columns.get(column, np.full(1, np.nan))).all()]
-    if not having:
-        return None
-    smooth = [curves.ema(run.columns[column], schema.span) for run in having]
-    for run, line in zip(having, smooth):
-        x, y = thinned(run.steps, line)
-        ax.plot(x, y, color=colour, lw=0.6 * style.scale, alpha=thin)
-        table.add(arm=arm, column=name, kind="seed", seed=run.seed, run=run.path.parent.name, step=x, value=y)
-        first = onset(run, schema)
-        if first is not None and schema.onset is not None and name == schema.onset.column:
-            at = line[np.searchsorted(run.steps, first)]
-            ax.plot(first, at, "o", ms=3 * style.scale, mfc="none", mec=colour, mew=0.7 * style.scale, zorder=3)
-            table.add(
-                arm=arm, column=name, kind="seed onset", seed=run.seed, run=run.path.parent.name, step=first, value=at
-            )
-    steps, mean = curves.mean_over([run.steps for run in having], smooth)
-    seen = ~np.isnan(mean)
-    if not seen.any():
-        return None
-    steps, mean = thinned(steps[seen], mean[seen])
-    ax.plot(steps, mean, color=colour, lw=1.7 * style.scale, ls=dashes)
-    table.add(arm=arm, column=name, kind="mean", seed=f"n={len(having)}", step=steps, value=mean)
-    return steps, mean
-
-
-def _mark_onset(column: list[Axes], style: Style, members: list[Run], schema: LogSchema) -> None:
+def _mark_onset(tower: list[Axes], style: Style, column: Column, schema: LogSchema) -> None:
     """A dashed line at the mean onset through every row of an arm, so that the rows can be read against it."""
-    onsets = [step for run in members if (step := onset(run, schema)) is not None]
+    onsets = [step for run in column.runs if (step := onset_of(run, schema)) is not None]
     if not onsets or schema.onset is None:
         return
-    for ax in column:
-        marks.rule(ax, style, x=float(np.mean(onsets)), dashed=True)
-    late = float(np.mean(onsets)) > 0.5 * max(run.steps[-1] for run in members)
-    column[0].annotate(
-        schema.onset.label,
-        (float(np.mean(onsets)), 1.0),
+    mean = mean_onset(onsets)
+    for ax in tower:
+        marks.rule(ax, style, x=mean, dashed=True)
+    late = mean > 0.5 * max(run.steps[-1] for run in column.runs)
+    some = f" ({len(onsets)} of {len(column.runs)})" if len(onsets) < len(column.runs) else ""
+    tower[0].annotate(
+        schema.onset.label + some,
+        (mean, 1.0),
         xycoords=("data", "axes fraction"),
         color=style.soft,
         xytext=(-2 if late else 2, -1),
@@ -242,29 +185,26 @@ def _share(panels: list[Axes], group: Group, style: Style, across: int) -> None:
             ax.set_yscale("log")
     low, high = _widened(group.limits or (np.inf, -np.inf), panels)
     if np.isfinite([low, high]).all():
-        pad = 0.0 if group.limits or group.log else 0.06 * (high - low or 1.0)
+        pad = 0.0 if group.limits else 0.06 * (high - low or 1.0)
+        low, high = (low / 1.6, high * 1.6) if group.log and low > 0 else (low - pad, high + pad)
         for ax in panels:
-            ax.set_ylim(low - pad, high + pad)
+            ax.set_ylim(low, high)
     for place, ax in enumerate(panels):
         if not group.log:
             ax.yaxis.set_major_locator(MaxNLocator(3 if style.size == "column" else 4))
+        else:
+            narrow = high < 10 * low  # less than a decade may hold no power of ten
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=4))
+            ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            ax.yaxis.set_minor_locator(NullLocator())
         ax.tick_params(labelbottom=False, labelleft=place % across == 0)
-        data = _drawn_points(ax)
-        if data:
-            both = np.concatenate(data)
-            marks.range_frame(ax, both[:, 0], both[:, 1])
 
 
-def _widened(limits: tuple[float, float], panels: list[Axes]) -> tuple[float, float]:
+def _widened(limits: tuple[float, float], panels: Sequence[Axes]) -> tuple[float, float]:
     """The limits, moved out to whatever is drawn beyond them."""
-    values = np.concatenate([np.array(limits), *(points[:, 1] for ax in panels for points in _drawn_points(ax))])
+    values = np.concatenate([np.array(limits), *(points[:, 1] for points in logged_points(panels))])
     values = values[np.isfinite(values)]
     return (float(values.min()), float(values.max())) if values.size else limits
-
-
-def _drawn_points(ax: Axes) -> list[np.ndarray]:
-    """The points of the data lines of a panel, without its reference rules."""
-    return [np.asarray(line.get_xydata(), dtype=float) for line in ax.lines if line.get_transform() == ax.transData]
 
 
 def _steps_axis(ax: Axes, runs: list[Run], across: int) -> None:
@@ -274,22 +214,19 @@ def _steps_axis(ax: Axes, runs: list[Run], across: int) -> None:
         ax.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value else "0")
 
 
-def _column(name: str, arm: str, schema: LogSchema) -> str:
-    swap = next((rule.draw for rule in schema.instead if rule.arm == arm and rule.instead_of == name), None)
-    return swap or name
+def _how(runs: list[Run], schema: LogSchema, *columns: str) -> str:
+    """How curves are drawn, as far as these runs have such ones."""
+    names = columns or tuple(series.column for group in schema.groups for series in group.series)
+    found = [one for run in runs for name in names if (one := curve_of(run, name, schema)) is not None]
+    smoothed = any(one.smooth is not None for one in found)
+    several = any(len(column.runs) > 1 for column in columns_of(runs, schema))
+    long = f"EMA-{schema.span} of curves of more than {SMOOTHED_ABOVE} points"
+    bold = [*(["mean over seeds"] if several else []), *([long] if smoothed else [])]
+    return "as logged" + (f"; bold: {' and '.join(bold)}" if bold else "")
 
 
-def _wanted(series: list[Series]) -> str:
-    return " or ".join(one.label for one in series)
-
-
-def _seeds(members: list[Run]) -> str:
-    n = len({run.seed for run in members})
-    return f"n = {n} seed{'' if n == 1 else 's'}"
-
-
-def _smoothing(schema: LogSchema) -> str:
-    return f"EMA-{schema.span}" if schema.span > 1 else "not smoothed"
+def _listed(columns: list[Column]) -> str:
+    return "; ".join(f"{column.name.replace(chr(10), ', ')} ({column.count})" for column in columns)
 
 
 def _sentences(notes: list[str]) -> list[str]:

@@ -109,7 +109,11 @@ class LogSchema(Config):
     step: str = "step"
     """The column of the horizontal axis; rows are the lines whose field there is a whole number."""
     facts: dict[str, Fact] = {}
-    """`arm` and `seed` are the facts every family has; others serve the rules of the arms."""
+    """`arm` and `seed` are the facts every family has; others serve the rules of the arms, and `apart`."""
+    apart: list[str] = []
+    """Facts in which the runs of one column agree, such as task, preset and model; told where any two runs differ."""
+    apart_in_arm: list[str] = []
+    """The same for facts that are the arm's own, such as its noise; told only where two runs of one arm differ."""
     arms: list[Arm] = []
     """Tried in order; a run that none admits is an arm of its own name. Columns stand in this order."""
     instead: list[Instead] = []
@@ -119,7 +123,7 @@ class LogSchema(Config):
     x_label: str = "optimizer step"
     title: str
     span: Annotated[int, Field(ge=1)] = 5
-    """Span of the exponential moving average; 1 draws the log as it is."""
+    """Span of the exponential moving average of long curves; 1 draws every log as it is."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -128,6 +132,8 @@ class LogSchema(Config):
             unknown = set(arm.when) - facts
             if unknown:
                 raise ValueError(f"arm {arm.name} asks for {', '.join(sorted(unknown))}, which no fact gives")
+        if unknown := {*self.apart, *self.apart_in_arm} - facts:
+            raise ValueError(f"apart names {', '.join(sorted(unknown))}, which no fact gives")
         return self
 
     @property
@@ -140,6 +146,11 @@ class LogSchema(Config):
     def arm_of(self, facts: dict[str, str]) -> str:
         named = next((arm.name for arm in self.arms if arm.admits(facts)), None)
         return named or facts.get("arm", "") or "run"
+
+    def column_of(self, name: str, arm: str) -> str:
+        """The column that an arm draws in the place of the usual one."""
+        swap = next((rule.draw for rule in self.instead if rule.arm == arm and rule.instead_of == name), None)
+        return swap or name
 
     def order(self, names: set[str]) -> list[str]:
         """Arms as the schema lists them, then those it does not know, by name."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -11,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rrdyn.artifacts.reading import read_bytes
+from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.reading import parse_json, read_bytes
 from rrdyn.plotting.log_schema import LogSchema
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WORDS = {"T": 1.0, "F": 0.0, "True": 1.0, "False": 0.0, "true": 1.0, "false": 0.0}
+
+LAST_STEP = 10**15
 
 
 class Skipped(Exception):
@@ -35,6 +37,11 @@ class Run:
     @property
     def seed(self) -> str:
         return self.facts.get("seed", "?")
+
+    @property
+    def name(self) -> str:
+        """A file by its name, a run folder's file by its folder's."""
+        return self.path.parent.name if self.path.stem == "train" else self.path.stem
 
 
 def read_log(path: Path, schema: LogSchema) -> Run:
@@ -56,10 +63,10 @@ def read_log(path: Path, schema: LogSchema) -> Run:
 
 
 def read_jsonl(path: Path, schema: LogSchema, facts: dict[str, str]) -> Run:
-    """Read our own train.jsonl, one JSON object a line; lines without the step or with no end are left out."""
+    """Read rows such as our train.jsonl has, one JSON object a line; lines without the step are left out."""
     text = read_loose(path)
-    rows, broken = _objects(text.splitlines())
-    rows = [row for row in rows if isinstance(row.get(schema.step), int)]
+    rows, broken = _objects(text.split("\n"))
+    rows = [row for row in rows if _is_step(row.get(schema.step))]
     if not rows:
         raise Skipped(f"no line has {schema.step}")
     columns = {name: np.array([_number(row.get(name)) for row in rows]) for name in schema.columns}
@@ -68,21 +75,28 @@ def read_jsonl(path: Path, schema: LogSchema, facts: dict[str, str]) -> Run:
 
 
 def _objects(lines: list[str]) -> tuple[list[dict[str, object]], int]:
+    """The JSON objects among the lines, and how many lines are none."""
     lines = [line for line in lines if line.strip()]
     try:  # the whole file at once is several times faster than line by line
-        return [row for row in json.loads(f"[{','.join(lines)}]") if isinstance(row, dict)], 0
-    except ValueError:
+        found = parse_json(f"[{','.join(lines)}]", "the log")
+        if len(found) == len(lines):
+            return [row for row in found if isinstance(row, dict)], sum(not isinstance(row, dict) for row in found)
+    except InputError:
         pass
-    rows, broken = [], 0
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            broken += 1
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows, broken
+    rows = [_object(line) for line in lines]
+    return [row for row in rows if row is not None], sum(row is None for row in rows)
+
+
+def _object(line: str) -> dict[str, object] | None:
+    try:
+        row = parse_json(line, "the line")
+    except InputError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _is_step(value: object) -> bool:
+    return type(value) is int and 0 <= value < LAST_STEP
 
 
 def _number(value: object) -> float:
@@ -134,11 +148,11 @@ def _rows(lines: list[str], schema: LogSchema) -> tuple[list[int], dict[str, lis
         if part is None:
             continue
         row = part.split()
-        if width and len(row) >= width and row[step_place].isdigit():
+        if width and len(row) >= width and row[step_place].isdecimal() and len(row[step_place]) < 16:
             steps.append(int(row[step_place]))
             for column, place in places:
                 column.append("nan" if place is None else row[place])
-        elif row and not row[0].isdigit() and all(name in part for name in schema.header):
+        elif row and not row[0].isdecimal() and all(name in part for name in schema.header):
             names = header_names(part)
             if schema.step in names and set(schema.header) <= set(names):
                 at = {name: place for place, name in enumerate(names)}

@@ -46,8 +46,8 @@ def spread(figure: Figure, groups: Sequence[Sequence[Annotation]], *, gap: float
         boxes.sort(key=lambda pair: pair[1].y0)
         heights = np.array([box.height * to_points + gap for _, box in boxes])
         wanted = np.array([(box.y0 + box.y1) / 2 * to_points for _, box in boxes])
-        floor = boxes[0][0].axes.get_window_extent().y0 * to_points if boxes[0][0].axes else -np.inf
-        centres = _lifted(_parted(wanted, heights), heights, floor)
+        panel = boxes[0][0].axes.get_window_extent() if boxes[0][0].axes else figure.bbox
+        centres = _within(_parted(wanted, heights), heights, panel.y0 * to_points, panel.y1 * to_points)
         for (label, _), shift in zip(boxes, centres - wanted):
             x, y = label.xyann
             label.xyann = (x, y + float(shift))
@@ -67,22 +67,31 @@ def _parted(wanted: np.ndarray, heights: np.ndarray) -> np.ndarray:
     return offsets + np.concatenate([np.full(int(count), total / count) for total, count in blocks])
 
 
-def _lifted(centres: np.ndarray, heights: np.ndarray, floor: float) -> np.ndarray:
-    """Nothing hangs below the floor, where the axis has its own words; what is in the way moves up."""
-    lifted = centres.copy()
+def _within(centres: np.ndarray, heights: np.ndarray, floor: float, ceiling: float) -> np.ndarray:
+    """Nothing stands above the panel where there is room below, and nothing hangs below it, where the axis has its own
+    words; what is in the way moves along."""
+    moved = centres.copy()
+    for place in reversed(range(moved.size)):
+        top = ceiling if place == moved.size - 1 else moved[place + 1] - heights[place + 1] / 2
+        moved[place] = min(moved[place], top - heights[place] / 2)
     for place, height in enumerate(heights):
-        lowest = floor if place == 0 else lifted[place - 1] + heights[place - 1] / 2
-        lifted[place] = max(lifted[place], lowest + height / 2)
-    return lifted
+        bottom = floor if place == 0 else moved[place - 1] + heights[place - 1] / 2
+        moved[place] = max(moved[place], bottom + height / 2)
+    return moved
 
 
 def range_frame(ax: Axes, xs: Sequence[float] | np.ndarray | None, ys: Sequence[float] | np.ndarray | None) -> None:
-    """Let the axis lines span the data, not the panel."""
-    for spine, values in ((ax.spines["bottom"], xs), (ax.spines["left"], ys)):
+    """Let the axis lines span the data, not the panel; they reach on to the outermost ticks, so that none hangs beside
+    its line. Called when the limits of the panel are settled."""
+    for axis, spine, values in ((ax.xaxis, ax.spines["bottom"], xs), (ax.yaxis, ax.spines["left"], ys)):
         finite = np.asarray([] if values is None else values, dtype=float)
         finite = finite[np.isfinite(finite)]
-        if finite.size and finite.min() < finite.max():
-            spine.set_bounds(float(finite.min()), float(finite.max()))
+        if not finite.size or finite.min() >= finite.max():
+            continue
+        low, high = sorted(axis.get_view_interval())
+        ticks = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+        ends = np.clip([*ticks, finite.min(), finite.max()], low, high)
+        spine.set_bounds(float(ends.min()), float(ends.max()))
 
 
 def rule(ax: Axes, style: Style, *, x: float | None = None, y: float | None = None, dashed: bool = False) -> Line2D:

@@ -54,18 +54,21 @@ class BasinOptions(FigureOptions):
 
 
 class DynamicsOptions(PageOptions):
-    """Training dynamics: a column per arm, a row per metric, a thin line per seed, their mean in bold; and one overlay.
+    """Training dynamics: a column per arm, a row per metric, marks as logged, means in bold; and one overlay.
 
     1. rrdyn plot dynamics logs/
     2. rrdyn plot dynamics runs/sudoku-trm-none runs/sudoku-trm-multi4 --out figures/dynamics.png
     3. rrdyn plot dynamics 'logs/*.log' --schema reward_hacking
     4. rrdyn plot dynamics logs/ --schema my_logs.yaml --size slide --dark
+    5. rrdyn plot dynamics runs/maze-trm-multi4 --watch
     """
 
     logs: Positional[tuple[str, ...]]
     """Log files, globs, folders of logs, run folders."""
     log_schema: Annotated[str, arg(name="schema")] = "rrdyn"
     """The family of logs: a preset of configs/plot (rrdyn, reward_hacking) or a YAML file."""
+    watch: bool = False
+    """Draw again whenever a log has grown, until Ctrl-C."""
 
 
 class EvolutionOptions(FigureOptions):

@@ -74,6 +74,10 @@ class Output:
             self.wrote += save(plate, stem, self.style, meta=origin(inputs, self.style, **told))
         return stem
 
+    def begin_again(self) -> None:
+        """Forget the pictures taken so far: the same figure is drawn anew."""
+        self.plates, self.wrote = {}, []
+
     def add_text(self, path: Path, text: str, *, begins: bytes) -> None:
         """Write a table that belongs to the figure; a file that begins otherwise is none of ours and stays."""
         if self.writes:

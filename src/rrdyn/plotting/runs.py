@@ -5,21 +5,27 @@ from __future__ import annotations
 import glob
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from rrdyn.artifacts.errors import InputError, notice
-from rrdyn.artifacts.places import existing, is_file, is_folder, shown
+from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
+from rrdyn.artifacts.reading import read_yaml
 from rrdyn.plotting.log_schema import LogSchema
 from rrdyn.plotting.logs import Run, Skipped, find_facts, joined, read_jsonl, read_log, read_loose
 
-OWN = "rrdyn"
+TABLE, ROWS = ".log", ".jsonl"
+HEAD = 200
+"""Lines of a log in which its facts stand."""
 
 
 def gather(paths: Sequence[Path | str]) -> list[Path]:
     """The log files behind files, globs and folders, in name order, each once.
 
-    In a folder: its train.jsonl if it is a run folder, else its *.log and the run folders below it.
-    Raises InputError for a name that leads to nothing.
+    In a folder: its logs (*.log, *.jsonl), and the run folders below it. Of a table and rows of one name the rows are
+    taken: they are complete. Raises InputError for a name that leads to nothing.
     """
     found: list[Path] = []
     for given in map(str, paths):
@@ -33,8 +39,8 @@ def gather(paths: Sequence[Path | str]) -> list[Path]:
     if not found:
         raise InputError(
             "there are no logs",
-            found=", ".join(map(str, paths)),
-            expected="*.log or train.jsonl",
+            found=", ".join(map(shown, paths)),
+            expected="*.log, *.jsonl or run folders",
             run="rrdyn train sudoku",
         )
     return list(dict.fromkeys(found))
@@ -55,13 +61,16 @@ def _matching(pattern: str) -> list[Path]:
 
 def _files(path: Path) -> list[Path]:
     if not is_folder(path):
-        # a run's table is the copy for people; the same rows stand complete in its train.jsonl
-        twin = path.with_name("train.jsonl")
-        return [twin if path.name == "train.log" and is_file(twin) else path]
-    if is_file(path / "train.jsonl"):
-        return [path / "train.jsonl"]
-    below = {file.parent: file for pattern in ("train.log", "train.jsonl") for file in sorted(path.rglob(pattern))}
-    return sorted({*path.glob("*.log"), *below.values()})
+        return [_complete(path)]
+    here = [file for file in entries(path) if file.suffix in (TABLE, ROWS) and not file.name.startswith(".")]
+    below = [file for name in ("train.log", "train.jsonl") for file in path.rglob(name) if file.parent != path]
+    return sorted({_complete(file) for file in [*here, *below]})
+
+
+def _complete(path: Path) -> Path:
+    """A run's table is the copy for people; the same rows stand complete in the file of its name with JSON lines."""
+    rows = path.with_suffix(ROWS)
+    return rows if path.suffix == TABLE and is_file(rows) else path
 
 
 def read_runs(files: Sequence[Path], schema: LogSchema) -> tuple[list[Run], list[str]]:
@@ -71,13 +80,11 @@ def read_runs(files: Sequence[Path], schema: LogSchema) -> tuple[list[Run], list
     for path in files:
         try:
             run = read_any(path, schema)
+            _check_drawable(run, schema)
         except (Skipped, InputError) as reason:
             notes.append(f"skipped {_named(path)}: {reason.args[0]}")
             continue
         notes += [f"{_named(path)}: {text}" for text in run.notes]
-        missing = [name for name in drawn(schema, run) if name not in run.columns]
-        if missing:
-            notes.append(f"{_named(path)}: no column {', '.join(missing)}")
         runs.append(run)
     runs, continued = _continuations(runs)
     notes += continued
@@ -93,21 +100,38 @@ def read_runs(files: Sequence[Path], schema: LogSchema) -> tuple[list[Run], list
     return runs, notes
 
 
-def drawn(schema: LogSchema, run: Run) -> list[str]:
-    """The columns this run is drawn from, after the substitutions of its arm."""
+def _check_drawable(run: Run, schema: LogSchema) -> None:
+    """Raises Skipped where a run has a number in no column that is drawn."""
     arm = schema.arm_of(run.facts)
-    swap = {rule.instead_of: rule.draw for rule in schema.instead if rule.arm == arm}
-    usual = [series.column for group in schema.groups for series in group.series]
-    return [swap.get(name, name) for name in usual]
+    wanted = [schema.column_of(series.column, arm) for group in schema.groups for series in group.series]
+    if not any(np.isfinite(run.columns[name]).any() for name in wanted):
+        raise Skipped(f"it has no {' or '.join(wanted)}")
 
 
 def read_any(path: Path, schema: LogSchema) -> Run:
-    """A run from its train.jsonl, with the facts of the log beside it, or from a log table."""
-    if path.suffix != ".jsonl":
-        return read_log(path, schema)
-    table = path.with_name("train.log")
-    head = read_loose(table).splitlines()[:200] if is_file(table) else []
-    return read_jsonl(path, schema, find_facts(head, schema))
+    """A run from its JSON lines, with the facts of the log and the config beside it, or from a log table.
+
+    What says nothing of its arm is an arm of its own, under the file's name.
+    """
+    if path.suffix != ROWS:
+        run = read_log(path, schema)
+    else:
+        table = path.with_suffix(TABLE)
+        head = read_loose(table).splitlines()[:HEAD] if is_file(table) else []
+        run = read_jsonl(path, schema, find_facts(head, schema))
+    facts = run.facts | _model(path.with_name("config.yaml"), schema)
+    return replace(run, facts=facts | {"arm": facts.get("arm") or run.name})
+
+
+def _model(config: Path, schema: LogSchema) -> dict[str, str]:
+    """The model of a run folder's config, setting by setting, where the schema tells runs apart by it."""
+    if "model" not in schema.apart or not is_file(config):
+        return {}
+    model = read_yaml(config).get("model")
+    if not isinstance(model, dict) or not model:
+        return {}
+    plain = {key: value for key, value in model.items() if key != "name" and not isinstance(value, dict | list)}
+    return {"model": " ".join([str(model.get("name", "")), *(f"{key}={value}" for key, value in plain.items())])}
 
 
 def _named(path: Path) -> str:
@@ -126,7 +150,7 @@ def _continuations(runs: list[Run]) -> tuple[list[Run], list[str]]:
         merged = same[:1]
         for run in same[1:]:
             last = merged[-1]
-            if run.steps[0] > last.steps[0] and run.steps[-1] > last.steps[-1] and run.seed != "?":
+            if run.seed != "?" and _continues(run, last):
                 merged[-1] = joined(last, run)
                 notes.append(f"{_named(run.path)} continues {_named(last.path)} (same arm and seed)")
             else:
@@ -137,3 +161,9 @@ def _continuations(runs: list[Run]) -> tuple[list[Run], list[str]]:
             )
         result += merged
     return sorted(result, key=lambda run: str(run.path)), notes
+
+
+def _continues(run: Run, first: Run) -> bool:
+    """Whether a run goes on where another was: it begins later than a run of its interval would, and ends later."""
+    interval = int(run.steps[1] - run.steps[0]) if run.steps.size > 1 else 0
+    return bool(run.steps[0] > max(first.steps[0], interval) and run.steps[-1] > first.steps[-1])
