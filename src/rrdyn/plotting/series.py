@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -105,7 +106,7 @@ def _onset_mark(
     if first is None or schema.onset is None or name != schema.onset.column:
         return
     value = one.values[np.searchsorted(one.steps, first)]
-    ring = {"ms": 4.5 * style.scale, "mfc": "none", "mec": look.colour, "mew": 0.8 * style.scale}
+    ring: dict[str, Any] = {"ms": 4.5 * style.scale, "mfc": "none", "mec": look.colour, "mew": 0.8 * style.scale}
     ax.plot(first, value, "o", zorder=3, label="onset", **ring)
     arm = column.name.replace("\n", ", ")
     table.add(arm=arm, column=name, kind="onset", seed=run.seed, run=run.name, step=first, value=value)
