@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,8 @@ def lines_of(page: Path) -> list[str]:
 @pytest.fixture
 def plugged_in(tmp_path, monkeypatch):
     """The plug-ins that pages show, found as their readers would have them found."""
-    monkeypatch.setenv("RRDYN_PLUGINS", ",".join(write_plugins(tmp_path)))
+    names = write_plugins(tmp_path)
+    monkeypatch.setenv("RRDYN_PLUGINS", ",".join(names))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(plugins, "_begun", set())
     known = (KINDS, FAMILIES, MEASUREMENTS, FIGURES, OBJECTIVES)
@@ -88,6 +90,8 @@ def plugged_in(tmp_path, monkeypatch):
     for registry, content in zip(known, before):
         registry.clear()
         registry.update(content)
+    for name in names:
+        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
