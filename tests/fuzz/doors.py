@@ -94,6 +94,8 @@ LINES = [
     Line("rollout {step} --data {data} --n 2 --segments 2 --out {out}.npz"),
     Line("rollout {run} --data {data} --segments 14 --extend {rolled}/rollout.npz --out {out}.npz", CONFIG),
     Line("perturb {step} --data {data} --n 2 --copies 2 --segments 2 --out {out}.npz"),
+    Line("fate {step} --data {data} --n 2 --horizon 8 --multipliers 0 --out {out}.npz"),
+    Line("measure evaluation {step} --data {data} --set n=2 segments=2 --out {out}.npz", CONFIG),
     Line("merge {piece_0.npz} {piece_1.npz} --out {out}.npz"),
     Line("analyze-2x2 {diag.npz} --no-figures --replicates 100 --out {out}"),
     Line("analyze-2x2 {diag.npz} --compat --no-figures --replicates 100 --out {out}"),
@@ -133,6 +135,7 @@ WITHOUT_FILES = {
     "selfcheck": "takes no file and no setting",
     "cite": "takes no file and no setting",
     "toy": "takes settings and a place to write to",
+    "watch": "ends when it is told to: tests/cli",
     "hub pull": "reads from a Hub: tests/runtime/test_guard.py",
 }
 """Commands that read no file, and why; their arguments, environments and streams are tried as those of all are."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from random import Random
 
@@ -13,7 +12,7 @@ from tests.fuzz.corpus import Corpus
 from tests.fuzz.doors import Line
 from tests.fuzz.worker import STREAMS
 
-from rrdyn.cli.app import COMMANDS, _module
+from rrdyn.cli.app import COMMANDS, load
 
 
 def odd_input(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
@@ -74,7 +73,7 @@ def odd_argument(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
     """A value, a name or an order of arguments that no command has."""
     command = a_line(rng, True, lambda line: line.command not in ("hub push", "report"))
     made = prepared(command, corpus, root)
-    fields = import_module(_module(command.command)).Args.model_fields
+    fields = load(command.command).Args.model_fields
     name = rng.choice(list(fields))
     flag = "--" + name.replace("_", "-")
     action = rng.choice(["value", "value", "value", "none", "unknown", "twice", "stray", "missing"])

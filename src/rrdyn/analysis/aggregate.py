@@ -196,6 +196,6 @@ def as_record(found: Aggregate) -> dict[str, Any]:
 
 
 def _csv(table: pl.DataFrame, path: Path) -> Path:
-    with replacing(path) as partial:
-        table.write_csv(partial)
+    with replacing(path) as partial, open(partial, "wb") as stream:  # polars opens names of UTF-8 only
+        table.write_csv(stream)
     return path

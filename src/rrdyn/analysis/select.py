@@ -213,8 +213,8 @@ def write(found: Selection, out: Path) -> list[Path]:
     for name, rows in tables.items():
         if rows:
             wrote.append(out / f"{name}_{tag}.csv")
-            with replacing(wrote[-1]) as partial:
-                pl.DataFrame(rows, infer_schema_length=None).write_csv(partial)
+            with replacing(wrote[-1]) as partial, open(partial, "wb") as stream:  # polars opens names of UTF-8 only
+                pl.DataFrame(rows, infer_schema_length=None).write_csv(stream)
     record = {
         **SCHEMA,
         "tag": tag,

@@ -260,8 +260,8 @@ def write(found: TwoByTwo, out: Path) -> list[Path]:
     for label, other in found.other.items():
         wrote += _write_tables(other, out, f"{tag}_{label}")
     wrote.append(out / f"points_{tag}.csv")
-    with replacing(wrote[-1]) as partial:
-        points(found).write_csv(partial)
+    with replacing(wrote[-1]) as partial, open(partial, "wb") as stream:  # polars opens names of UTF-8 only
+        points(found).write_csv(stream)
     return wrote
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from rrdyn.artifacts.errors import RrdynError, UsageError
-from rrdyn.artifacts.files import make_folder
+from rrdyn.artifacts.files import make_folder, output_file
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.places import is_file, modified
 from rrdyn.measurement import parts as part_files
@@ -32,6 +32,8 @@ from rrdyn.runtime.threads import completed
 if TYPE_CHECKING:
     import polars as pl
 
+NPZ = b"PK"
+"""What a file of ours begins with: only such a one is set aside for a new result."""
 WORK_A_PART = 1e9
 """On a CPU a part is of about this many tangent elements times sub-updates: some seconds to a minute of one core."""
 SHARE_OF_MEMORY = 0.5
@@ -97,7 +99,7 @@ def run(request: Request) -> list[Result]:
     kind = measurement_named(request.measurement)
     outputs = output_files(request.checkpoints, request.out, request.measurement)
     for output in outputs:
-        make_folder(output.parent)
+        make_folder(output_file(output, begins=NPZ).parent)
     if request.devices == 1 or launch.given_group() is not None:
         return _run_all(request, outputs)
     _check_devices(request)

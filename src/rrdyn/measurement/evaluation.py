@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.rates import Z95, wilson
 from rrdyn.artifacts.schemas import EVALUATION
 from rrdyn.dynamics.trajectory import follow
@@ -122,18 +123,21 @@ def evaluate(subject: Subject, config: EvaluationConfig, *, label: str | None = 
 
 
 def evaluate_request(request: Request) -> tuple[Subject, Evaluation | None]:
-    """The subject of a request and its evaluation, by several processes where it asks for them; None in all but one.
+    """The subject of a request and its evaluation; None where another process joins the parts.
 
-    Several processes share their parts through files: of ours in a temporary folder, of a group that was started from
-    outside beside the checkpoint.
+    Several processes share their parts through files in a temporary folder. Raises UsageError in a group that was
+    started from outside, which has none.
     """
     group = launch.given_group()
+    if group is not None and group.world > 1:
+        raise UsageError("an evaluation is started once", found=f"{group.world} processes from outside",
+                         run="rrdyn evaluate --devices N, without torchrun or srun")  # fmt: skip
     subject = opened(request, request.checkpoints[0], place(request)[1])
     assert isinstance(request.config, EvaluationConfig)
-    if request.devices == 1 and (group is None or group.world == 1):
+    if request.devices == 1:
         return subject, evaluate(subject, request.config, label="evaluate")
     with TemporaryDirectory() as folder:
-        done = run(replace(request, out=Path(folder) if group is None else request.out))
+        done = run(replace(request, out=Path(folder)))
     return subject, _judgeable(Evaluated(subject, request.config), done[0].arrays) if done else None
 
 

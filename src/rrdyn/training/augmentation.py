@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -64,7 +65,8 @@ class AugConfig(Config):
 
 def read_aug(name: str, **changes: Any) -> AugConfig:
     """A preset of configs/aug (or a YAML file, whose arm goes by the file's name) with some keys changed."""
-    return AugConfig(**{"name": Path(name).stem, **read_preset("aug", name), **changes})
+    arm = re.sub(r"[^\w.+=-]", "_", Path(name).stem)[:64]  # a name that folders can have, whatever the file's is
+    return AugConfig(**{"name": arm, **read_preset("aug", name), **changes})
 
 
 def aug_presets() -> list[str]:
