@@ -39,8 +39,6 @@ def run(args: Args) -> Outcome:
     from rrdyn.measurement.evaluation import evaluate_request, summary, table
 
     subject, result = evaluate_request(args.request("evaluation", (args.ckpt,), None))
-    if result is None:
-        return Outcome(text="this share is done; others are still at work", data={"complete": False})
     if result.unlabelled:
         notice(f"{result.unlabelled} puzzles have no answer to compare with: left out")
     record = summary(result)

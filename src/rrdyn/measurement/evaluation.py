@@ -122,8 +122,8 @@ def evaluate(subject: Subject, config: EvaluationConfig, *, label: str | None = 
     return _judgeable(measurement, columns_of(measurement, measurement.choose(), label=label))
 
 
-def evaluate_request(request: Request) -> tuple[Subject, Evaluation | None]:
-    """The subject of a request and its evaluation; None where another process joins the parts.
+def evaluate_request(request: Request) -> tuple[Subject, Evaluation]:
+    """The subject of a request and its evaluation, by several processes where it asks for them.
 
     Several processes share their parts through files in a temporary folder. Raises UsageError in a group that was
     started from outside, which has none.
@@ -137,8 +137,8 @@ def evaluate_request(request: Request) -> tuple[Subject, Evaluation | None]:
     if request.devices == 1:
         return subject, evaluate(subject, request.config, label="evaluate")
     with TemporaryDirectory() as folder:
-        done = run(replace(request, out=Path(folder)))
-    return subject, _judgeable(Evaluated(subject, request.config), done[0].arrays) if done else None
+        (done,) = run(replace(request, out=Path(folder)))
+    return subject, _judgeable(Evaluated(subject, request.config), done.arrays)
 
 
 def _judgeable(measurement: Evaluated, arrays: Arrays) -> Evaluation:
