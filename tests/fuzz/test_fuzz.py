@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CASES, SEED = 250, 1
 
 
+@pytest.mark.slow
 def test_nothing_escapes(tiny_study, tmp_path):
     told = tmp_path / "faults.json"
     # in a process of its own: a fork of one in which other tests have run may hang in their libraries' threads

@@ -118,7 +118,7 @@ def note(ax: Axes, style: Style, text: str, *, x: float = 0.98, y: float = 0.97,
 
 def heading(figure: Figure, style: Style, text: str) -> None:
     """A title over all panels, broken where the paper ends."""
-    letters = int(style.format.width * 72 / (0.52 * style.format.text))
+    letters = int(style.format.width * 72 / (0.56 * style.format.text))
     figure.suptitle(textwrap.fill(text, letters), x=0.01, ha="left")
 
 
