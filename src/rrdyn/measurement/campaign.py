@@ -99,7 +99,8 @@ def run(request: Request) -> list[Result]:
     kind = measurement_named(request.measurement)
     outputs = output_files(request.checkpoints, request.out, request.measurement)
     for output in outputs:
-        make_folder(output_file(output, begins=NPZ).parent)
+        with part_files.locked(make_folder(output.parent)):  # another run may be setting a file aside
+            output_file(output, begins=NPZ)
     if request.devices == 1 or launch.given_group() is not None:
         return _run_all(request, outputs)
     _check_devices(request)
