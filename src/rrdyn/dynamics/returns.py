@@ -95,7 +95,7 @@ class Returns:
     """
 
     def __init__(self, z0: Any, periods: int, *, series: bool = False, past: Past | None = None) -> None:
-        """`series` keeps every step's, for `distances`; `past`: of trajectories that go on from z0, where they ended."""
+        """`series` keeps every step's, for `distances`; `past` is of trajectories that go on from their end z0."""
         state = protocol.as_state(z0)
         batch = state[0].shape[0]
         self.periods, self.seen = periods, 0
