@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from rrdyn.analysis import evolution, two_by_two
+from rrdyn.analysis import evolution, fates, two_by_two
+from rrdyn.analysis.fates import FateTable
 from rrdyn.analysis.intervals import REPLICATES
 from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.thresholds import Tau
@@ -20,6 +21,8 @@ class Batch:
     """What one call analysed and wrote; `series` is the tag of evolution_<tag>.csv where there are several files."""
 
     found: list[TwoByTwo]
+    fates: dict[str, FateTable]
+    """By tag, of the fate.npz files that were given beside."""
     wrote: list[Path]
     series: str | None
 
@@ -34,8 +37,12 @@ def analyze_files(
     compat: bool = False,
     seed: int = 0,
     replicates: int = REPLICATES,
+    fate_files: Sequence[Path | str] = (),
 ) -> Batch:
-    """Analyse and write. Missing files are skipped while one is there; files of two estimators are refused."""
+    """Analyse and write. Missing files are skipped while one is there; files of two estimators are refused.
+
+    fate_files : fate.npz files; what became of the puzzles stands first in results.md.
+    """
     tau = tau or Tau()
     series = evolution.read_series(list(dict.fromkeys(Path(path) for path in paths)), keep_all=compat)
     if tag is not None:
@@ -61,8 +68,20 @@ def analyze_files(
             else evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
         )
         wrote += evolution.write(rows, out)
-    wrote.append(two_by_two.write_summary(found, out))
-    return Batch(found=found, wrote=wrote, series=series_tag if len(series) > 1 else None)
+    told = _fates(fate_files, out)
+    wrote += [out / f"fates_{name}.json" for name in told]
+    wrote.append(two_by_two.write_summary(found, out, before=fates.page(told) if told else ""))
+    return Batch(found=found, fates=told, wrote=wrote, series=series_tag if len(series) > 1 else None)
+
+
+def _fates(paths: Sequence[Path | str], out: Path) -> dict[str, FateTable]:
+    """The counts of fate.npz files by tag, each written."""
+    read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, paths))]
+    found = {}
+    for artifact, name in zip(read, tags([artifact.path for artifact in read])):
+        found[name] = fates.of_result(artifact.arrays, artifact.meta)
+        fates.write(found[name], out, name, artifact.path)
+    return found
 
 
 def _common(names: Sequence[str]) -> str:
