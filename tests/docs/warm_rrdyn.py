@@ -14,6 +14,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 CLIENT = """#!{python} -SE
@@ -47,10 +48,8 @@ def warm_rrdyn(folder: Path) -> Iterator[Path]:
 
 
 def serve(door: socket.socket) -> None:
-    import rrdyn.cli.app
-    import rrdyn.measurement.campaign  # noqa: F401  with torch and all that is slow to import
-    import rrdyn.plotting  # noqa: F401
-
+    for slow_to_import in ("rrdyn.cli.app", "rrdyn.measurement.campaign", "rrdyn.plotting"):
+        import_module(slow_to_import)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     while True:
@@ -73,7 +72,7 @@ def answer(line: socket.socket) -> None:
         os.environ.update(environment)
         for number, (name, fd) in enumerate(zip(("stdin", "stdout", "stderr"), fds)):
             os.dup2(fd, number)
-            setattr(sys, name, open(number, "w" if number else "r", closefd=False))
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
         from rrdyn.cli.app import main
 
         code = main(argv)
