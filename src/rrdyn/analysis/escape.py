@@ -16,7 +16,9 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from scipy.stats import chi2
 
-from rrdyn.analysis.intervals import LEVEL, Interval, rule_of_three
+from rrdyn.analysis.intervals import rule_of_three
+from rrdyn.artifacts.interval import LEVEL, Interval
+from rrdyn.artifacts.survival import LawRecord, RateRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +69,18 @@ class Law:
     def aic(self) -> float:
         return 2 * len(self.parameters) - 2 * self.log_likelihood
 
-    def record(self, times: np.ndarray, sub_updates: int | None) -> dict[str, Any]:
-        return {
-            "aic": self.aic,
-            "log_likelihood": self.log_likelihood,
-            "parameters": {name: interval.record() for name, interval in self.parameters.items()},
-            "escape_rate": {
-                "per_segment": self.rate.record(),
-                "per_module_evaluation": None if sub_updates is None else scaled(self.rate, 1 / sub_updates).record(),
-            },
-            "curve": [float(value) for value in self.survival(times)],
-        }
+    def record(self, times: np.ndarray, sub_updates: int | None) -> LawRecord:
+        """As written, with the curve at `times` (segments after the readout)."""
+        return LawRecord(
+            aic=self.aic,
+            log_likelihood=self.log_likelihood,
+            parameters=self.parameters,
+            escape_rate=RateRecord(
+                per_segment=self.rate,
+                per_module_evaluation=None if sub_updates is None else scaled(self.rate, 1 / sub_updates),
+            ),
+            curve=[float(value) for value in self.survival(times)],
+        )
 
 
 def scaled(interval: Interval, factor: float) -> Interval:

@@ -54,16 +54,16 @@ def run(args: Args) -> Outcome:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
     result = done[0]
     data = of_rollout(result.arrays, result.budget)
-    budget, T = data["budget"], data["segments"]
-    text = f"{data['n']} puzzles: {_percent(data['accuracy_at_budget'])} right at segment {budget}, "
-    text += f"{_percent(data['accuracy_at_end'])} at {T}"
-    if data["failures_at_budget"]:
+    budget, T = data.budget, data.segments
+    text = f"{data.n} puzzles: {_percent(data.accuracy_at_budget)} right at segment {budget}, "
+    text += f"{_percent(data.accuracy_at_end)} at {T}"
+    if data.failures_at_budget:
         text += (
-            f"\nof {data['failures_at_budget']} failures at {budget}: {_percent(data['ever_right_of_failures'])} right "
-            f"at some later segment, {_percent(data['right_at_end_of_failures'])} at {T}"
+            f"\nof {data.failures_at_budget} failures at {budget}: {_percent(data.ever_right_of_failures)} right "
+            f"at some later segment, {_percent(data.right_at_end_of_failures)} at {T}"
         )
-    if data["unlabelled"]:
-        text += f"\n{data['unlabelled']} puzzles have no label: counted in none of these"
+    if data.unlabelled:
+        text += f"\n{data.unlabelled} puzzles have no label: counted in none of these"
     files = [result.path, *result.also]
     wrote, kept = (files, []) if result.fresh else ([], files)
     return Outcome(data=data, text=text, wrote=wrote, kept=kept, next=[f"rrdyn survival {result.path}"])

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.places import existing, is_folder, shown
 from rrdyn.artifacts.reading import read_json
-from rrdyn.artifacts.results import SurvivalModelRecord, SurvivalRecord
+from rrdyn.artifacts.survival import SurvivalModelRecord, SurvivalRecord
 from rrdyn.plotting import marks
 from rrdyn.plotting.options import RolloutOptions
 from rrdyn.plotting.output import Output

@@ -10,9 +10,10 @@ from tabulate import tabulate
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder
+from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import read_json, read_jsonl
-from rrdyn.artifacts.results import IntervalRecord, ResultsRecord
+from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.studies.steps import Execute, Step, run_steps
 
 ARMS = ("none-fixed", "multi4")
@@ -210,7 +211,7 @@ def arms(results: dict[str, ResultsRecord]) -> str:
     return tabulate(rows, ["model", "exact accuracy", "settled", "AUC(-lambda_1 -> correct)"], tablefmt="simple")
 
 
-def bounded(interval: IntervalRecord | None) -> str:
+def bounded(interval: Interval | None) -> str:
     """A value and its interval, such as 0.905 [0.871, 0.937]."""
     if interval is None or interval.value is None:
         return "-"

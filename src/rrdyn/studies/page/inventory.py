@@ -13,7 +13,9 @@ from rrdyn.artifacts.errors import InputError, RrdynError, notice
 from rrdyn.artifacts.places import existing, is_file, is_folder, shown
 from rrdyn.artifacts.reading import read_json
 from rrdyn.artifacts.record import Record
-from rrdyn.artifacts.results import ResultsRecord, SelectionRecord, SurvivalRecord
+from rrdyn.artifacts.results import ResultsRecord
+from rrdyn.artifacts.selection import SelectionRecord
+from rrdyn.artifacts.survival import SurvivalRecord
 from rrdyn.studies.steps import StudyRecord
 
 PASSED_OVER = {"checkpoints", "__pycache__"}
