@@ -5,6 +5,7 @@ Memory does not grow with the number of segments. A rollout can be extended from
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,7 +52,7 @@ class Earlier:
 
     @property
     def segments(self) -> int:
-        return self.arrays["exact"].shape[1]
+        return int(self.arrays["exact"].shape[1])
 
 
 @register
@@ -76,7 +77,7 @@ class Rollout(Measurement[RolloutConfig]):
     def choose(self) -> np.ndarray:
         return super().choose() if self.earlier is None else self.earlier.arrays["idx"]
 
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, object]:
         return {**self.settings.model_dump(exclude={"extend"}), "from": self.begun}
 
     def cost(self) -> Cost:
@@ -124,7 +125,7 @@ class Rollout(Measurement[RolloutConfig]):
     def beside(self, out: Path) -> list[Path]:
         return [state_file(out)] if self.settings.keep_state else []
 
-    def write(self, parts: Parts, arrays: Arrays, meta: dict[str, Any]) -> None:
+    def write(self, parts: Parts, arrays: Arrays, meta: Mapping[str, object]) -> None:
         ends = {key: arrays.pop(key) for key in list(arrays) if key.startswith("end_")}
         states = {key.removeprefix("end_"): part[:, None] for key, part in ends.items()}
         kept = (STATES, {**states, "idx": arrays["idx"]}) if self.settings.keep_state else None
