@@ -46,6 +46,8 @@ class Args(MeasurementOptions):
     """tangents: exact derivatives; growth: one nearby trajectory, cheap, the leading exponent only."""
     tangent_dtype: Literal["auto", "float32", "float64"] = "auto"
     """What the tangents are carried in; auto: as the model, float32 for a bfloat16 one."""
+    periods: Annotated[int, Field(ge=0, le=4096)] = 16
+    """Return distances after 1 to so many segments; 0: none."""
     save_states: tuple[Index, ...] = ()
     """Indices of puzzles whose full states go into states.npz beside the output."""
     strict: bool = False

@@ -51,6 +51,8 @@ class Args(MeasurementOptions):
     """Folder for the three-file cell (calib.json, trajectory.json, pmass.json); needs --calibrate-kl."""
     exponent: bool = False
     """Also the leading exponent of every restart; doubles the cost."""
+    periods: Annotated[int, Field(ge=0, le=4096)] = 16
+    """Return distances after 1 to so many segments; 0: none."""
     out: Path | None = None
     """File to write; default RUN/eval/ for a checkpoint of a run, else perturb.npz beside it."""
     seed: Seed = 0

@@ -36,6 +36,8 @@ class Args(MeasurementOptions):
     """Stop a puzzle once it was right this many segments in a row (its drift is NaN from then on); 0: never."""
     keep_state: bool = False
     """Write the last states too, so that the rollout can be extended."""
+    periods: Annotated[int, Field(ge=0, le=4096)] = 16
+    """Return distances after 1 to so many segments; 0: none. An extension has those of what it extends."""
     extend: Path | None = None
     """A rollout.npz that kept its state: go on from there."""
     seed: Seed | None = None

@@ -49,7 +49,7 @@ def calibrate(
     readout = Perturbation(subject, config).settings.readout
 
     def kl_at(sigma: float) -> float:
-        only = {"sigmas": (sigma,), "segments": readout, "readout": readout, "exponent": False}
+        only = {"sigmas": (sigma,), "segments": readout, "readout": readout, "exponent": False, "periods": 0}
         kl = columns_of(Perturbation(subject, config.model_copy(update=only)), idx)["kl"]
         kl = np.where(np.isfinite(kl), kl, np.inf)
         return float(np.percentile(kl, PERCENTILE, method="lower"))

@@ -166,7 +166,9 @@ def _finish(measurement: Measurement[Any], parts: Parts, joined: Arrays, setting
     batch = 1 if _on_cpu(measurement.subject) else parts.block
     arrays, meta = _told(measurement, joined, settings, key=parts.key, batch=batch)
     measurement.write(parts, arrays, meta)
-    if not is_file(parts.out):
+    with part_files.locked(parts.out.parent):  # another run may be setting it aside, to put its own there
+        there = is_file(parts.out)
+    if not there:
         raise RrdynError(f"{parts.out} is not there", found="another process took it away",
                          run="the same command again")  # fmt: skip
     return Result(path=parts.out, arrays=arrays, meta=meta, fresh=True)
