@@ -19,6 +19,7 @@ from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import existing, is_file
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Row
 
 SCHEMA = {"schema": "aggregate", "schema_version": 1}
 BASELINE = "none-fixed"
@@ -190,7 +191,7 @@ def write(found: Aggregate, out: Path) -> list[Path]:
     return [*wrote, write_json(out / "aggregate.json", record)]
 
 
-def as_record(found: Aggregate) -> dict[str, list[dict[str, Any]]]:
+def as_record(found: Aggregate) -> dict[str, list[Row]]:
     """Every table as a list of rows, by name."""
     parts = {"rows": found.table, "runs": found.runs, "contrasts": found.contrasts, "cells": found.cells}
     return {name: part.to_dicts() for name, part in parts.items()}

@@ -35,7 +35,7 @@ def masks(settled: np.ndarray, correct: np.ndarray) -> dict[str, np.ndarray]:
 
 def letters(settled: np.ndarray, correct: np.ndarray) -> np.ndarray:
     """ "A", "B", "C" or "D" for each row."""
-    return np.array(["A", "B", "C", "D"])[2 * (~settled).astype(int) + (~correct).astype(int)]
+    return np.asarray(np.array(["A", "B", "C", "D"])[2 * (~settled).astype(int) + (~correct).astype(int)])
 
 
 def median(values: np.ndarray) -> float:

@@ -114,7 +114,7 @@ def fit_exponential(escapes: Escapes, level: float = LEVEL) -> Law:
     drop = chi2.ppf(level, 1) / 2
 
     def excess(log_rate: float) -> float:
-        return best - likelihood(math.exp(log_rate)) - drop
+        return float(best - likelihood(math.exp(log_rate)) - drop)
 
     centre = math.log(rate)
     low = brentq(excess, centre - 30, centre)
@@ -136,13 +136,13 @@ _Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (free parameters, tim
 
 def _weibull(free: np.ndarray, t: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", over="ignore"):
-        return np.exp(-np.exp(np.clip(np.exp(free[1]) * (np.log(t) - free[0]), -700, 50)))
+        return np.asarray(np.exp(-np.exp(np.clip(np.exp(free[1]) * (np.log(t) - free[0]), -700, 50))))
 
 
 def _two_populations(free: np.ndarray, t: np.ndarray) -> np.ndarray:
     share = expit(free[0])
     fast, slow = np.exp(free[1]), np.exp(free[2])
-    return share * np.exp(-fast * t) + (1 - share) * np.exp(-slow * t)
+    return np.asarray(share * np.exp(-fast * t) + (1 - share) * np.exp(-slow * t))
 
 
 def fit_weibull(escapes: Escapes, level: float = LEVEL) -> Law | None:
@@ -246,7 +246,7 @@ def _profiled(
         start = best.copy()
         start[place] = value
         fitted = _maximise(shape, escapes, [start], bounds, fixed=place)
-        return top - escapes.log_likelihood(shape(fitted, times)) - drop
+        return float(top - escapes.log_likelihood(shape(fitted, times)) - drop)
 
     ends = []
     for side, limit in ((-1, bounds[place][0]), (1, bounds[place][1])):

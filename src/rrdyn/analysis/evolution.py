@@ -19,14 +19,12 @@ from rrdyn.artifacts.files import dump_json, make_folder, write_json, write_text
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import existing, exists, shown
 from rrdyn.artifacts.provenance import provenance
-from rrdyn.artifacts.record import Number, Value, Written
+from rrdyn.artifacts.record import Number, Row, Value, Written
 from rrdyn.artifacts.results import CELLS
 from rrdyn.runtime.streams import generator
 
 SCHEMA = {"schema": "evolution", "schema_version": 1}
 SMALLEST_CELL = 3  # a median of fewer rows is not shown
-Row = dict[str, Value]
-"""One line of the table; the source study's columns first."""
 
 
 class EvolutionSettings(Written):
@@ -41,7 +39,8 @@ class EvolutionSettings(Written):
 
 @dataclass(frozen=True, kw_only=True)
 class Evolution:
-    """Rows of evolution_<tag>.csv in the order of the steps, one threshold for all unless `per_checkpoint`."""
+    """Rows of evolution_<tag>.csv in the order of the steps, the source study's columns first; one threshold for all
+    unless `per_checkpoint`."""
 
     tag: str
     rows: list[Row]

@@ -101,7 +101,7 @@ def median_replicates(ordered: np.ndarray, replicates: int, rng: np.random.Gener
         return high
     lower = upper * rng.random(replicates) ** (1 / half)
     low = ordered[np.minimum((n * lower).astype(np.int64), n - 1)]
-    return (low + high) / 2
+    return np.asarray((low + high) / 2)
 
 
 def _median_influence(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -57,7 +57,7 @@ class Rollout:
 
     @property
     def horizon(self) -> int:
-        return self.exact.shape[1]
+        return int(self.exact.shape[1])
 
     def escapes(self) -> tuple[np.ndarray, np.ndarray]:
         """Of the failures: segments after the readout until first right (or the horizon), and whether that came."""

@@ -166,7 +166,7 @@ def moving(log_drift: np.ndarray) -> np.ndarray:
     if alive.sum() < 20:
         return alive
     low, middle = np.quantile(log_drift[alive], [0.05, 0.5])
-    return alive & (log_drift >= low - 3 * max(middle - low, 1e-9))
+    return np.asarray(alive & (log_drift >= low - 3 * max(middle - low, 1e-9)))
 
 
 def fit_mixture(values: np.ndarray, bins: int = 1024) -> Mixture | None:

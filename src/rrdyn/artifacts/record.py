@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -12,8 +13,14 @@ Number = Annotated[float, Field(allow_inf_nan=True)]
 Known = Annotated[float, Field(allow_inf_nan=True), BeforeValidator(lambda value: math.nan if value is None else value)]
 """A number that is NaN where a file holds null."""
 Count = Annotated[int, Field(ge=0)]
+Meta = Mapping[str, Any]
+"""What a file says of where it came from: JSON of any shape, looked into and never written into."""
 Value = str | int | float | None
 """What a cell of a table holds."""
+Row = dict[str, Value]
+"""One line of a table, by column."""
+Settings = Mapping[str, Any]
+"""Settings as a YAML file has them, before a config has checked them."""
 
 
 class Record(BaseModel):

@@ -6,12 +6,12 @@ where ours hold null.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from rrdyn.artifacts.interval import Interval
-from rrdyn.artifacts.record import Count, Known, Number, Written
+from rrdyn.artifacts.record import Count, Known, Meta, Number, Written
 
 CELLS = ("A_conv_correct", "B_conv_wrong", "C_nonconv_correct", "D_nonconv_wrong")
 
@@ -243,7 +243,7 @@ class ResultsRecord(SourceRecord):
     labels: list[str] = []
     n_dropped: Count = 0
     n_unlabelled: Count = 0
-    estimator: dict[str, Any] | None = None
+    estimator: Meta | None = None
     clock: ClockRecord | None = None
     step: int | None = None
     """Training step of the checkpoint, where known."""
@@ -259,7 +259,7 @@ class ResultsRecord(SourceRecord):
     warnings: list[str] = []
     path_valid: ResultsRecord | None = None
     """The same under another label, where the puzzles have one."""
-    meta: dict[str, Any] | None = None
+    meta: Meta | None = None
 
     @property
     def tau(self) -> float:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
 from rrdyn.artifacts.interval import Interval
-from rrdyn.artifacts.record import Count, Number, Written
+from rrdyn.artifacts.record import Count, Meta, Number, Written
 
 
 class SelectionRow(Written):
@@ -86,7 +84,7 @@ class SelectionRecord(Written):
     """By sigma."""
     basin: list[dict[str, int | Number | None]] = []
     settings: SelectSettings | None = None
-    meta: dict[str, Any] | None = None
+    meta: Meta | None = None
 
 
 def bounds(name: str, interval: Interval | None) -> dict[str, float | None]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
 from rrdyn.artifacts.interval import Interval
-from rrdyn.artifacts.record import Count, Number, Written
+from rrdyn.artifacts.record import Count, Meta, Number, Written
 from rrdyn.artifacts.results import ThresholdRecord
 
 
@@ -85,4 +83,4 @@ class SurvivalRecord(Written):
     log_rank: LogRankRecord | None = None
     without_failures: list[str] = []
     settings: dict[str, str | float | None] = {}
-    meta: dict[str, Any] | None = None
+    meta: Meta | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rrdyn.artifacts.record import Settings
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import Count, MeasurementOptions, Seed
 
@@ -73,7 +74,7 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
 
 
-def puzzles(args: Args) -> dict[str, Any]:
+def puzzles(args: Args) -> Settings:
     """Which puzzles: as given, else as usual; those of the rollout that is extended, and no others."""
     given = {key: getattr(args, key) for key in ("n", "split", "seed") if getattr(args, key) is not None}
     if args.extend is None:

@@ -34,7 +34,7 @@ def joint_norm(parts: Sequence[Tensor]) -> Tensor:
 def _lengths(parts: Sequence[Tensor]) -> Tensor:
     """(B,C) joint norms of C states each, parts (B,C,...)."""
     norms = [torch.linalg.vector_norm(part.flatten(2), dim=2, dtype=torch.float64) for part in parts]
-    total = norms[0]
+    total: Tensor = norms[0]
     for norm in norms[1:]:
         total = total.hypot(norm)
     return total

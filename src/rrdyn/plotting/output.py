@@ -44,7 +44,7 @@ class Output:
         self.plates: dict[str, Plate] = {}
         """Stem of the picture's name -> what is on it."""
         self.wrote: list[Path] = []
-        self.told: dict[str, Any] = {}
+        self.told: dict[str, object] = {}
         """What the command has to tell with --json."""
         self.text = ""
         """What it tells a person; empty: which pictures were drawn."""

@@ -20,6 +20,7 @@ from rrdyn.artifacts.files import dump_json, replacing, write_text
 from rrdyn.artifacts.places import is_file, shown
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_bytes
+from rrdyn.artifacts.record import Meta
 from rrdyn.plotting.style import Style
 
 PICTURES, BESIDE = (".png", ".pdf"), (".data.csv", ".caption.txt")
@@ -33,7 +34,7 @@ class Table:
 
     def __init__(self) -> None:
         self.columns: list[str] = []
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[dict[str, object]] = []
 
     def add(self, **columns: Any) -> None:
         """Add one row, or as many as the longest column; single values are repeated."""
@@ -43,10 +44,10 @@ class Table:
         wide = {name: np.broadcast_to(array, (length,)).tolist() for name, array in arrays.items()}
         self.rows += [dict(zip(wide, values)) for values in zip(*wide.values())]
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[dict[str, object]]:
         return iter(self.rows)
 
-    def where(self, **equal: Any) -> list[dict[str, Any]]:
+    def where(self, **equal: Any) -> list[dict[str, object]]:
         return [row for row in self.rows if all(row.get(key) == value for key, value in equal.items())]
 
     def column(self, name: str, **equal: Any) -> np.ndarray:
@@ -82,7 +83,7 @@ class Plate:
         return " ".join([self.caption, *self.notes])
 
 
-def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any], svg: bool = False) -> list[Path]:
+def save(plate: Plate, stem: Path | str, style: Style, *, meta: Meta, svg: bool = False) -> list[Path]:
     """Write `stem` .png, .pdf, with `svg` .svg, .data.csv and .caption.txt; drawing again gives the same bytes.
 
     No date is kept. Call it inside `style.active()`: fonts and ground are settings of the saving too.
@@ -140,7 +141,7 @@ def refuse_foreign(stem: Path, table: str) -> None:
         )
 
 
-def origin(inputs: Iterable[Path | str], style: Style, **extra: Any) -> dict[str, Any]:
+def origin(inputs: Iterable[Path | str], style: Style, **extra: Any) -> Meta:
     """Provenance of a figure: versions, command, the digest of each file that was read."""
     return provenance(
         inputs=inputs,
@@ -157,9 +158,10 @@ def read_alt(png: Path | str) -> str:
         return str(image.info.get("Alt", ""))
 
 
-def read_origin(png: Path | str) -> dict[str, Any]:
+def read_origin(png: Path | str) -> Meta:
     """The provenance kept inside a png."""
     from PIL import Image
 
     with Image.open(png) as image:
-        return json.loads(image.info["rrdyn"])
+        meta: Meta = json.loads(image.info["rrdyn"])
+        return meta

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tabulate import tabulate
 
@@ -54,7 +54,7 @@ class Study:
     """What a finished demo found: words for the terminal, the same as data, the figures, what to run next."""
 
     text: str
-    data: dict[str, Any]
+    data: Mapping[str, object]
     figures: list[Path]
     next: list[str] = field(default_factory=list)
 
