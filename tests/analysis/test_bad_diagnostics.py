@@ -100,8 +100,8 @@ def test_rows_with_nan_are_dropped_and_told(tmp_path):
     path = write_diagnosis(tmp_path / "diag.npz", arrays)
     with pytest.warns(UserWarning, match="dropped 2 of 50"):
         batch = analyze_files([path], tmp_path, replicates=100)
-    assert batch.found[0].results["n"] == 48
-    assert batch.found[0].results["n_dropped"] == 2
+    assert batch.found[0].results.n == 48
+    assert batch.found[0].results.n_dropped == 2
     with pytest.raises(NumericalError, match="2 of 50 puzzles have numbers that are not finite"):
         analyze_files([path], tmp_path, compat=True)
     arrays["q_halt"][:] = np.nan
@@ -145,8 +145,8 @@ def test_several_files_share_a_threshold_when_asked(tmp_path):
     paths = [write_diagnosis(tmp_path / f"diag_step_{s}.npz", diagnosis(seed=s)) for s in (1, 2)]
     apart = analyze_files(paths, tmp_path / "out", replicates=100)
     shared = analyze_files(paths, tmp_path / "out", replicates=100, shared_tau=True)
-    assert len({item.results["threshold"]["tau_log10"] for item in apart.found}) == 2
-    assert len({item.results["threshold"]["tau_log10"] for item in shared.found}) == 1
+    assert len({item.results.tau for item in apart.found}) == 2
+    assert len({item.results.tau for item in shared.found}) == 1
     assert shared.series == "step"
     assert (tmp_path / "out" / "evolution_step.csv").exists()
     assert {item.tag for item in shared.found} == {"step_1", "step_2"}
@@ -164,4 +164,4 @@ def test_results_do_not_depend_on_the_order_of_files(tmp_path):
     paths = [write_diagnosis(tmp_path / f"diag_{s}.npz", diagnosis(seed=s, n=100)) for s in (1, 2)]
     one = analyze_files(paths, tmp_path / "one", replicates=100).found
     two = analyze_files(paths[::-1], tmp_path / "two", replicates=100).found
-    assert one[0].results["intervals"] == two[1].results["intervals"]
+    assert one[0].results.intervals == two[1].results.intervals

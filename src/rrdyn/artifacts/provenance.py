@@ -14,6 +14,7 @@ from typing import Any
 import rrdyn
 from rrdyn.artifacts.files import dump_json, sha256
 from rrdyn.artifacts.places import exists
+from rrdyn.artifacts.record import Meta
 
 LIBRARIES = ("torch", "numpy", "scipy", "matplotlib", "polars")
 
@@ -26,9 +27,9 @@ def provenance(
     device: str | None = None,
     dtype: str | None = None,
     **extra: Any,
-) -> dict[str, Any]:
+) -> Meta:
     """The `meta` of an artifact. No clock time is kept, so that equal runs write equal files."""
-    record: dict[str, Any] = {
+    record: dict[str, object] = {
         "rrdyn_version": rrdyn.__version__,
         "git_commit": git_commit(),
         "command": command_line(),

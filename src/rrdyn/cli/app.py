@@ -175,7 +175,8 @@ def load(name: str) -> ModuleType | Command:
     """A command's arguments and what it does with them: its module, or a member of a group that is made by name."""
     group, _, member = name.partition(" ")
     if group == "plot" or name not in COMMANDS:
-        return import_module(OPEN[group]).command(member)
+        made: Command = import_module(OPEN[group]).command(member)
+        return made
     return import_module("rrdyn.cli." + name.replace(" ", "_").replace("-", "_"))
 
 

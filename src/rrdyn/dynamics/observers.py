@@ -14,7 +14,8 @@ from rrdyn.dynamics.trajectory import Step
 def distance(a: Tensor, b: Tensor | None = None) -> Tensor:
     """(B,) L2 norm of a - b over all but the batch, in float64."""
     difference = a.double() if b is None else a.double() - b.double()
-    return difference.flatten(1).norm(dim=1)
+    found: Tensor = difference.flatten(1).norm(dim=1)
+    return found
 
 
 def together(parts: Sequence[Tensor]) -> Tensor:

@@ -38,7 +38,8 @@ def resolve_dtype(name: str) -> torch.dtype:
 
     if name not in DTYPES:
         raise UsageError("--dtype is not one of its choices", found=name, expected=", ".join(DTYPES))
-    return getattr(torch, name)
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
 
 
 def visible_gpus() -> int:

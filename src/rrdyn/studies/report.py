@@ -19,7 +19,9 @@ from rrdyn.artifacts.files import output_file, plain, sha256, write_text
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Meta
 from rrdyn.studies.page import explorer, findings
+from rrdyn.studies.page.explorer import Model
 from rrdyn.studies.page.figures import Picture, pictures
 from rrdyn.studies.page.inventory import Inventory, meta_of, take_stock
 
@@ -48,10 +50,10 @@ def write_report(root: Path | str, out: Path | str | None = None) -> Report:
     models = explorer.models(stock)
     text = page(stock, shown, models)
     write_text(path, text, begins=BEGINS)
-    return Report(path, shown, [model["tag"] for model in models], len(text.encode(errors="backslashreplace")))
+    return Report(path, shown, [model.tag for model in models], len(text.encode(errors="backslashreplace")))
 
 
-def page(stock: Inventory, shown: list[Picture], models: list[dict[str, Any]]) -> str:
+def page(stock: Inventory, shown: list[Picture], models: list[Model]) -> str:
     """The whole page as text. Everything that came from outside is escaped; scripts run only by their digest."""
     scripts = {"chart": _charting_library() if models else "", "script": _asset("page.js")}
     allowed = " ".join(f"'sha256-{_digest(_harmless(text))}'" for text in scripts.values())
@@ -81,7 +83,8 @@ def _charting_library() -> str:
         from plotly.offline import get_plotlyjs
     except ImportError:
         raise RrdynError("the explorer needs plotly", run="pip install 'rrdyn[report]'") from None
-    return get_plotlyjs()
+    script: str = get_plotlyjs()
+    return script
 
 
 def _harmless(script: str) -> str:
@@ -138,8 +141,8 @@ def _commands(stock: Inventory) -> str:
     return "<pre>" + "\n".join(escape(line) for line in lines) + "</pre>"
 
 
-def _metas(stock: Inventory) -> dict[Path, dict[str, Any]]:
-    found: dict[Path, dict[str, Any]] = {}
+def _metas(stock: Inventory) -> dict[Path, Meta]:
+    found: dict[Path, Meta] = {}
     for path in stock.trainings:
         meta = path.with_name("meta.json")
         if is_file(meta):

@@ -13,17 +13,16 @@ from rrdyn.artifacts.config import Config, read_preset
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.places import existing
 from rrdyn.artifacts.reading import parse_yaml
+from rrdyn.artifacts.record import Settings
 from rrdyn.data.defaults import ensure
 from rrdyn.data.folder import open_split
+from rrdyn.data.registry import makeable
 from rrdyn.models import load
 from rrdyn.runtime.progress import say
 from rrdyn.training.augmentation import read_aug
 from rrdyn.training.config import TrainConfig
 
-TASKS = ("sudoku", "maze")
-FULL = {"sudoku": "sudoku-trm-mlp", "maze": "maze-trm"}
-SMALL = {"sudoku": "sudoku-small", "maze": "maze-small"}
-Settings = Mapping[str, JsonValue]
+Changes = Mapping[str, JsonValue]
 """Settings of `TrainConfig` by dotted key, such as "optim.lr"."""
 
 
@@ -48,25 +47,26 @@ class Recipe(Config):
 
 
 def resolve(
-    data: str, *, preset: str | None, aug: str, changes: Settings, accelerated: bool, root: Path = Path("data")
+    data: str, *, preset: str | None, aug: str, changes: Changes, accelerated: bool, root: Path = Path("data")
 ) -> TrainConfig:
     """The config for `rrdyn train DATA`, where DATA is a task or a dataset folder; a task's dataset is made if need be.
 
     `changes` are settings by dotted key ("optim.lr"), the strongest of all. A preset's `finetune` section counts where
     training starts from a checkpoint (`init`), its `rollout` section where whole rollouts start from scratch.
     """
-    if data in TASKS:
-        task = data
+    tasks = makeable()
+    if data in tasks:
+        task, kind = data, tasks[data]
     else:
         path = existing(data, run="rrdyn data sudoku, or rrdyn train sudoku")
-        split = open_split(path, "train")
-        task = split.puzzle.name if split.puzzle.name in TASKS else path.resolve().name
+        kind = type(open_split(path, "train").puzzle)
+        task = kind.name if kind.name in tasks else path.resolve().name
     if preset is None:
-        preset = (FULL if accelerated else SMALL).get(task, "large-att" if accelerated else "small-att")
+        preset = kind.presets[accelerated]
         why = "" if accelerated else " (no CUDA device here: the small preset of the task)"
         say(f"preset: {preset}{why}")
     recipe = Recipe(**read_preset("train", preset, flag="--preset"))
-    if data in TASKS:
+    if data in tasks:
         if recipe.dataset is None:
             raise UsageError(f"the preset {preset} names no dataset", expected="a dataset folder: rrdyn train PATH")
         path = root / Path(recipe.dataset).stem
@@ -80,12 +80,12 @@ def resolve(
     for key, value in changes.items():
         put(content, key, value)
     config = TrainConfig(**content)
-    if data in TASKS:  # only now: a mistyped setting is refused before minutes go into a dataset
+    if data in tasks:  # only now: a mistyped setting is refused before minutes go into a dataset
         ensure(task, str(recipe.dataset), root=root)
     return config
 
 
-def merged(base: dict[str, Any], over: Mapping[str, Any], *, over_arm: bool = False) -> dict[str, Any]:
+def merged(base: Settings, over: Settings, *, over_arm: bool = False) -> dict[str, Any]:
     """`base` with the values of `over`, section by section.
 
     With `over_arm` noise settings are taken only by arms that have noise, so that a preset can shorten their ramp.

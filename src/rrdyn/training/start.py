@@ -13,7 +13,7 @@ from rrdyn.runtime.progress import say
 from rrdyn.training import loop, store
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.folder import find_run, is_run, new_run_folder
-from rrdyn.training.recipes import Settings, put, resolve
+from rrdyn.training.recipes import Changes, put, resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Request:
     data: str = ""
     preset: str | None = None
     aug: str = "none"
-    changes: Settings = field(default_factory=dict)
+    changes: Changes = field(default_factory=dict)
     resume: str | None = None
     out: Path | None = None
     device: str = "auto"
@@ -94,7 +94,7 @@ def _config(request: Request) -> TrainConfig:
     )
 
 
-def _changed(config: TrainConfig, changes: Settings) -> TrainConfig:
+def _changed(config: TrainConfig, changes: Changes) -> TrainConfig:
     """A saved config with the settings given beside --resume; the loop refuses those that would not be exact."""
     content = config.model_dump()
     for key, value in changes.items():
