@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "rrdyn"
 PAGE = ROOT / "docs" / "architecture.md"
 HEADING = "## Every file"
-WORDS = f"{HEADING}\n\nMade by `python docs/rooms.py` from what each file says of itself: to change something, find its noun."
+WORDS = "Made by `python docs/rooms.py`; a file's first sentence says what is in it."
 ROOMS = ("cli", "studies", "plotting", "training", "measurement", "analysis", "dynamics", "models", "data", "runtime",
          "artifacts")  # fmt: skip
 COMMAND = re.compile(r"`rrdyn [\w -]+`$")
@@ -27,7 +27,7 @@ def first_sentence(path: Path) -> str:
 
 
 def section() -> str:
-    parts = [WORDS]
+    parts = [f"{HEADING}\n\n{WORDS}"]
     for room in ROOMS:
         files = sorted((PACKAGE / room).rglob("*.py"), key=lambda path: (path.parent, path.name))
         told = {path: first_sentence(path) for path in files if path.name != "__init__.py"}
