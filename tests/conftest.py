@@ -20,9 +20,14 @@ from tests import agreement
 # On tensors this small two threads mostly wait for each other; OMP_NUM_THREADS=2 tests with two all the same.
 torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
-# Shapes at the doors of models/ are checked in every test. The layers inside are not: a thousand checks a segment would
-# nearly double the time of a small one; tests/models/test_shapes.py goes through them once.
-DOORS = ["rrdyn.models.model", "rrdyn.models.reasoner", "rrdyn.models.latent", "rrdyn.models.losses"]
+# Shapes at the doors of models/, dynamics/ and measurement/ are checked in every test. What lies inside is not: a
+# thousand checks a segment would nearly double the time of a small one; tests/models/test_shapes.py goes through the
+# layers once.
+DOORS = [
+    *(f"rrdyn.models.{name}" for name in ("model", "reasoner", "latent", "losses")),
+    *(f"rrdyn.dynamics.{name}" for name in ("lyapunov", "fate", "cycle", "exponents", "observers")),
+    *(f"rrdyn.measurement.{name}" for name in ("judging", "answers")),
+]
 install_import_hook(DOORS, "beartype.beartype")
 
 # Where others use the machine too, an example may take long: that says nothing about the code.

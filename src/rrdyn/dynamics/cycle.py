@@ -22,6 +22,7 @@ from rrdyn.dynamics import protocol
 from rrdyn.dynamics.protocol import Recurrence
 from rrdyn.dynamics.returns import TOLERANCE, noise_floor
 from rrdyn.dynamics.trajectory import plain_segment
+from rrdyn.runtime.shapes import Bool, Complex, Float, Integer
 from rrdyn.runtime.streams import generator
 from rrdyn.runtime.threads import each
 
@@ -41,15 +42,15 @@ class Cycle:
 
     state: Any
     """Parts (B,...): a point on each."""
-    residual: Tensor
+    residual: Float[Tensor, " B"]
     """(B,) ||F^p(z) - z|| over the largest norm of z and of the state it was refined from."""
-    eigenvalues: Tensor
+    eigenvalues: Complex[Tensor, "B m"]
     """(B,m) complex128, leading ones of the derivative of one period, by descending modulus; NaN where not found."""
-    converged: Tensor
+    converged: Bool[Tensor, " B"]
     """(B,) whether the residual is within tolerance."""
-    period: Tensor
+    period: Integer[Tensor, " B"]
     """(B,) smallest period of what was found: a divisor of the one asked for; 0 where it has not converged."""
-    moved: Tensor
+    moved: Float[Tensor, " B"]
     """(B,) distance from the state it was refined from, over the same norm as the residual."""
 
     @property

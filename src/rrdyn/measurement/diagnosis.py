@@ -1,4 +1,4 @@
-"""Diagnosis of a checkpoint: per puzzle how the state moved, how fast nearby states spread, when it would have
+"""What `diag.npz` holds of a checkpoint: per puzzle how the state moved, how fast nearby states spread, when it would have
 halted, and whether it was right, over the budgeted segments. Halting is recorded and never applied.
 """
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 import yaml
 
-import rrdyn
 from rrdyn.artifacts.arrays import read_npy
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
@@ -25,6 +24,7 @@ from rrdyn.models.family import find_family
 from rrdyn.models.layouts import UPSTREAM_CONFIG
 from rrdyn.models.model import Model
 from rrdyn.models.sizes import dataset_sizes
+from rrdyn.version import __version__
 
 Layout = Literal["pt", "upstream", "hub", "rrdyn"]
 COMPILED = "_orig_mod.model."
@@ -65,7 +65,7 @@ def _single(model: Model) -> Meta:
     return {
         "format": EXPORT,
         "version": 1,
-        "rrdyn_version": rrdyn.__version__,
+        "rrdyn_version": __version__,
         "config": model.config.model_dump(),
         "step": source.step if source else None,
         "ema": source.ema if source else None,

@@ -10,6 +10,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from rrdyn.runtime.shapes import Float, Integer
@@ -182,7 +183,7 @@ class Attention(nn.Module):
             q, k = rotate(qkv[:, :, : 2 * self.heads], *cos_sin).split(self.heads, dim=2)
         v = qkv[:, :, 2 * self.heads :]
         mixed = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
-        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(B, S, self.heads * self.head_dim))
+        out: Tensor = self.o_proj(rearrange(mixed, "B heads S d -> B S (heads d)"))
         return out
 
 

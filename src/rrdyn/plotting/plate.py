@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-import rrdyn
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.artifacts.files import dump_json, replacing, write_text
 from rrdyn.artifacts.places import is_file, shown
@@ -22,6 +21,7 @@ from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_bytes
 from rrdyn.artifacts.record import Meta
 from rrdyn.plotting.style import Style
+from rrdyn.version import __version__
 
 PICTURES, BESIDE = (".png", ".pdf"), (".data.csv", ".caption.txt")
 ON_REQUEST = ".svg"
@@ -93,7 +93,7 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: Meta, svg: bool 
     refuse_foreign(stem, table)
     caption = plate.words
     origin = dump_json(meta, indent=None)
-    title = f"{stem.name} (rrdyn {rrdyn.__version__})"
+    title = f"{stem.name} (rrdyn {__version__})"
     png = {
         "Title": title,
         "Description": caption,
@@ -101,10 +101,10 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: Meta, svg: bool 
         "rrdyn": origin,
         "Alt": plate.alt,
     }
-    png["Software"] = f"rrdyn {rrdyn.__version__}, matplotlib"
-    pdf = {"Title": title, "Subject": caption, "Keywords": origin, "Creator": f"rrdyn {rrdyn.__version__}"}
+    png["Software"] = f"rrdyn {__version__}, matplotlib"
+    pdf = {"Title": title, "Subject": caption, "Keywords": origin, "Creator": f"rrdyn {__version__}"}
     words = {"Title": title, "Description": caption, "Source": str(meta.get("command", "")), "Coverage": origin,
-             "Creator": f"rrdyn {rrdyn.__version__}", "Date": None}  # fmt: skip
+             "Creator": f"rrdyn {__version__}", "Date": None}  # fmt: skip
     kinds = {".png": png, ".pdf": {**pdf, "CreationDate": None, "ModDate": None}} | ({ON_REQUEST: words} if svg else {})
     plate.figure.draw_without_rendering()
     plate.figure.set_layout_engine("none")  # one layout for all of them

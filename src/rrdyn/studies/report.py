@@ -13,7 +13,6 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import rrdyn
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.artifacts.files import output_file, plain, sha256, write_text
 from rrdyn.artifacts.npz import read_npz
@@ -24,6 +23,7 @@ from rrdyn.studies.page import explorer, findings
 from rrdyn.studies.page.explorer import Model
 from rrdyn.studies.page.figures import Picture, pictures
 from rrdyn.studies.page.inventory import Inventory, meta_of, take_stock
+from rrdyn.version import __version__
 
 BEGINS = b"<!"
 """What a page begins with; another file is not replaced by one."""
@@ -62,7 +62,7 @@ def page(stock: Inventory, shown: list[Picture], models: list[Model]) -> str:
         policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}",
         title=escape(title),
         style=_asset("page.css"),
-        version=escape(rrdyn.__version__),
+        version=escape(__version__),
         claims=_claims(findings.claims(stock)),
         tables="".join(_table(grid) for grid in findings.grids(stock)) or "<p>There are no tables.</p>",
         figures="".join(_figure(picture) for picture in shown) or "<p>There are no figures.</p>",
@@ -175,5 +175,5 @@ def _provenance(stock: Inventory) -> str:
     here = provenance()
     versions = ", ".join(f"{name} {version}" for name, version in here["libraries"].items())
     table = _table(findings.Grid("Files this page was made from", heads, rows)) if rows else ""
-    made = f"<code>{escape(here['command'])}</code>, rrdyn {rrdyn.__version__}, {escape(versions)}"
+    made = f"<code>{escape(here['command'])}</code>, rrdyn {__version__}, {escape(versions)}"
     return f"{table}<p>This page: {made}.</p>"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pydantic import ConfigDict, JsonValue
 
@@ -41,7 +40,7 @@ class Recipe(Config):
     """Changes where training starts from a checkpoint."""
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Settings:
         """The settings, in the sections they were written in."""
         return dict(self.model_extra or {})
 
@@ -70,22 +69,22 @@ def resolve(
         if recipe.dataset is None:
             raise UsageError(f"the preset {preset} names no dataset", expected="a dataset folder: rrdyn train PATH")
         path = root / Path(recipe.dataset).stem
-    content = recipe.settings
-    content |= {"task": task, "preset": Path(preset).stem, "data": path, "aug": read_aug(aug).model_dump()}
+    given = {"task": task, "preset": Path(preset).stem, "data": path, "aug": read_aug(aug).model_dump()}
+    content: Settings = {**recipe.settings, **given}
     if content["aug"]["rollout"] != "act" and "init" not in changes:
         content = merged(content, recipe.rollout or {}, over_arm=True)
     if "init" in changes:
         content = merged(content, recipe.finetune or {}, over_arm=True)
-        content["model"] = load(str(changes["init"])).config.model_dump()
+        content = {**content, "model": load(str(changes["init"])).config.model_dump()}
     for key, value in changes.items():
-        put(content, key, value)
+        content = put(content, key, value)
     config = TrainConfig(**content)
     if data in tasks:  # only now: a mistyped setting is refused before minutes go into a dataset
         ensure(task, str(recipe.dataset), root=root)
     return config
 
 
-def merged(base: Settings, over: Settings, *, over_arm: bool = False) -> dict[str, Any]:
+def merged(base: Settings, over: Settings, *, over_arm: bool = False) -> Settings:
     """`base` with the values of `over`, section by section.
 
     With `over_arm` noise settings are taken only by arms that have noise, so that a preset can shorten their ramp.
@@ -99,15 +98,15 @@ def merged(base: Settings, over: Settings, *, over_arm: bool = False) -> dict[st
     return result
 
 
-def put(content: dict[str, Any], key: str, value: JsonValue) -> None:
-    """Set a dotted key, making the sections on the way."""
-    *sections, name = key.split(".")
-    for section in sections:
-        inner = content.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise UsageError(f"--set {key}: {section} is a value, not a section")
-        content[section] = content = dict(inner)
-    content[name] = value
+def put(content: Settings, key: str, value: JsonValue, *, whole: str = "") -> Settings:
+    """`content` with a dotted key set, sections made on the way. Raises UsageError where one of these is a value."""
+    section, _, rest = key.partition(".")
+    if not rest:
+        return {**content, section: value}
+    inner = content.get(section, {})
+    if not isinstance(inner, dict):
+        raise UsageError(f"--set {whole or key}: {section} is a value, not a section")
+    return {**content, section: put(inner, rest, value, whole=whole or key)}
 
 
 def settings_from(pairs: tuple[str, ...]) -> dict[str, JsonValue]:

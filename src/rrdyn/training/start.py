@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.record import Settings
 from rrdyn.models.family import find_family
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import say
@@ -96,9 +97,9 @@ def _config(request: Request) -> TrainConfig:
 
 def _changed(config: TrainConfig, changes: Changes) -> TrainConfig:
     """A saved config with the settings given beside --resume; the loop refuses those that would not be exact."""
-    content = config.model_dump()
+    content: Settings = config.model_dump()
     for key, value in changes.items():
-        put(content, key, value)
+        content = put(content, key, value)
     return TrainConfig(**content)
 
 

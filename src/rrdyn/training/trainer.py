@@ -69,7 +69,7 @@ class TrainerState(TypedDict):
     weights: Tensor
     average: Tensor | None
     """Of the weights, where one is kept."""
-    optimizer: dict[str, Any]
+    optimizer: dict[str, Tensor | float]
     """Its moments by name."""
     puzzle_vectors: Tensor | None
     initial: list[Tensor]
