@@ -71,7 +71,7 @@ def test_puzzles_are_matched_by_their_number_and_the_unlabelled_left_out():
     assert found.fates == {("fixed", "fixed"): 1, ("cycle", "cycle"): 1}
     assert found.same_fate.value == 1
     assert "1 only by b, 0 only by a" in column.sentence("a", "b")
-    assert found.record()["right_end"]["only_second"] == 1
+    assert found.record().columns["right_end"].only_second == 1
 
 
 @pytest.mark.parametrize("other", [{"digest": "other"}, {"schema": "diag"}])

@@ -10,27 +10,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from tabulate import tabulate
 
-from rrdyn.analysis.intervals import LEVEL, Interval, no_interval
+from rrdyn.analysis.intervals import no_interval
 from rrdyn.analysis.labelled import ASKED
 from rrdyn.analysis.summary import bounded
+from rrdyn.artifacts.interval import LEVEL, Interval
 from rrdyn.artifacts.rates import wilson
+from rrdyn.artifacts.record import Count, Written
 
 
-@dataclass(frozen=True, kw_only=True)
-class Basin:
-    """The puzzles of one fate."""
+class BasinRow(Written):
+    """The puzzles of one fate, and their restarts."""
 
     fate: str
-    puzzles: int
+    puzzles: Count
     shares: dict[str, Interval]
     """Of their restarts, by the restart's fate: every one that occurs."""
     right: Interval
     """Of their restarts, those that are right at the end."""
+
+
+class BasinsRecord(Written):
+    """Every fate that occurs among the clean trajectories."""
+
+    restarts: Count
+    """Of each puzzle (K)."""
+    rows: list[BasinRow]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,26 +47,19 @@ class Basins:
 
     restarts: int
     """Of each puzzle (K)."""
-    rows: tuple[Basin, ...]
+    rows: tuple[BasinRow, ...]
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> BasinsRecord:
         """As data."""
-        return {
-            "restarts": self.restarts,
-            "fates": [
-                {"fate": row.fate, "puzzles": row.puzzles, "right_end": row.right.record(),
-                 "shares": {name: share.record() for name, share in row.shares.items()}}
-                for row in self.rows
-            ],
-        }  # fmt: skip
+        return BasinsRecord(restarts=self.restarts, rows=list(self.rows))
 
     def told(self, form: str) -> str:
         """A table as text."""
         names = list(dict.fromkeys(name for row in self.rows for name in row.shares))
         rows = [
             {"clean": row.fate, "puzzles": row.puzzles,
-             **{name: bounded(row.shares[name].record()) if name in row.shares else "0" for name in names},
-             "right at the end": bounded(row.right.record())}
+             **{name: bounded(row.shares[name]) if name in row.shares else "0" for name in names},
+             "right at the end": bounded(row.right)}
             for row in self.rows
         ]  # fmt: skip
         head = f"basin stability: shares of {self.restarts} perturbed restarts a puzzle, by their fate; n: effective"
@@ -77,7 +78,7 @@ def basins(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> Basins | N
         if mine.any():
             shares = {other: share_of(restarts[mine] == number) for number, other in enumerate(names)
                       if (restarts[mine] == number).any()}  # fmt: skip
-            rows.append(Basin(fate=name, puzzles=int(mine.sum()), shares=shares, right=share_of(right[mine] == 1)))
+            rows.append(BasinRow(fate=name, puzzles=int(mine.sum()), shares=shares, right=share_of(right[mine] == 1)))
     return Basins(restarts=restarts.shape[1], rows=tuple(rows))
 
 

@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from rrdyn.analysis import evolution, fates, two_by_two
+from rrdyn.analysis.evolution import Evolution
 from rrdyn.analysis.fates import FateTable
 from rrdyn.analysis.intervals import REPLICATES
 from rrdyn.analysis.puzzles import tags
@@ -18,18 +19,25 @@ from rrdyn.artifacts.errors import notice
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What one call analysed and wrote; `series` is the tag of evolution_<tag>.csv where there are several files."""
+    """What one call analysed; `series` is the evolution over its files where there are several."""
 
     found: list[TwoByTwo]
-    fates: dict[str, FateTable]
-    """By tag, of the fate.npz files that were given beside."""
-    wrote: list[Path]
-    series: str | None
+    fates: dict[str, tuple[Path, FateTable]]
+    """By tag, of the fate.npz files that were given beside: where from, and the counts."""
+    series: Evolution | None
+
+    def write(self, out: Path) -> list[Path]:
+        """All files of all of it, and results.md over them; a rerun writes the same bytes."""
+        wrote = [path for item in self.found for path in two_by_two.write(item, out)]
+        if self.series is not None:
+            wrote += evolution.write(self.series, out)
+        wrote += [fates.write(table, out, tag, source) for tag, (source, table) in self.fates.items()]
+        page = fates.page({tag: table for tag, (_, table) in self.fates.items()}) if self.fates else ""
+        return [*wrote, two_by_two.write_summary(self.found, out, before=page)]
 
 
 def analyze_files(
     paths: Sequence[Path | str],
-    out: Path,
     *,
     tag: str | None = None,
     tau: Tau | None = None,
@@ -39,8 +47,10 @@ def analyze_files(
     replicates: int = REPLICATES,
     fate_files: Sequence[Path | str] = (),
 ) -> Batch:
-    """Analyse and write. Missing files are skipped while one is there; files of two estimators are refused.
+    """Analyse diag.npz files, each alone and together as a series: `rrdyn analyze-2x2`. Nothing is written.
 
+    `tau` (default Otsu) chooses the threshold of each, `shared_tau` one for all. Missing files are skipped while one is
+    there; files of two estimators are refused.
     fate_files : fate.npz files; what became of the puzzles stands first in results.md.
     """
     tau = tau or Tau()
@@ -52,36 +62,29 @@ def analyze_files(
     if tag is not None:
         names = [tag] if len(series) == 1 else [f"{tag}_{name}" for name in names]
     threshold = evolution.common_threshold(series, tau) if shared_tau and not compat else None
-    found, wrote = [], []
+    found = []
     for puzzles, name in zip(series, names):
         item = two_by_two.analyze(
             puzzles, name, tau=tau, threshold=threshold, compat=compat, seed=seed, replicates=replicates
         )
-        wrote += two_by_two.write(item, out)
         for warning in item.warnings:
             notice(f"{name}: {warning}")
         found.append(item)
-    if len(series) > 1:
-        rows = (
-            evolution.evolve_as_source(series, series_tag)
-            if compat
-            else evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
-        )
-        wrote += evolution.write(rows, out)
-    told = _fates(fate_files, out)
-    wrote += [out / f"fates_{name}.json" for name in told]
-    wrote.append(two_by_two.write_summary(found, out, before=fates.page(told) if told else ""))
-    return Batch(found=found, fates=told, wrote=wrote, series=series_tag if len(series) > 1 else None)
+    evolved = None
+    if len(series) > 1 and compat:
+        evolved = evolution.evolve_as_source(series, series_tag)
+    elif len(series) > 1:
+        evolved = evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
+    return Batch(found=found, fates=_fates(fate_files), series=evolved)
 
 
-def _fates(paths: Sequence[Path | str], out: Path) -> dict[str, FateTable]:
-    """The counts of fate.npz files by tag, each written."""
+def _fates(paths: Sequence[Path | str]) -> dict[str, tuple[Path, FateTable]]:
+    """The counts of fate.npz files by tag."""
     read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, paths))]
-    found = {}
-    for artifact, name in zip(read, tags([artifact.path for artifact in read])):
-        found[name] = fates.of_result(artifact.arrays, artifact.meta)
-        fates.write(found[name], out, name, artifact.path)
-    return found
+    names = tags([artifact.path for artifact in read])
+    return {
+        name: (artifact.path, fates.of_result(artifact.arrays, artifact.meta)) for name, artifact in zip(names, read)
+    }
 
 
 def _common(names: Sequence[str]) -> str:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tabulate import tabulate
 
-from rrdyn.analysis.basins import Basins, basins
-from rrdyn.analysis.intervals import Interval, rate
+from rrdyn.analysis.basins import Basins, BasinsRecord, basins
+from rrdyn.analysis.intervals import rate
 from rrdyn.analysis.summary import bounded
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import write_json
+from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Count, Meta, Row, Written
 from rrdyn.artifacts.schemas import FATE
 
 WORDS = {
@@ -29,6 +30,29 @@ WORDS = {
     "chaotic": ("wanders (lambda_1 > 0)", "wander (lambda_1 > 0)"),
     "diverged": ("diverges", "diverge"),
 }
+
+
+class FateRow(Written):
+    """One fate: its shares among the wrong and the right, and of either those that are otherwise at the end."""
+
+    fate: str
+    wrong: Interval
+    right: Interval
+    out_of_time: Count
+    lost: Count
+
+
+class FatesRecord(Written):
+    """What became of the puzzles, by fate."""
+
+    n: Count
+    budget: Count
+    horizon: Count
+    unlabelled: Count
+    fates: list[FateRow]
+    says: list[str] = []
+    """The same in plain sentences."""
+    basins: BasinsRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,22 +74,18 @@ class FateTable:
     basins: Basins | None = None
     """What perturbed restarts came to, where there were any."""
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> FatesRecord:
         """As data: by fate, counts and shares of the wrong and of the right."""
         rows = [
-            {"fate": name, "wrong": self.share(code, 0).record(), "right": self.share(code, 1).record(),
-             "out_of_time": int(self.out_of_time[code]), "lost": int(self.lost[code])}
+            FateRow(fate=name, wrong=self.share(code, 0), right=self.share(code, 1),
+                    out_of_time=int(self.out_of_time[code]), lost=int(self.lost[code]))
             for code, name in enumerate(self.fates)
         ]  # fmt: skip
-        return {
-            "n": self.n,
-            "budget": self.budget,
-            "horizon": self.horizon,
-            "unlabelled": self.unlabelled,
-            "fates": rows,
-            "says": sentences(self).splitlines(),
-            **({} if self.basins is None else {"basins": self.basins.record()}),
-        }
+        record = FatesRecord(
+            n=self.n, budget=self.budget, horizon=self.horizon, unlabelled=self.unlabelled, fates=rows,
+            says=sentences(self).splitlines(),
+        )  # fmt: skip
+        return record if self.basins is None else record.model_copy(update={"basins": self.basins.record()})
 
     def share(self, fate: int, right: int) -> Interval:
         """Share of a fate among the puzzles wrong (0) or right (1) at the budget, with its Wilson interval."""
@@ -88,7 +108,7 @@ def fate_table(arrays: Mapping[str, np.ndarray], names: Sequence[str], budget: i
     )  # fmt: skip
 
 
-def of_result(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> FateTable:
+def of_result(arrays: Mapping[str, np.ndarray], meta: Meta) -> FateTable:
     """The counts of a read `fate.npz`."""
     table = fate_table(arrays, meta["fates"], int(meta["budget"]), int(meta["settings"]["horizon"]))
     return replace(table, basins=basins(arrays, meta["fates"]))
@@ -118,7 +138,7 @@ def _told(artifact: Artifact) -> bool:
 
 def write(table: FateTable, out: Path, tag: str, source: Path) -> Path:
     """fates_<tag>.json."""
-    return write_json(out / f"fates_{tag}.json", {**table.record(), "meta": provenance(inputs=[source])})
+    return write_json(out / f"fates_{tag}.json", {**table.record().model_dump(), "meta": provenance(inputs=[source])})
 
 
 def page(tables: Mapping[str, FateTable]) -> str:
@@ -206,9 +226,9 @@ def _head(table: FateTable) -> str:
     return head + left
 
 
-def _rows(table: FateTable) -> list[dict[str, Any]]:
+def _rows(table: FateTable) -> list[Row]:
     return [
-        {"fate": name, "wrong": bounded(table.share(code, 0).record()), "right": bounded(table.share(code, 1).record()),
+        {"fate": name, "wrong": bounded(table.share(code, 0)), "right": bounded(table.share(code, 1)),
          "out of time": int(table.out_of_time[code]), "lost": int(table.lost[code])}
         for code, name in enumerate(table.fates)
         if table.counts[code].any()

@@ -8,19 +8,19 @@ paired proportions (Statist. Med. 17 (1998) 2635, method 10): Wilson's bounds of
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
 
-from rrdyn.analysis.intervals import LEVEL, Interval, no_interval, rate
+from rrdyn.analysis.intervals import no_interval, rate
 from rrdyn.analysis.labelled import ASKED
 from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.interval import LEVEL, Interval
 from rrdyn.artifacts.npz import Artifact
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.rates import wilson
+from rrdyn.artifacts.record import Count, Meta, Number, Written
 
 RIGHT = {
     "right_budget": "right at the budget",
@@ -29,6 +29,38 @@ RIGHT = {
     "base": "right at the readout",
 }
 """Columns (N,) bool that can be compared, and what they say."""
+
+
+class PairedRecord(Written):
+    """One column compared: how many puzzles have it in both, one or neither, the two shares and their difference."""
+
+    n: Count
+    both: Count
+    only_first: Count
+    only_second: Count
+    neither: Count
+    first: Interval
+    second: Interval
+    difference: Interval
+    """Second minus first."""
+    mcnemar_p: Number
+
+
+class FateChange(Written):
+    """Puzzles of one fate in the first and one in the second."""
+
+    first: str
+    second: str
+    n: Count
+
+
+class ComparisonRecord(Written):
+    """Two files beside each other."""
+
+    n: Count
+    columns: dict[str, PairedRecord]
+    fates: list[FateChange]
+    same_fate: Interval | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +116,12 @@ class Paired:
         above = a * d - b * c
         return (max(above - self.n / 2, 0.0) if above > 0 else above) / math.sqrt(margins)
 
-    def record(self) -> dict[str, Any]:
-        return {
-            "n": self.n, "both": self.both, "only_first": self.only_first, "only_second": self.only_second,
-            "neither": self.neither, "first": self.first.record(), "second": self.second.record(),
-            "difference": self.difference.record(), "mcnemar_p": self.p,
-        }  # fmt: skip
+    def record(self) -> PairedRecord:
+        """As data."""
+        return PairedRecord(
+            n=self.n, both=self.both, only_first=self.only_first, only_second=self.only_second, neither=self.neither,
+            first=self.first, second=self.second, difference=self.difference, mcnemar_p=self.p,
+        )  # fmt: skip
 
     def sentence(self, first: str, second: str) -> str:
         """In words, of two names."""
@@ -118,16 +150,13 @@ class Comparison:
             return None
         return rate(sum(count for (a, b), count in self.fates.items() if a == b), self.n)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> ComparisonRecord:
         """As data."""
-        rows = [{"first": a, "second": b, "n": count} for (a, b), count in self.fates.items()]
-        same = self.same_fate
-        return {
-            "n": self.n,
-            **{name: column.record() for name, column in self.columns.items()},
-            "fates": rows,
-            "same_fate": None if same is None else same.record(),
-        }
+        return ComparisonRecord(
+            n=self.n, columns={name: column.record() for name, column in self.columns.items()},
+            fates=[FateChange(first=a, second=b, n=count) for (a, b), count in self.fates.items()],
+            same_fate=self.same_fate,
+        )  # fmt: skip
 
 
 def paired(name: str, first: np.ndarray, second: np.ndarray) -> Paired:
@@ -174,10 +203,10 @@ def _check(first: Artifact, second: Artifact) -> None:
                              expected=mine)  # fmt: skip
 
 
-def _kind(meta: Mapping[str, Any]) -> Any:
+def _kind(meta: Meta) -> str | None:
     return meta.get("schema")
 
 
-def _puzzles(meta: Mapping[str, Any]) -> Any:
+def _puzzles(meta: Meta) -> list[str | None]:
     dataset = meta.get("dataset") or {}
     return [dataset.get("digest"), dataset.get("split")]

@@ -38,7 +38,6 @@ def run(args: Args) -> Outcome:
     out = args.folder("analysis_2x2")
     batch = analyze_files(
         args.files,
-        out,
         tag=args.tag,
         tau=args.threshold,
         shared_tau=args.shared_tau,
@@ -47,22 +46,26 @@ def run(args: Args) -> Outcome:
         replicates=args.replicates,
         fate_files=args.fate,
     )
-    wrote = list(batch.wrote)
+    wrote = batch.write(out)
     if args.figures:
         from rrdyn.plotting import plot
 
         for item in batch.found:
             wrote += plot("2x2", out / f"results_{item.tag}.json", out=out).wrote
         if batch.series is not None:
-            wrote += plot("evolution", out / f"evolution_{batch.series}.csv", out=out).wrote
+            wrote += plot("evolution", out / f"evolution_{batch.series.tag}.csv", out=out).wrote
     return Outcome(
         data={
             "results": {item.tag: item.results for item in batch.found},
-            **({"fates": {tag: table.record() for tag, table in batch.fates.items()}} if batch.fates else {}),
+            **(
+                {"fates": {tag: table.record().model_dump() for tag, (_, table) in batch.fates.items()}}
+                if batch.fates
+                else {}
+            ),
         },
         text="\n\n".join(
             [
-                *(f"{tag}\n{sentences(table)}" for tag, table in batch.fates.items()),
+                *(f"{tag}\n{sentences(table)}" for tag, (_, table) in batch.fates.items()),
                 *(headline(item.tag, item.results) for item in batch.found),
             ]
         ),

@@ -1,4 +1,5 @@
-"""How near a trajectory comes to where it has been: after p segments, and over a growing window.
+"""How near a trajectory comes to where it has been, after p segments and over a growing window, and what
+counts as back.
 
 ||z(t) - z(t-p)|| is taken over the largest norm that the trajectory has had: divided by ||z(t)|| itself it would stay 1
 forever on z <- z/2. The norm is that of the joint state, over all its parts, summed in float64.
@@ -34,7 +35,7 @@ def joint_norm(parts: Sequence[Tensor]) -> Tensor:
 def _lengths(parts: Sequence[Tensor]) -> Tensor:
     """(B,C) joint norms of C states each, parts (B,C,...)."""
     norms = [torch.linalg.vector_norm(part.flatten(2), dim=2, dtype=torch.float64) for part in parts]
-    total = norms[0]
+    total: Tensor = norms[0]
     for norm in norms[1:]:
         total = total.hypot(norm)
     return total

@@ -1,5 +1,5 @@
-"""Diagnosis of a checkpoint: per puzzle how the state moved, how fast nearby states spread, when it would have
-halted, and whether it was right, over the budgeted segments. Halting is recorded and never applied.
+"""What `diag.npz` holds of a checkpoint: per puzzle how the state moved, how fast nearby states spread, when it would
+have halted, and whether it was right, over the budgeted segments. Halting is recorded and never applied.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class DiagnosisConfig(MeasurementConfig):
         """The dtype of the tangents."""
         if self.tangent_dtype == "auto":
             return torch.float64 if self.dtype == "float64" else torch.float32
-        return getattr(torch, self.tangent_dtype)
+        dtype: torch.dtype = getattr(torch, self.tangent_dtype)
+        return dtype
 
     @property
     def exponents(self) -> int:
@@ -95,7 +96,7 @@ class Diagnosis(Measurement[DiagnosisConfig]):
             * self.subject.model.sub_updates_per_segment,
         )
 
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, object]:
         return self.settings.model_dump(exclude={"save_states"})
 
     def observe(self, questions: Questions) -> Arrays:
@@ -144,14 +145,14 @@ class Diagnosis(Measurement[DiagnosisConfig]):
         rating = {} if rated is None else {"difficulty": np.asarray(rated[idx], dtype=np.float64)}
         return {**arrays, **rating, **self.subject.validity(idx, arrays["preds"][:, -1]), **beyond}
 
-    def about(self, arrays: Arrays) -> dict[str, Any]:
+    def about(self, arrays: Arrays) -> dict[str, object]:
         return {"estimator": self._estimator(), "state_parts": list(self.subject.model.initial(1)._fields)}
 
     @classmethod
-    def counted(cls, arrays: Arrays) -> dict[str, Any]:
+    def counted(cls, arrays: Arrays) -> dict[str, object]:
         return {"diverged": int((~finite_rows(arrays)).sum())}
 
-    def _estimator(self) -> dict[str, Any]:
+    def _estimator(self) -> dict[str, object]:
         """What the exponents are: files whose estimators differ must not be compared."""
         config = self.settings
         return {
@@ -219,9 +220,11 @@ def _first(flags: Tensor) -> Tensor:
 def finite_rows(arrays: Arrays) -> np.ndarray:
     """(N,) whether every number of a puzzle is finite."""
     keys = [key for key in arrays if key.startswith("drift_")] + ["q_halt", "lyap_spec"]
-    return np.logical_and.reduce([np.isfinite(arrays[key]).reshape(len(arrays["idx"]), -1).all(1) for key in keys])
+    return np.asarray(
+        np.logical_and.reduce([np.isfinite(arrays[key]).reshape(len(arrays["idx"]), -1).all(1) for key in keys])
+    )
 
 
 def diverged(arrays: Arrays) -> np.ndarray:
     """Indices (of the split) of puzzles whose state or exponents are not finite."""
-    return arrays["idx"][~finite_rows(arrays)]
+    return np.asarray(arrays["idx"][~finite_rows(arrays)])

@@ -149,7 +149,7 @@ class Perturbation(Measurement[PerturbationConfig]):
         n = min(config.n, len(self.subject.split))
         return n * len(config.sigmas) * config.copies * (config.segments * (25 + 4 * config.periods) + cells + 32)
 
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, object]:
         return self.settings.model_dump(exclude={"calibration", "alphas"})
 
     def cost(self) -> Cost:
@@ -169,9 +169,9 @@ class Perturbation(Measurement[PerturbationConfig]):
     def finish(self, arrays: Arrays) -> Arrays:
         return {**arrays, "sigmas": np.array(self.settings.sigmas)}
 
-    def about(self, arrays: Arrays) -> dict[str, Any]:
+    def about(self, arrays: Arrays) -> dict[str, object]:
         found = self.settings.calibration
-        calibrated: dict[str, Any] = {}
+        calibrated: dict[str, object] = {}
         if found is not None:
             calibrated = {"calibration": found.model_dump(), "sigma_star": found.sigma_star}
             calibrated |= {"alphas": self.settings.alphas} if found.sigma_star is not None else {}

@@ -5,7 +5,7 @@ Memory does not grow with the number of segments. A rollout can be extended from
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,7 +57,7 @@ class Earlier:
 
     @property
     def segments(self) -> int:
-        return self.arrays["exact"].shape[1]
+        return int(self.arrays["exact"].shape[1])
 
     @property
     def periods(self) -> int:
@@ -90,7 +90,7 @@ class Rollout(Measurement[RolloutConfig]):
     def choose(self) -> np.ndarray:
         return super().choose() if self.earlier is None else self.earlier.arrays["idx"]
 
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, object]:
         return {**self.settings.model_dump(exclude={"extend"}), "from": self.begun}
 
     def cost(self) -> Cost:
@@ -153,7 +153,7 @@ class Rollout(Measurement[RolloutConfig]):
     def beside(self, out: Path) -> list[Path]:
         return [state_file(out)] if self.settings.keep_state else []
 
-    def write(self, parts: Parts, arrays: Arrays, meta: dict[str, Any]) -> None:
+    def write(self, parts: Parts, arrays: Arrays, meta: Mapping[str, object]) -> None:
         ends = {key.removeprefix("end_"): arrays.pop(key)[:, None] for key in list(arrays) if key.startswith("end_")}
         past = {key.removeprefix("past_"): arrays.pop(key) for key in list(arrays) if key.startswith("past_")}
         largest = {key: arrays.pop(key) for key in ("largest_norm",) if key in arrays}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tabulate import tabulate
 
@@ -13,9 +13,10 @@ from rrdyn.analysis.intervals import rate
 from rrdyn.analysis.paired import Comparison, compare
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder
+from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import read_json, read_jsonl
-from rrdyn.artifacts.results import IntervalRecord, ResultsRecord
+from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.studies.steps import Execute, Step, run_steps
 
 ARMS = ("none-fixed", "multi4")
@@ -61,7 +62,7 @@ class Study:
     """What a finished demo found: words for the terminal, the same as data, the figures, what to run next."""
 
     text: str
-    data: dict[str, Any]
+    data: Mapping[str, object]
     figures: list[Path]
     next: list[str] = field(default_factory=list)
 
@@ -196,8 +197,8 @@ def summary(out: Path) -> Study:
     )
     data = {
         "results": {"pretrain": read_json(file)},
-        "fates": {name: table.record() for name, table in tables.items()},
-        "arms": {"first": ARMS[0], "second": ARMS[1], **versus.record()},
+        "fates": {name: table.record().model_dump() for name, table in tables.items()},
+        "arms": {"first": ARMS[0], "second": ARMS[1], **versus.record().model_dump()},
         "noise": noise,
     }
     return Study(text=text, data=data, figures=figures, next=[f"rrdyn report {out}"])
@@ -221,7 +222,7 @@ def fates_told(tables: dict[str, FateTable]) -> str:
 
 def share_of(count: int, n: int) -> str:
     """A share with Wilson's interval."""
-    return bounded(IntervalRecord(**rate(count, n).record()))
+    return bounded(rate(count, n))
 
 
 def arms_told(versus: Comparison) -> str:
@@ -229,7 +230,7 @@ def arms_told(versus: Comparison) -> str:
     lines = [column.sentence(*ARMS) for column in versus.columns.values()]
     same = versus.same_fate
     if same is not None:
-        lines.append(f"one fate in both arms: {bounded(IntervalRecord(**same.record()))} of the puzzles")
+        lines.append(f"one fate in both arms: {bounded(same)} of the puzzles")
     return "\n".join(["the arms, puzzle by puzzle", *(f"  {line}" for line in lines)])
 
 
@@ -257,7 +258,7 @@ def two_by_two(record: ResultsRecord) -> str:
     return "\n".join(lines)
 
 
-def bounded(interval: IntervalRecord | None) -> str:
+def bounded(interval: Interval | None) -> str:
     """A value and its interval, such as 0.905 [0.871, 0.937]."""
     if interval is None or interval.value is None:
         return "-"
