@@ -5,19 +5,19 @@ Nothing heavy is imported here: a command's module is loaded when that command i
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
 import sys
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 from rrdyn.artifacts.errors import Interrupted, RrdynError, UsageError, unexpected
 from rrdyn.runtime import interrupts, output
 from rrdyn.version import __version__
 
+TYPE_CHECKING = False  # `typing` alone would be a good part of what --help loads
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from rrdyn.cli.command import Command
 
 GROUPS: dict[str, dict[str, str]] = {
@@ -164,6 +164,8 @@ def added(group: str) -> dict[str, str]:
 
 
 def _unknown(word: str, known: list[str], program: str) -> UsageError:
+    import difflib
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return UsageError(
         f"{program} has no command {word!r}",
