@@ -17,6 +17,8 @@ from rrdyn.artifacts.schemas import DIAG
 from rrdyn.plotting.study import read_points
 from rrdyn.studies.page.inventory import Inventory
 
+NOT_ASKED = 255
+"""Stands in a packed label for a cell of which nothing is asked."""
 BUDGET = 6_000_000
 """Bytes of packed answers on one page: with the charting library and the figures it stays under 15 MB."""
 
@@ -96,7 +98,7 @@ def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> dict[str, Any]:
         "shades": split.puzzle.shades,
         "unwritten": split.puzzle.unwritten,
         "given": pack(np.asarray(split.inputs[idx], dtype=np.uint8)),
-        "label": pack(np.asarray(split.labels[idx], dtype=np.uint8)),
+        "label": pack(np.where(split.answers(idx) < 0, NOT_ASKED, split.answers(idx)).astype(np.uint8)),
         "changes": pack(changes),
     }
 
