@@ -76,8 +76,8 @@ def test_nothing_left_to_add_and_too_few_to_ask():
 def test_of_a_file(tmp_path):
     puzzles = read_puzzles(write_diagnosis(tmp_path / "d.npz", diagnosis(n=600)))
     found = increment.of_puzzles(puzzles)
-    assert found["says"] == found["spline"]["lambda_1"]["says"]
-    assert set(found["linear"]) == {"lambda_1", "spectral_mean"}
+    assert found.says == found.spline["lambda_1"].says
+    assert set(found.linear) == {"lambda_1", "spectral_mean"}
     assert found == increment.of_puzzles(puzzles)
     small = read_puzzles(write_diagnosis(tmp_path / "e.npz", diagnosis(n=30, k=1)))
-    assert "not measured" in increment.of_puzzles(small)["says"]
+    assert "not measured" in increment.of_puzzles(small).says

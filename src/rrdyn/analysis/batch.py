@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from rrdyn.analysis import evolution, two_by_two
+from rrdyn.analysis.evolution import Evolution
 from rrdyn.analysis.intervals import REPLICATES
 from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.thresholds import Tau
@@ -17,16 +18,21 @@ from rrdyn.artifacts.errors import notice
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What one call analysed and wrote; `series` is the tag of evolution_<tag>.csv where there are several files."""
+    """What one call analysed; `series` is the evolution over its files where there are several."""
 
     found: list[TwoByTwo]
-    wrote: list[Path]
-    series: str | None
+    series: Evolution | None
+
+    def write(self, out: Path) -> list[Path]:
+        """All files of all of it, and results.md over them; a rerun writes the same bytes."""
+        wrote = [path for item in self.found for path in two_by_two.write(item, out)]
+        if self.series is not None:
+            wrote += evolution.write(self.series, out)
+        return [*wrote, two_by_two.write_summary(self.found, out)]
 
 
 def analyze_files(
     paths: Sequence[Path | str],
-    out: Path,
     *,
     tag: str | None = None,
     tau: Tau | None = None,
@@ -35,7 +41,11 @@ def analyze_files(
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> Batch:
-    """Analyse and write. Missing files are skipped while one is there; files of two estimators are refused."""
+    """Analyse diag.npz files, each alone and together as a series: `rrdyn analyze-2x2`. Nothing is written.
+
+    `tau` (default Otsu) chooses the threshold of each, `shared_tau` one for all. Missing files are skipped while one is
+    there; files of two estimators are refused.
+    """
     tau = tau or Tau()
     series = evolution.read_series(list(dict.fromkeys(Path(path) for path in paths)), keep_all=compat)
     if tag is not None:
@@ -45,24 +55,20 @@ def analyze_files(
     if tag is not None:
         names = [tag] if len(series) == 1 else [f"{tag}_{name}" for name in names]
     threshold = evolution.common_threshold(series, tau) if shared_tau and not compat else None
-    found, wrote = [], []
+    found = []
     for puzzles, name in zip(series, names):
         item = two_by_two.analyze(
             puzzles, name, tau=tau, threshold=threshold, compat=compat, seed=seed, replicates=replicates
         )
-        wrote += two_by_two.write(item, out)
         for warning in item.warnings:
             notice(f"{name}: {warning}")
         found.append(item)
-    if len(series) > 1:
-        rows = (
-            evolution.evolve_as_source(series, series_tag)
-            if compat
-            else evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
-        )
-        wrote += evolution.write(rows, out)
-    wrote.append(two_by_two.write_summary(found, out))
-    return Batch(found=found, wrote=wrote, series=series_tag if len(series) > 1 else None)
+    if len(series) == 1:
+        return Batch(found=found, series=None)
+    if compat:
+        return Batch(found=found, series=evolution.evolve_as_source(series, series_tag))
+    evolved = evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
+    return Batch(found=found, series=evolved)
 
 
 def _common(names: Sequence[str]) -> str:

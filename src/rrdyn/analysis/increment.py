@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
-from rrdyn.analysis.intervals import LEVEL, delong_intervals, separated
+from rrdyn.analysis.intervals import delong_intervals, separated
 from rrdyn.analysis.logistic import Curve, fit_logistic
 from rrdyn.analysis.puzzles import Puzzles
 from rrdyn.analysis.ranks import delong
+from rrdyn.artifacts.interval import LEVEL
+from rrdyn.artifacts.rates import Z95
+from rrdyn.artifacts.results import AddedRecord, IncrementRecord
 from rrdyn.runtime.streams import generator
 
 FOLDS = 5
 RIDGE = 1e-2  # on standardised columns: keeps separated classes finite, moves nothing where there are data
 FIT_ROWS = 50_000  # a model of a dozen coefficients gains nothing from more
 SMALLEST_CLASS = 20
-Z = 1.959963984540054
 SHARED_TRAINING = math.sqrt(1 + FOLDS / (FOLDS - 1))  # 1.5
 """DeLong's error takes both models as given, but they are fitted: a useless column costs the larger one some AUC out of
 fold. Only the bound above is therefore widened, by Nadeau and Bengio's factor (2003) for K folds that share their rows,
@@ -44,21 +45,21 @@ class Increment:
     n: int
     deviance_gain: float
 
-    def record(self) -> dict[str, Any]:
-        return {
-            "added": self.added,
-            "shape": self.shape,
-            "auc_base": self.auc_base,
-            "auc_full": self.auc_full,
-            "delta_auc": self.delta,
-            "low": self.low,
-            "high": self.high,
-            "level": LEVEL,
-            "p": self.p,
-            "n": self.n,
-            "deviance_gain_out_of_fold": self.deviance_gain,
-            "says": self.says(),
-        }
+    def record(self) -> AddedRecord:
+        return AddedRecord(
+            added=self.added,
+            shape=self.shape,
+            auc_base=self.auc_base,
+            auc_full=self.auc_full,
+            delta_auc=self.delta,
+            low=self.low,
+            high=self.high,
+            level=LEVEL,
+            p=self.p,
+            n=self.n,
+            deviance_gain_out_of_fold=self.deviance_gain,
+            says=self.says(),
+        )
 
     def says(self) -> str:
         """The result in one sentence."""
@@ -107,7 +108,7 @@ def measure(
 def _compare(name: str, shape: str, without: np.ndarray, with_it: np.ndarray, label: np.ndarray) -> Increment:
     areas = delong([with_it, without], label)
     delta, error = areas.difference(0, 1)
-    down, up = Z * error, Z * error * SHARED_TRAINING
+    down, up = Z95 * error, Z95 * error * SHARED_TRAINING
     if error == 0:  # both models order every pair alike: what n rows of such data still allow is all that can be said
         down = up = 1 - (separated(float(areas.aucs[1]), int(label.sum()), int((~label).sum())).low or 0.0)
     return Increment(
@@ -190,22 +191,20 @@ def _design(
     return x / scale, scale
 
 
-def of_puzzles(puzzles: Puzzles, *, seed: int = 0) -> dict[str, Any]:
+def of_puzzles(puzzles: Puzzles, *, seed: int = 0) -> IncrementRecord:
     """The increment of lambda_1 and of the spectral mean over log10 late drift and the last q_halt."""
     base = {"log10_late_drift": puzzles.log_late_drift(), "q_halt": puzzles.q_last}
     added = {"lambda_1": puzzles.lambda_1, "spectral_mean": puzzles.spectral_mean}
     if puzzles.k == 1:
         added.pop("spectral_mean")
     label = puzzles.correct
-    record: dict[str, Any] = {"over": list(base), "folds": FOLDS, "n": puzzles.n, "spline": {}, "linear": {}}
-    for shape in ("spline", "linear"):
-        for result in measure(base, added, label, seed=seed, shape=shape):
-            record[shape][result.added] = result.record()
-    if not record["spline"]:
+    spline, linear = (
+        {found.added: found.record() for found in measure(base, added, label, seed=seed, shape=shape)}
+        for shape in ("spline", "linear")
+    )
+    if spline:
+        says, halt = spline["lambda_1"].says, {"q_halt_alone": delong_intervals([puzzles.q_last], label)[0]}
+    else:
         few = int(min(label.sum(), (~label).sum()))
-        record["says"] = f"not measured: {few} puzzles in the smaller class, {SMALLEST_CLASS} are needed"
-        return record
-    halt = delong_intervals([puzzles.q_last], label)[0]
-    record["q_halt_alone"] = halt.record()
-    record["says"] = record["spline"]["lambda_1"]["says"]
-    return record
+        says, halt = f"not measured: {few} puzzles in the smaller class, {SMALLEST_CLASS} are needed", {}
+    return IncrementRecord(over=list(base), folds=FOLDS, n=puzzles.n, spline=spline, linear=linear, **halt, says=says)

@@ -20,7 +20,7 @@ class Fit:
 
     def log_odds(self, x: np.ndarray) -> np.ndarray:
         """(N,) for x (N, P)."""
-        return self.intercept + x @ self.slopes
+        return np.asarray(self.intercept + x @ self.slopes)
 
 
 def fit_logistic(x: np.ndarray, y: np.ndarray, *, ridge: float = 0.0, tolerance: float = 1e-10) -> Fit:
@@ -66,9 +66,9 @@ def fit_logistic(x: np.ndarray, y: np.ndarray, *, ridge: float = 0.0, tolerance:
 
 def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     try:
-        return cho_solve(cho_factor(curvature), gradient)
+        return np.asarray(cho_solve(cho_factor(curvature), gradient))
     except np.linalg.LinAlgError:  # columns that repeat one another, or separated classes
-        return np.linalg.lstsq(curvature, gradient, rcond=None)[0]
+        return np.asarray(np.linalg.lstsq(curvature, gradient, rcond=None)[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,4 +103,4 @@ class Curve:
 
 def _cube(z: np.ndarray) -> np.ndarray:
     positive = np.maximum(z, 0)
-    return positive * positive * positive
+    return np.asarray(positive * positive * positive)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from rrdyn.artifacts.errors import InputError, NumericalError, notice
 from rrdyn.artifacts.files import dump_json
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import resolved
+from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schemas import DIAG
 
 LATE_SEGMENTS = 4
@@ -40,7 +40,7 @@ class Puzzles:
     difficulty: np.ndarray | None = None  # (N,)
     log_r: np.ndarray | None = None  # (N, S, k) nats per segment
     native_log_drift: np.ndarray  # (N,) log10 late drift in the dtype of the file, as the source study's series has it
-    meta: dict[str, Any]
+    meta: Meta
     dropped: int = 0
     """Puzzles left out for numbers that are not finite."""
     unlabelled: int = 0
@@ -52,11 +52,11 @@ class Puzzles:
 
     @property
     def k(self) -> int:
-        return self.exponents.shape[1]
+        return int(self.exponents.shape[1])
 
     @property
     def segments(self) -> int:
-        return self.drift_zH.shape[1]
+        return int(self.drift_zH.shape[1])
 
     @property
     def lambda_1(self) -> np.ndarray:
@@ -65,7 +65,7 @@ class Puzzles:
     @property
     def spectral_mean(self) -> np.ndarray:
         """Mean of the k measured exponents (N,)."""
-        return self.exponents.mean(axis=1)
+        return np.asarray(self.exponents.mean(axis=1))
 
     @property
     def q_last(self) -> np.ndarray:
@@ -81,7 +81,7 @@ class Puzzles:
         return int(found[-1]) if found else None
 
     @property
-    def estimator(self) -> dict[str, Any] | None:
+    def estimator(self) -> Meta | None:
         found = self.meta.get("estimator")
         return found if isinstance(found, dict) else None
 
@@ -93,11 +93,11 @@ class Puzzles:
     def late_drift(self, latent: str = "zH") -> np.ndarray:
         """Mean drift over the last four segments (all of them where there are fewer), (N,)."""
         drift = self.drift_zH if latent == "zH" else self.drift_zL
-        return drift[:, -LATE_SEGMENTS:].mean(axis=1)
+        return np.asarray(drift[:, -LATE_SEGMENTS:].mean(axis=1))
 
     def log_late_drift(self, latent: str = "zH") -> np.ndarray:
         """log10 of the late drift, clipped at 1e-12."""
-        return np.log10(np.clip(self.late_drift(latent), DRIFT_FLOOR, None))
+        return np.asarray(np.log10(np.clip(self.late_drift(latent), DRIFT_FLOOR, None)))
 
     def under(self, label: str) -> Puzzles:
         """The same puzzles judged by another label: "exact_correct" or "path_valid"."""
@@ -201,7 +201,7 @@ def same_estimator(puzzles: Sequence[Puzzles]) -> None:
         )
 
 
-def _refuse_if_different(path: Path, estimator: dict[str, Any], other_path: Path, other: dict[str, Any]) -> None:
+def _refuse_if_different(path: Path, estimator: Meta, other_path: Path, other: Meta) -> None:
     keys = sorted(key for key in {*estimator, *other} if estimator.get(key) != other.get(key))
     if keys:
         raise InputError(
@@ -212,7 +212,7 @@ def _refuse_if_different(path: Path, estimator: dict[str, Any], other_path: Path
         )
 
 
-def _only(estimator: dict[str, Any], keys: list[str]) -> str:
+def _only(estimator: Meta, keys: list[str]) -> str:
     return dump_json({key: estimator.get(key) for key in keys}, indent=None)
 
 

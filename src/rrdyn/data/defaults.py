@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from rrdyn.artifacts.config import presets, read_preset
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.places import entries, is_folder, shown
+from rrdyn.artifacts.record import Settings
 from rrdyn.data.build import build, made_from
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.record import RECORD
@@ -18,7 +18,7 @@ from rrdyn.data.registry import find_kind, kind_of, makeable, supplied
 from rrdyn.runtime.progress import say
 
 
-def recipe_of(task: str, settings: dict[str, Any]) -> Recipe:
+def recipe_of(task: str, settings: Settings) -> Recipe:
     """The recipe of a task, such as "sudoku" or "maze", from settings by name."""
     kind = find_kind(task)
     if kind is None or kind.recipe is None:
@@ -28,11 +28,11 @@ def recipe_of(task: str, settings: dict[str, Any]) -> Recipe:
 
 def preset_recipe(preset: str) -> tuple[str, Recipe]:
     """Task and recipe of a preset in `configs/data`, by name, or of any YAML file with `task` and its settings."""
-    settings = read_preset("data", preset)
+    settings = dict(read_preset("data", preset))
     task = settings.pop("task", None)
     if task is None:
         raise InputError(f"the data preset {preset} names no task", expected="task: sudoku or task: maze")
-    return task, recipe_of(str(task), settings)
+    return str(task), recipe_of(str(task), settings)
 
 
 def ensure(task: str, preset: str, root: Path | str = "data") -> Path:
@@ -52,7 +52,7 @@ def ensure(task: str, preset: str, root: Path | str = "data") -> Path:
     return build(recipe, path, kind=find_kind(task))
 
 
-def supply(seq_len: int, vocab_size: int, told: Mapping[str, Any], root: Path | str = "data") -> Path | None:
+def supply(seq_len: int, vocab_size: int, told: Mapping[str, object], root: Path | str = "data") -> Path | None:
     """The dataset of a model that names none, where its sizes say which puzzles it was made for; made once.
 
     `told`: what the model's file says of its training. None where no kind is certain. Raises as `ensure` does.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
 from rrdyn.artifacts.places import said
+from rrdyn.artifacts.record import Meta
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.tokens import Tokens, unknown_grid
@@ -52,7 +53,7 @@ def kind_of(recipe: Recipe) -> type[Puzzle]:
     raise UsageError(f"no kind of puzzle is made from a {type(recipe).__name__}")
 
 
-def from_description(description: dict[str, Any], where: str = "the dataset") -> Puzzle:
+def from_description(description: Meta, where: str = "the dataset") -> Puzzle:
     """The puzzle that a dataset recorded with `Puzzle.describe`; `where` names its place in a message.
 
     Raises InputError where nobody knows the kind, or the kind does not take what is described.
@@ -85,7 +86,7 @@ def recognised(seq_len: int, vocab_size: int, sample: np.ndarray | str) -> Puzzl
     return likely[0] if likely else unknown_grid(seq_len, vocab_size)
 
 
-def supplied(seq_len: int, vocab_size: int, told: Mapping[str, Any]) -> Recipe | None:
+def supplied(seq_len: int, vocab_size: int, told: Mapping[str, object]) -> Recipe | None:
     """The recipe of the puzzles that a model of these sizes must have been made for; None where that is not certain."""
     recipes = (kind.supplying(seq_len, vocab_size, told) for kind in makeable().values())
     return next((recipe for recipe in recipes if recipe is not None), None)

@@ -109,7 +109,7 @@ def test_it_is_trained_diagnosed_followed_and_drawn(seven, tmp_path, monkeypatch
     small = ["model.hidden_size=16", "model.num_heads=2", "model.halt_max_steps=2", "model.H_cycles=1",
              "model.L_cycles=1", "model.pos_encodings=learned", "model.mlp_t=false", "global_batch=24",
              "shuffle_puzzles=false", "eval.n=4", "eval.perturbed_n=2", "eval.lyapunov_n=1"]  # fmt: skip
-    line = ["train", str(seven), "--preset", "sudoku-small", "--steps", "2", "--out", "run", "--device", "cpu"]
+    line = ["train", str(seven), "--steps", "2", "--out", "run", "--device", "cpu"]
     assert main([*line, "--set", *small]) == 0
     assert main(["diagnose", "run", "--n", "5", "--k", "1", "--device", "cpu"]) == 0
     assert main(["fate", "run", "--n", "2", "--horizon", "16", "--multipliers", "0", "--device", "cpu"]) == 0

@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class ModularAddition(Puzzle):
     name = "modular"
     validity = "valid"
     recipe = ModularRecipe
+    presets = ("modular-small", "modular-small")
     sizes = "no file of questions: `rrdyn data modular --p P` makes all pairs"
     rule = "(a + b) mod p"
     unwritten = ""
@@ -60,15 +61,14 @@ class ModularAddition(Puzzle):
         return len(head) > 0 and bool((head[:, ANSWER] == self.p).all() and (head[:, :ANSWER] < self.p).all())
 
     @classmethod
-    def supplying(cls, seq_len: int, vocab_size: int, told: Mapping[str, Any]) -> ModularRecipe | None:
+    def supplying(cls, seq_len: int, vocab_size: int, told: Mapping[str, object]) -> ModularRecipe | None:
         """All pairs; which were trained on is known where the file tells part and seed in the paper's own words."""
         if cls.fitting(seq_len, vocab_size) is None or told.get("p") not in (None, vocab_size - 1):
             return None
         part, seed = told.get("frac_train"), told.get("seed")
-        known: dict[str, Any] = {}
-        if isinstance(part, float) and 0 < part < 1 and type(seed) is int and 0 <= seed < 1 << 62:
-            known = {"part": part, "seed": seed}
-        return ModularRecipe(p=vocab_size - 1, **known)
+        if isinstance(part, float) and 0 < part < 1 and isinstance(seed, int) and 0 <= seed < 1 << 62:
+            return ModularRecipe(p=vocab_size - 1, part=part, seed=seed)
+        return ModularRecipe(p=vocab_size - 1)
 
     def listed(self, recipe: ModularRecipe) -> Splits:
         sizes = recipe.sizes
@@ -108,7 +108,7 @@ class ModularAddition(Puzzle):
     def why_wrong(self, question: np.ndarray, answer: np.ndarray, wrong: np.ndarray) -> str:
         return f"wrong: the answer is {self.answers(np.asarray(question)[None])[0]}, not {self.written(answer)[ANSWER]}"
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         return {"kind": self.name, "p": self.p}
 
     def decode(self, tokens: np.ndarray) -> str:

@@ -72,15 +72,16 @@ class Generator:
             if found.solutions:
                 uniforms = rng.random((1, self.symmetries.draws))
                 (shuffled,) = self.symmetries.apply(uniforms, found.answer[None] + 1)
-                return shuffled[0] - 1
+                grid: np.ndarray = shuffled[0] - 1
+                return grid
         (shuffled,) = self.symmetries.apply(rng.random((1, self.symmetries.draws)), self.regular()[None] + 1)
-        return shuffled[0] - 1
+        return np.asarray(shuffled[0] - 1)
 
     def regular(self) -> np.ndarray:
         """The grid (L,) whose row r of band b begins r box widths and b places on."""
         side, high, wide = self.geometry.side, self.geometry.box_height, self.geometry.box_width
         rows = np.arange(side)
-        return ((rows % high * wide + rows // high)[:, None] + rows).reshape(-1) % side + 1
+        return np.asarray(((rows % high * wide + rows // high)[:, None] + rows).reshape(-1) % side + 1)
 
     def dig(self, answer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Take clues away in a random order as long as the solution stays the only one.

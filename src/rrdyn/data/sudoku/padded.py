@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from math import isqrt
-from typing import Any
-
 import numpy as np
 
 from rrdyn.artifacts.errors import UsageError
@@ -90,5 +88,5 @@ class PaddedSudoku(Puzzle):
         """The puzzle alone."""
         return self.sudoku.draw(self.inner(tokens))
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         return {"kind": self.name, "side": self.side, "frame": self.width}
