@@ -195,11 +195,12 @@ ELSEWHERE = {
     "analysis/test_aggregate": "analysis/runs",
     "docs/test_pages": "artifacts/citations measurement/measurement",
     "data/test_registry": "data/tokens",
-    "data/test_defaults": "data/recipe data/sudoku/recipe data/maze/recipe",
+    "data/test_defaults": "data/recipe data/sudoku/recipe data/maze/recipe data/modular/recipe",
     "data/test_equality": "data/collection",
-    "data/test_csv_file": "data/csv_source",
+    "data/test_csv_file": "data/csv_source data/csv_layout",
     "data/test_build": "data/source data/drawing",
     "data/sudoku/test_solver": "data/sudoku/geometry",
+    "data/sudoku/test_kind": "data/sudoku/writing",
     "dynamics/test_lyapunov": "dynamics/growth dynamics/maps models/tangents",
     "dynamics/test_returns": "dynamics/settling dynamics/trajectory dynamics/observers",
     "dynamics/test_fate": "dynamics/known_fates dynamics/late_exponent",
@@ -220,7 +221,7 @@ ELSEWHERE = {
     # figures are drawn by their commands, and looked at as pictures
     "plotting/test_artifact_figures": "plotting/filmstrip plotting/latent plotting/puzzle plotting/toy "
     "plotting/trajectories plotting/basin plotting/evolution plotting/rollout plotting/selectors plotting/spectrum",
-    "plotting/test_renderings": "plotting/marks plotting/style",
+    "plotting/test_renderings": "plotting/marks",
     "plotting/test_two_by_two": "plotting/study",
     "plotting/test_registry": "plotting/options",
     "plotting/test_dynamics": "plotting/columns plotting/series",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rrdyn.analysis.puzzles import Puzzles, read_puzzles, same_estimator, tags
 from rrdyn.analysis.ranks import auc
 from rrdyn.analysis.thresholds import Tau, Threshold, choose, otsu
 from rrdyn.artifacts.errors import InputError, UsageError, notice
-from rrdyn.artifacts.files import make_folder, write_json, write_text
+from rrdyn.artifacts.files import dump_json, make_folder, write_json, write_text
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import existing, exists, shown
 from rrdyn.artifacts.provenance import provenance
@@ -71,19 +71,31 @@ def checked_tag(tag: str) -> str:
     return tag
 
 
-def labels(series: Sequence[Puzzles]) -> list[str]:
-    """The steps where all files tell theirs and they differ, else the files' tags."""
+def one_run(series: Sequence[Puzzles]) -> bool:
+    """Whether these can be checkpoints of one training run: each its own step, no two of other folders or models."""
     steps = [puzzles.step for puzzles in series]
-    if None not in steps and len(set(steps)) == len(steps):
-        return [str(step) for step in steps]
-    return tags([puzzles.path for puzzles in series])
+    places = {folder for puzzles in series if (folder := _folder_of_weights(puzzles.meta)) is not None}
+    models = {dump_json(model) for puzzles in series if isinstance(model := puzzles.meta.get("model"), dict)}
+    return None not in steps and len(set(steps)) == len(steps) and len(places) <= 1 and len(models) <= 1
+
+
+def _folder_of_weights(meta: Mapping[str, object]) -> Path | None:
+    """Where the run keeps its checkpoints, from what the measurement read; None where that is not told."""
+    read = meta.get("inputs")
+    if not isinstance(read, dict) or not read:
+        return None
+    weights = Path(next(iter(read)))
+    return weights.parent.parent if weights.name == "model.safetensors" else weights.parent
+
+
+def labels(series: Sequence[Puzzles]) -> list[str]:
+    """The steps of one run; else the files' tags."""
+    return [str(p.step) for p in series] if one_run(series) else tags([puzzles.path for puzzles in series])
 
 
 def in_order(series: Sequence[Puzzles]) -> list[Puzzles]:
-    """By step where every file tells its own, else as given."""
-    if any(puzzles.step is None for puzzles in series):
-        return list(series)
-    return sorted(series, key=lambda puzzles: puzzles.step or 0)
+    """The checkpoints of one run by step, else as given."""
+    return sorted(series, key=lambda puzzles: puzzles.step or 0) if one_run(series) else list(series)
 
 
 def common_threshold(series: Sequence[Puzzles], tau: Tau) -> Threshold:
@@ -114,6 +126,8 @@ def evolve(
         settled = threshold.settled(puzzles.log_late_drift())
         row = _source_row(name, puzzles, settled, threshold.tau)
         rows.append(row | _beyond(puzzles, settled, threshold, generator(seed, "evolution", name), replicates))
+    if len(series) > 1 and not one_run(series):
+        notice("these are not the steps of one run: compared by name, in the order given")
     for warning in {t.warning for t in thresholds if t.warning}:
         notice(warning)
     settings = EvolutionSettings(tau=tau.method, tau_value=tau.value, per_checkpoint=per_checkpoint, seed=seed)

@@ -192,6 +192,6 @@ def overview(only: str | None = None) -> str:
             lines += [f"{group}:", *rows, ""]
     if only is not None and (more := {f"{only} {name}": summary for name, summary in added(only).items()}):
         rows = [f"  {name:<20}{summary}" for name, summary in more.items() if name not in COMMANDS]
-        lines += ["added by plug-ins:", *rows, ""] if rows else []
+        lines += ["further kinds:", *rows, ""] if rows else []
     lines.append("Nothing at hand? `rrdyn demo` makes a whole study in minutes on a laptop.")
     return "\n".join(lines)

@@ -1,4 +1,5 @@
-"""How near a trajectory comes to where it has been: after p segments, and over a growing window.
+"""How near a trajectory comes to where it has been, after p segments and over a growing window, and what
+counts as back.
 
 ||z(t) - z(t-p)|| is taken over the largest norm that the trajectory has had: divided by ||z(t)|| itself it would stay 1
 forever on z <- z/2. The norm is that of the joint state, over all its parts, summed in float64.

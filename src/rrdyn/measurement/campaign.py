@@ -1,5 +1,5 @@
-"""The one way a measurement is carried out: a typed request, resolved once to subjects, shares and outputs, then done
-in parts that can be stopped, resumed and shared out, and published.
+"""The one way a measurement is carried out: a typed request, resolved once to subjects, shares and outputs, done in
+batches (halved where memory runs out) and in parts that can be stopped, resumed and shared out, and published.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Diagnosis of a checkpoint: per puzzle how the state moved, how fast nearby states spread, when it would have
-halted, and whether it was right, over the budgeted segments. Halting is recorded and never applied.
+"""What `diag.npz` holds of a checkpoint: per puzzle how the state moved, how fast nearby states spread, when it would
+have halted, and whether it was right, over the budgeted segments. Halting is recorded and never applied.
 """
 
 from __future__ import annotations

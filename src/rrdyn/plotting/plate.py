@@ -24,6 +24,7 @@ from rrdyn.plotting.style import Style
 from rrdyn.version import __version__
 
 PICTURES, BESIDE = (".png", ".pdf"), (".data.csv", ".caption.txt")
+ON_REQUEST = ".svg"
 MARK = re.compile(rb"rrdyn \d")
 """What every picture of ours says of who wrote it."""
 
@@ -82,8 +83,8 @@ class Plate:
         return " ".join([self.caption, *self.notes])
 
 
-def save(plate: Plate, stem: Path | str, style: Style, *, meta: Meta) -> list[Path]:
-    """Write `stem` .png, .pdf, .data.csv and .caption.txt; drawing again gives the same bytes.
+def save(plate: Plate, stem: Path | str, style: Style, *, meta: Meta, svg: bool = False) -> list[Path]:
+    """Write `stem` .png, .pdf, with `svg` .svg, .data.csv and .caption.txt; drawing again gives the same bytes.
 
     No date is kept. Call it inside `style.active()`: fonts and ground are settings of the saving too.
     """
@@ -102,10 +103,13 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: Meta) -> list[Pa
     }
     png["Software"] = f"rrdyn {__version__}, matplotlib"
     pdf = {"Title": title, "Subject": caption, "Keywords": origin, "Creator": f"rrdyn {__version__}"}
+    words = {"Title": title, "Description": caption, "Source": str(meta.get("command", "")), "Coverage": origin,
+             "Creator": f"rrdyn {__version__}", "Date": None}  # fmt: skip
+    kinds = {".png": png, ".pdf": {**pdf, "CreationDate": None, "ModDate": None}} | ({ON_REQUEST: words} if svg else {})
     plate.figure.draw_without_rendering()
-    plate.figure.set_layout_engine("none")  # one layout for both files
+    plate.figure.set_layout_engine("none")  # one layout for all of them
     wrote = []
-    for suffix, metadata in zip(PICTURES, (png, {**pdf, "CreationDate": None, "ModDate": None})):
+    for suffix, metadata in kinds.items():
         path = stem.with_name(stem.name + suffix)
         with replacing(path) as partial:
             plate.figure.savefig(partial, format=suffix[1:], dpi=style.format.dpi, metadata=metadata)
@@ -120,7 +124,8 @@ def refuse_foreign(stem: Path, table: str) -> None:
 
     A picture is ours if it says so. What lies beside one is; without a picture, a table with the same columns is.
     """
-    pictures, (numbers, caption) = ([stem.with_name(stem.name + end) for end in ends] for ends in (PICTURES, BESIDE))
+    ends = ((*PICTURES, ON_REQUEST), BESIDE)
+    pictures, (numbers, caption) = ([stem.with_name(stem.name + end) for end in kind] for kind in ends)
     there = [path for path in pictures if is_file(path)]
     foreign = next((path for path in there if not MARK.search(read_bytes(path))), None)
     if not there and is_file(numbers):
@@ -138,7 +143,11 @@ def refuse_foreign(stem: Path, table: str) -> None:
 
 def origin(inputs: Iterable[Path | str], style: Style, **extra: Any) -> Meta:
     """Provenance of a figure: versions, command, the digest of each file that was read."""
-    return provenance(inputs=inputs, style={"size": style.size, "dark": style.dark}, **extra)
+    return provenance(
+        inputs=inputs,
+        style={"size": style.size, "dark": style.dark} | ({"sheet": style.sheet.name} if style.sheet else {}),
+        **extra,
+    )
 
 
 def read_alt(png: Path | str) -> str:

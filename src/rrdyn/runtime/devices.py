@@ -76,3 +76,11 @@ def release_memory(device: torch.device) -> None:
 
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def finish(device: torch.device) -> None:
+    """Wait until a CUDA device has done what it was given: before that, a clock measures the giving."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""Mazes: tokens, validity of a path, drawing, symmetries."""
+"""Mazes: tokens, validity of a path, drawing, which mazes count as the same."""
 
 from __future__ import annotations
 
