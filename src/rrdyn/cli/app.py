@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GROUPS: dict[str, dict[str, str]] = {
     "start here": {
-        "demo": "a whole study from nothing: data, training, diagnosis, 2x2, figures",
+        "demo": "a whole study from nothing: data, training, fates, 2x2, figures",
         "selfcheck": "the estimators against systems with known exponents",
         "inspect": "what a file is: shapes, config, where it came from",
         "cite": "what to cite",
@@ -64,6 +64,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "plot perturbation": "KL and mass on the right answer after a perturbed start",
         "plot basin": "does a restart free a failed puzzle?",
         "plot selectors": "selectors, risk and coverage",
+        "plot fates": "fates over segments, their flow, multipliers, return distances",
         "plot latent": "one trajectory in its principal plane",
         "plot toy": "the toy model's exponents and success",
         "plot puzzle": "puzzles of a dataset, or an answer over segments",
