@@ -5,19 +5,19 @@ Nothing heavy is imported here: a command's module is loaded when that command i
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
 import sys
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 from rrdyn.artifacts.errors import Interrupted, RrdynError, UsageError, unexpected
 from rrdyn.runtime import interrupts, output
 from rrdyn.version import __version__
 
+TYPE_CHECKING = False  # `typing` alone would be a good part of what --help loads
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from rrdyn.cli.command import Command
 
 GROUPS: dict[str, dict[str, str]] = {
@@ -165,6 +165,8 @@ def added(group: str) -> dict[str, str]:
 
 
 def _unknown(word: str, known: list[str], program: str) -> UsageError:
+    import difflib
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return UsageError(
         f"{program} has no command {word!r}",
@@ -191,6 +193,6 @@ def overview(only: str | None = None) -> str:
             lines += [f"{group}:", *rows, ""]
     if only is not None and (more := {f"{only} {name}": summary for name, summary in added(only).items()}):
         rows = [f"  {name:<20}{summary}" for name, summary in more.items() if name not in COMMANDS]
-        lines += ["added by plug-ins:", *rows, ""] if rows else []
+        lines += ["further kinds:", *rows, ""] if rows else []
     lines.append("Nothing at hand? `rrdyn demo` makes a whole study in minutes on a laptop.")
     return "\n".join(lines)

@@ -205,7 +205,7 @@ class Perturbation(Measurement[PerturbationConfig]):
         return {
             "solve": run.columns["correct"].any(1),
             **run.columns,
-            "kl": divergence(run.log_p, clean.log_p, (labels > 0)[:, None]),
+            "kl": divergence(run.log_p, clean.log_p, (labels >= 0)[:, None]),
             "preds": run.preds,
             **({} if run.lambda_1 is None else {"lambda_1": run.lambda_1}),
         }
@@ -256,9 +256,9 @@ class _Growth:
 
 def _mass(readout: Readout, labels: Tensor) -> dict[str, Tensor]:
     """log_p (B,L,V) float32, and the mean mass (B,) on the right tokens of the asked cells."""
-    asked = labels > 0
+    asked = labels >= 0
     log_p = F.log_softmax(readout.logits.double(), dim=-1)
-    mass = log_p.gather(-1, labels[..., None]).squeeze(-1).exp()
+    mass = log_p.gather(-1, labels.clamp_min(0)[..., None]).squeeze(-1).exp()
     return {"mass": (mass * asked).sum(-1) / asked.sum(-1).clamp_min(1), "log_p": log_p.float()}
 
 

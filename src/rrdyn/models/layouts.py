@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class Found:
     """The whole all_config.yaml."""
     dataset: str | None = None
     """The dataset named, as written."""
+    training: Meta = field(default_factory=dict)
+    """What a config in the weights file says beside the model."""
 
     @property
     def step(self) -> int | None:
