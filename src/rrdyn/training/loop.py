@@ -176,8 +176,9 @@ class Run:
             self._tidy()
             store.write_run(self.folder, config, self.about)
             self.log = TrainLog(
-                self.folder.path, heading=self._heading(plan), trackers=config.trackers, name=self.folder.path.name
-            )
+                self.folder.path, heading=self._heading(plan), trackers=config.trackers, name=self.folder.path.name,
+                facts={"arm": config.aug.name, "seed": config.seed, "task": config.task, "preset": config.preset},
+            )  # fmt: skip
             self.log.rewind(trainer.step)
         if self.saved_step < 0 and config.init is not None:
             self._log_row(self._evaluate(), None)
