@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import BootstrapOptions, ThresholdOptions
 
@@ -53,5 +54,5 @@ def run(args: Args) -> Outcome:
         data={"results": {item.tag: item.results for item in batch.found}},
         text="\n\n".join(headline(item.tag, item.results) for item in batch.found),
         wrote=wrote,
-        next=[] if args.figures else [f"rrdyn plot 2x2 {out}"],
+        next=[] if args.figures else [f"rrdyn plot 2x2 {quoted(out)}"],
     )

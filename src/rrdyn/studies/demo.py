@@ -11,6 +11,7 @@ from tabulate import tabulate
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder
 from rrdyn.artifacts.interval import Interval
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import read_json, read_jsonl
 from rrdyn.artifacts.results import ResultsRecord
@@ -176,7 +177,7 @@ def summary(out: Path) -> Study:
         ]
     )
     data = {"results": {name: read_json(file) for name, file in files.items()}, "noise": noise}
-    return Study(text=text, data=data, figures=figures, next=[f"rrdyn report {out}"])
+    return Study(text=text, data=data, figures=figures, next=[f"rrdyn report {quoted(out)}"])
 
 
 def two_by_two(record: ResultsRecord) -> str:

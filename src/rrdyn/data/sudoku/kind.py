@@ -78,7 +78,8 @@ class Sudoku(Puzzle):
         return 1 + recipe.aug
 
     def describe(self) -> dict[str, object]:
-        box = {} if self.boxes == usual_box(self.side) else {"box": list(self.boxes)}
+        boxes = (self.geometry.box_height, self.geometry.box_width)
+        box = {} if boxes == usual_box(self.side) else {"box": list(boxes)}
         return {"kind": self.name, "side": self.side, **box}
 
     def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
