@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def dataset(folder: Path) -> Path:
 
 
 def artifact(folder: Path) -> Path:
-    arrays = {key: np.zeros(tuple(2 for _ in spec.dims.split(",")), _dtype(spec.kind))
+    arrays = {key: np.zeros(tuple(2 for _ in re.findall("[A-Z]", spec.dims)), _dtype(spec.kind))
               for key, spec in SCHEMAS["fate"].arrays.items() if spec.required}  # fmt: skip
     return write_npz(folder / "fate.npz", SCHEMAS["fate"], arrays, {})
 
@@ -115,7 +116,7 @@ CASES = [
     (optimiser, "holds no tensors", "expected:"),
     (run_folder, "a run folder", "next: rrdyn report"),
     (dataset, "modular 1x3", "next: rrdyn train"),
-    (artifact, "fate:", "fate.npz"),
+    (artifact, "fate:", "next: rrdyn plot fates"),
     (unknown_npz, "an npz file of no known schema", "a "),
     (text("points.csv", "idx,cell\n1,A\n"), "a table of 1 rows", "idx, cell"),
     (text("mine.csv", f"question,answer\n{QUESTION},{ANSWER}\n"), "sudoku puzzles of 4x4, with answers",

@@ -47,6 +47,7 @@ class Step:
     """Of a carrier that measures how nearby states spread."""
 
 
+@runtime_checkable
 class Carrier(Protocol):
     """Takes a state through one segment."""
 
