@@ -71,7 +71,7 @@ def dataset(folder: Path) -> Path:
 
 
 def artifact(folder: Path) -> Path:
-    arrays = {key: np.zeros(tuple(2 for _ in re.findall("[A-Z]", spec.dims)), _dtype(spec.kind))
+    arrays = {key: np.zeros(tuple(1 for _ in re.findall("[A-Z]", spec.dims)), _dtype(spec.kind))
               for key, spec in SCHEMAS["fate"].arrays.items() if spec.required}  # fmt: skip
     return write_npz(folder / "fate.npz", SCHEMAS["fate"], arrays, {})
 
