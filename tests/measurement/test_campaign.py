@@ -1,7 +1,8 @@
-"""How a measurement is carried out on a GPU: parts in turn, batches that turn out too large, cards, tasks."""
+"""How a measurement is carried out: parts in turn on a GPU, batches too large for it, cards, tasks; two into one output."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -166,3 +167,21 @@ def test_tasks_of_srun_share_a_measurement_out(trm_checkpoint, tmp_path, monkeyp
     torch.set_num_threads(threads)
     assert sum(puzzles for puzzles, _ in observed) == 8
     assert len(read_npz(tmp_path / "out.npz")["idx"]) == 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_both_results_exist(trm_checkpoint, tmp_path):
+    children = []
+    for seed in ("0", "1", "2"):
+        child = os.fork()
+        if child == 0:
+            line = ["rollout", str(trm_checkpoint), "--n", "4", "--segments", "6", "--seed", seed, "--quiet"]
+            os._exit(main([*line, "--keep-state", "--out", str(tmp_path / "r.npz")]))
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    files = [path for path in tmp_path.glob("r*.npz") if "state" not in path.name]
+    assert sorted(read_npz(path).meta["seed"] for path in files) == [0, 1, 2]
+    for path in files:
+        state = read_npz(path.with_name(f"{path.stem}_state.npz"))
+        assert state.meta["key"] == read_npz(path).meta["key"]
+    assert not list(tmp_path.glob("*.parts"))

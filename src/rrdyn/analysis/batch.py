@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from rrdyn.analysis import evolution, two_by_two
+from rrdyn.analysis import evolution, fates, two_by_two
 from rrdyn.analysis.evolution import Evolution
+from rrdyn.analysis.fates import FateTable
 from rrdyn.analysis.intervals import REPLICATES
 from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.thresholds import Tau
@@ -21,6 +22,8 @@ class Batch:
     """What one call analysed; `series` is the evolution over its files where there are several."""
 
     found: list[TwoByTwo]
+    fates: dict[str, tuple[Path, FateTable]]
+    """By tag, of the fate.npz files that were given beside: where from, and the counts."""
     series: Evolution | None
 
     def write(self, out: Path) -> list[Path]:
@@ -28,7 +31,9 @@ class Batch:
         wrote = [path for item in self.found for path in two_by_two.write(item, out)]
         if self.series is not None:
             wrote += evolution.write(self.series, out)
-        return [*wrote, two_by_two.write_summary(self.found, out)]
+        wrote += [fates.write(table, out, tag, source) for tag, (source, table) in self.fates.items()]
+        page = fates.page({tag: table for tag, (_, table) in self.fates.items()}) if self.fates else ""
+        return [*wrote, two_by_two.write_summary(self.found, out, before=page)]
 
 
 def analyze_files(
@@ -40,11 +45,13 @@ def analyze_files(
     compat: bool = False,
     seed: int = 0,
     replicates: int = REPLICATES,
+    fate_files: Sequence[Path | str] = (),
 ) -> Batch:
     """Analyse diag.npz files, each alone and together as a series: `rrdyn analyze-2x2`. Nothing is written.
 
     `tau` (default Otsu) chooses the threshold of each, `shared_tau` one for all. Missing files are skipped while one is
     there; files of two estimators are refused.
+    fate_files : fate.npz files; what became of the puzzles stands first in results.md.
     """
     tau = tau or Tau()
     series = evolution.read_series(list(dict.fromkeys(Path(path) for path in paths)), keep_all=compat)
@@ -63,12 +70,21 @@ def analyze_files(
         for warning in item.warnings:
             notice(f"{name}: {warning}")
         found.append(item)
-    if len(series) == 1:
-        return Batch(found=found, series=None)
-    if compat:
-        return Batch(found=found, series=evolution.evolve_as_source(series, series_tag))
-    evolved = evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
-    return Batch(found=found, series=evolved)
+    evolved = None
+    if len(series) > 1 and compat:
+        evolved = evolution.evolve_as_source(series, series_tag)
+    elif len(series) > 1:
+        evolved = evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
+    return Batch(found=found, fates=_fates(fate_files), series=evolved)
+
+
+def _fates(paths: Sequence[Path | str]) -> dict[str, tuple[Path, FateTable]]:
+    """The counts of fate.npz files by tag."""
+    read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, paths))]
+    names = tags([artifact.path for artifact in read])
+    return {
+        name: (artifact.path, fates.of_result(artifact.arrays, artifact.meta)) for name, artifact in zip(names, read)
+    }
 
 
 def _common(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schemas import DIAG
 
 LATE_SEGMENTS = 4
-KINDS = ("diag", "diagnosis", "rollout", "perturb")  # what file names begin with, before the model's
+KINDS = ("diag", "diagnosis", "rollout", "perturb", "fate")  # what file names begin with, before the model's
 DRIFT_FLOOR = 1e-12  # drifts at or below are exact zeros: the state no longer changes in its dtype
 
 
@@ -217,7 +217,7 @@ def _only(estimator: Meta, keys: list[str]) -> str:
 
 
 def tags(paths: Sequence[Path]) -> list[str]:
-    """A short name for each file, all different: its name without `diag_`, `rollout_` or `perturb_`, with folders where
+    """A short name for each file, all different: its name without `diag_`, `fate_` and the like, with folders where
     needed, so that the files of one model share a name."""
     depth = 1
     while True:

@@ -14,7 +14,8 @@ class Args(BootstrapOptions, ThresholdOptions):
     1. rrdyn analyze-2x2 diag.npz
     2. rrdyn analyze-2x2 runs/*/diag/diag_step*.npz --shared-tau --out study
     3. rrdyn analyze-2x2 diag.npz --tau fixed -1.0
-    4. rrdyn analyze-2x2 diag.npz --compat
+    4. rrdyn analyze-2x2 diag.npz --fate fate.npz
+    5. rrdyn analyze-2x2 diag.npz --compat
     """
 
     files: Positional[tuple[Path, ...]]
@@ -23,12 +24,15 @@ class Args(BootstrapOptions, ThresholdOptions):
     """Name in the written files; default: from the file names."""
     shared_tau: bool = False
     """One threshold for all files, from their puzzles taken together."""
+    fate: tuple[Path, ...] = ()
+    """fate.npz files: what became of the puzzles then stands first in results.md, with fates_<tag>.json beside it."""
     compat: bool = False
     """The source study's numbers by its own rules, nothing else (NaN is written as null)."""
 
 
 def run(args: Args) -> Outcome:
     from rrdyn.analysis.batch import analyze_files
+    from rrdyn.analysis.fates import sentences
     from rrdyn.analysis.summary import headline
 
     out = args.folder("analysis_2x2")
@@ -40,6 +44,7 @@ def run(args: Args) -> Outcome:
         compat=args.compat,
         seed=args.seed,
         replicates=args.replicates,
+        fate_files=args.fate,
     )
     wrote = batch.write(out)
     if args.figures:
@@ -50,8 +55,20 @@ def run(args: Args) -> Outcome:
         if batch.series is not None:
             wrote += plot("evolution", out / f"evolution_{batch.series.tag}.csv", out=out).wrote
     return Outcome(
-        data={"results": {item.tag: item.results for item in batch.found}},
-        text="\n\n".join(headline(item.tag, item.results) for item in batch.found),
+        data={
+            "results": {item.tag: item.results for item in batch.found},
+            **(
+                {"fates": {tag: table.record().model_dump() for tag, (_, table) in batch.fates.items()}}
+                if batch.fates
+                else {}
+            ),
+        },
+        text="\n\n".join(
+            [
+                *(f"{tag}\n{sentences(table)}" for tag, (_, table) in batch.fates.items()),
+                *(headline(item.tag, item.results) for item in batch.found),
+            ]
+        ),
         wrote=wrote,
         next=[] if args.figures else [f"rrdyn plot 2x2 {out}"],
     )

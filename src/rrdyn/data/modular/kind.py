@@ -92,7 +92,7 @@ class ModularAddition(Puzzle):
 
     def answers(self, inputs: np.ndarray) -> np.ndarray:
         """(N,) the right numbers of questions (N, 3)."""
-        return np.asarray(inputs)[:, :ANSWER].astype(np.int64).sum(axis=1) % self.p
+        return np.asarray(np.asarray(inputs)[:, :ANSWER].astype(np.int64).sum(axis=1) % self.p)
 
     def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
         return {"valid": np.asarray(preds)[:, ANSWER] == self.answers(inputs)}
@@ -130,7 +130,7 @@ class ModularAddition(Puzzle):
 
     def draw(self, tokens: np.ndarray, question: np.ndarray | None = None) -> str:
         """A question as a sum; an answer as the sum with what was answered."""
-        a, b, last = self.written(tokens if question is None else [*question[:ANSWER], tokens[ANSWER]])
+        a, b, last = self.written(tokens if question is None else np.array([*question[:ANSWER], tokens[ANSWER]]))
         return f"{a} + {b} =" if question is None else f"{a} + {b} = {last}"
 
     def drawing(self, tokens: np.ndarray, question: np.ndarray | None = None) -> Drawing:

@@ -113,7 +113,7 @@ def sudoku_keys(geometry: Geometry, inputs: np.ndarray, labels: np.ndarray, work
 
 
 def _orders(side: int, box_width: int) -> int:
-    return factorial(side // box_width) * factorial(box_width) ** (side // box_width)
+    return int(factorial(side // box_width) * factorial(box_width) ** (side // box_width))
 
 
 @cache

@@ -78,7 +78,7 @@ class Sudoku(Puzzle):
         return 1 + recipe.aug
 
     def describe(self) -> dict[str, object]:
-        box = {} if self.boxes == usual_box(self.side) else {"box": list(self.boxes)}
+        box = {"box": list(self.boxes)} if self.boxes is not None and self.boxes != usual_box(self.side) else {}
         return {"kind": self.name, "side": self.side, **box}
 
     def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:

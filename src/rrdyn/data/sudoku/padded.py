@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isqrt
+
 import numpy as np
 
 from rrdyn.artifacts.errors import UsageError
