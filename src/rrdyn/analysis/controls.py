@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rrdyn.analysis.intervals import LEVEL, REPLICATES, Interval, auc_intervals, bca, delong_intervals, rate
+from rrdyn.analysis.areas import auc_intervals, delong_intervals
+from rrdyn.analysis.intervals import LEVEL, REPLICATES, Interval, bca, rate
 from rrdyn.analysis.puzzles import Puzzles
 from rrdyn.analysis.ranks import delong
 from rrdyn.analysis.thresholds import FLOOR
@@ -101,11 +102,11 @@ def overlap(puzzles: Puzzles, rng: np.random.Generator, replicates: int = REPLIC
     # the slowest wrong puzzle is taken as given: how extreme another sample's would be, no resampling can tell
     record["intervals"] = {"correct_slower_than_slowest_wrong": rate(ahead, int(label.sum())).record()}
     record["slowest_wrong_log10"] = slowest
-    record["overlap"] = _overlap_interval(drift, label, rng, replicates).record()
+    record["overlap"] = overlap_interval(drift, label, rng, replicates).record()
     return record
 
 
-def _overlap_interval(drift: np.ndarray, label: np.ndarray, rng: np.random.Generator, replicates: int) -> Interval:
+def overlap_interval(drift: np.ndarray, label: np.ndarray, rng: np.random.Generator, replicates: int) -> Interval:
     shown = np.where(drift <= FLOOR, min(drift[drift > FLOOR].min(initial=0.0), 0.0) - 1.0, drift)
     width = max(float(np.ptp(shown)), 1e-6)
     edges = np.linspace(shown.min() - 0.1 * width, shown.max() + 0.1 * width, GRID + 1)

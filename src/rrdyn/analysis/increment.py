@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, ndtri, stdtr, stdtrit
 
+from rrdyn.analysis.areas import separated
 from rrdyn.analysis.folds import FOLDS, SPLITS, Splits, Table, log_odds, residuals
 from rrdyn.analysis.independence import Independence, covariance_measure
-from rrdyn.analysis.intervals import LEVEL, separated
+from rrdyn.analysis.intervals import LEVEL
 from rrdyn.analysis.logistic import Curve, deviance
 from rrdyn.analysis.ranks import auc
 from rrdyn.analysis.terms import MOST, Terms, standard
@@ -107,6 +108,8 @@ class Increment:
             verdict = f"{name} adds to {self.over}"
         elif self.smooth.high < 0:
             verdict = f"{name} makes the prediction worse beside {self.over}"
+        elif self.independence.p < 1 - LEVEL:
+            verdict = f"no gain in AUC from {name} beside {self.over}, though the test of independence rejects"
         else:
             verdict = f"no sign that {name} adds anything to {self.over}"
         return (

@@ -1,4 +1,4 @@
-"""Logistic regression by Newton's method, many at once, and the curves that let it follow what is not a straight line."""
+"""Logistic regression by Newton's method, many at once, and the curves that let it follow what is not straight."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rrdyn.analysis.labelled import ASKED
-from rrdyn.analysis.puzzles import LATE_SEGMENTS
+from rrdyn.analysis.puzzles import late_window
 from rrdyn.analysis.ranks import auc
 
 Arrays = Mapping[str, np.ndarray]
@@ -30,7 +30,8 @@ def of_diagnosis(arrays: Arrays) -> dict[str, Any]:
     """Of a diag.npz: n judged, accuracy at the last segment, medians of lambda_1 and of late drift by outcome."""
     judged = _judged(arrays, len(arrays["exact_correct"]))
     right = arrays["exact_correct"].astype(bool)
-    late = arrays["drift_zH"][:, -LATE_SEGMENTS:].mean(1)
+    drift = arrays["drift_zH"]
+    late = drift[:, -late_window(drift.shape[1]) :].mean(1)
     first = arrays["lyap_spec"][:, 0]
 
     def medians(values: np.ndarray) -> dict[str, float | None]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from rrdyn.analysis.predictors import OVER, TOLD
+
 CELL_NAMES = {
     "A_conv_correct": "A settled, right",
     "B_conv_wrong": "B settled, wrong",
@@ -31,6 +33,12 @@ CONTRAST_NAMES = {
 }
 
 
+DEFINED = {
+    "late drift": "mean of drift_zH over the last {} segments",
+    "late return distance": "smallest mean distance to the state 1, 2, ... segments before, over the last {}",
+}
+
+
 def bounded(record: dict[str, Any] | None, digits: int = 3, sign: bool = False) -> str:
     """A value with its interval and n, such as 0.905 [0.871, 0.937] (n=300); without one, its method says why."""
     if record is None or record["value"] is None:
@@ -45,16 +53,29 @@ def bounded(record: dict[str, Any] | None, digits: int = 3, sign: bool = False) 
 
 
 def headline(tag: str, record: dict[str, Any]) -> str:
-    """The 2x2 table and the main AUC of one file for the terminal; the increment where it was measured."""
+    """The 2x2 table and the main AUCs of one file for the terminal; the increment where it was measured.
+
+    Where settled and unsettled are not told apart, what needs no threshold takes the place of the table.
+    """
     cells = {name: cell["n"] for name, cell in record["cells"].items()}
     a, b, c, d = cells.values()
     table = tabulate([["settled", a, b], ["unsettled", c, d]], ["", "right", "wrong"], tablefmt="simple")
-    lines = [f"{tag}  n={record['n']}  accuracy {record['exact_acc']:.3f}", table]
+    head = f"{tag}  n={record['n']}  accuracy {record['exact_acc']:.3f}"
     if "intervals" not in record:
-        return "\n".join([*lines, f"AUC(-lambda_1 -> right) {record['auc']['neg_lam1_predicts_correct_overall']:.3f}"])
-    area = record["intervals"]["auc.neg_lam1_predicts_correct_overall"]
-    lines += [f"AUC(-lambda_1 -> right) {bounded(area)}", f"increment: {record['increment']['says']}"]
-    return "\n".join(lines)
+        area = f"AUC(-lambda_1 -> right) {record['auc']['neg_lam1_predicts_correct_overall']:.3f}"
+        return "\n".join([head, table, area])
+    names = ("neg_lam1_predicts_correct_overall", "neg_logdrift_predicts_correct", "q_halt_predicts_correct")
+    areas = [f"AUC({AUC_NAMES[name]}) {bounded(record['intervals'][f'auc.{name}'])}" for name in names]
+    increment = f"increment: {record['increment']['says']}"
+    if not record["threshold"]["one_mode"]:
+        return "\n".join([head, table, *areas, increment])
+    overlap = f"overlap of the late drifts of right and wrong {bounded(record['threshold_free']['overlap'])}"
+    eta = "-" if record["threshold"]["eta"] is None else f"{record['threshold']['eta']:.2f}"
+    aside = (
+        f"no 2x2: {record['threshold']['of']} has one mode (eta {eta}), settled and unsettled are not told apart; "
+        "the cells stand in results.md"
+    )
+    return "\n".join([head, *areas, overlap, increment, aside])
 
 
 def text(results: dict[str, dict[str, Any]]) -> str:
@@ -69,14 +90,11 @@ def text(results: dict[str, dict[str, Any]]) -> str:
 
 
 def _one(record: dict[str, Any]) -> list[str]:
-    return [
-        *_head(record),
-        *_cells(record),
-        *_areas(record),
-        *_increment(record),
-        *_controls(record),
-        *_tests(record),
-    ]
+    cells, free = _cells(record), [*_areas(record), *_increment(record), *_controls(record), *_tests(record)]
+    if not record["threshold"]["one_mode"]:
+        return [*_head(record), *cells, *free]
+    aside = "**The cells**, which this file does not tell apart: what stands above needs no threshold."
+    return [*_head(record), *free, aside, "", *cells]
 
 
 def _head(record: dict[str, Any]) -> list[str]:
@@ -84,8 +102,8 @@ def _head(record: dict[str, Any]) -> list[str]:
     eta = "-" if tau["eta"] is None else f"{tau['eta']:.2f}"
     lines = [
         f"- file `{record['npz']}`, n={record['n']}, right {bounded(bounds['exact_acc'])}",
-        f"- settled: late drift (mean of drift_zH over the last 4 segments) below 10^{tau['tau_log10']:.3f}"
-        f" ({tau['method']}{', shared by all files' if tau['shared'] else ''}; separability eta {eta}): "
+        f"- settled: {tau['of']} ({DEFINED[tau['of']].format(record['late_segments'])}) below 10^{tau['tau_log10']:.3f}"
+        f" ({tau['method']}{', one for several files' if tau['shared'] else ''}; separability eta {eta}): "
         f"{bounded(bounds['frac_converged'])}",
         f"- wrong that settled: {bounded(bounds['mixture.wrong_that_converged'])};"
         f" right that did not: {bounded(bounds['mixture.correct_that_nonconverged'])}",
@@ -169,12 +187,25 @@ def _areas(record: dict[str, Any]) -> list[str]:
 
 def _increment(record: dict[str, Any]) -> list[str]:
     found = record["increment"]
-    lines = ["**Does the exponent add to late drift and q_halt?** " + found["says"] + "."]
-    if found["spline"]:
-        for shape in ("spline", "linear"):
-            lines += [f"- {shape} models: {entry['says']}" for entry in found[shape].values()]
-        lines.append(f"- last q_halt alone: AUC {bounded(found['q_halt_alone'], 4)}")
-    return [*lines, ""]
+    lines = [f"**Does the exponent add to {OVER}?** " + found["says"] + ".", ""]
+    alone = [[TOLD.get(name, name), bounded(area, 4)] for name, area in found["alone"].items()]
+    lines += [tabulate(alone, ["alone (high -> right)", "AUC"], tablefmt="pipe", disable_numparse=True), ""]
+    if not found["added"]:
+        return lines
+    rows = [
+        [TOLD.get(name, name), *(_gain(entry[base]) for base in ("smooth", "flexible")),
+         f"{entry['independence']['p']:.2g}", f"{entry['detectable']:.3f}", "yes" if entry["adds"] else "no"]
+        for name, entry in found["added"].items()
+    ]  # fmt: skip
+    headers = ["added", "smooth base", "flexible base", "independence p", "gain found in 80%", "adds"]
+    told = f"Base: {', '.join(TOLD[name] for name in found['over'])}. Mean over {found['splits']} divisions into "
+    lines += [told + f"{found['folds']} folds, n={found['n']}; intervals hold the division and the rows fitted on.", ""]
+    return [*lines, tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
+
+
+def _gain(entry: dict[str, Any]) -> str:
+    bounds = f"{entry['delta_auc']:+.4f} [{entry['low']:+.4f}, {entry['high']:+.4f}]"
+    return f"{entry['auc_base']:.4f} -> {entry['auc_full']:.4f}: {bounds}"
 
 
 def _controls(record: dict[str, Any]) -> list[str]:

@@ -60,8 +60,8 @@ def drift_hist(study: Study, style: Style) -> Plate:
         table=table,
         caption=f"Distribution of late drift over the {study.n:,} puzzles of {study.title}: correct answers upwards "
         f"(n = {study.n_correct:,}), wrong ones downwards (n = {study.n - study.n_correct:,}). Late drift is the mean "
-        f"of ||z_H(t) - z_H(t-1)|| over the last four segments. Dashed: the threshold between settled and moving, "
-        f"{study.tau:.3f} ({study.threshold_rule}).",
+        f"of ||z_H(t) - z_H(t-1)|| over the last quarter of the segments, four at most. Dashed: the threshold between "
+        f"settled and moving, {study.tau:.3f} ({study.threshold_rule}).",
         alt=f"Histogram of late drift. Correct: {study.counts['A']} settled, {study.counts['C']} moving. "
         f"Wrong: {study.counts['B']} settled, {study.counts['D']} moving.",
     )

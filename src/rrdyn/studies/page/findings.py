@@ -190,7 +190,7 @@ def _fits(tag: str, model: SurvivalModelRecord) -> Grid:
             rates = law.escape_rate
             rows.append([
                 name + (" (best)" if name == model.best else ""),
-                _number(law.aic),
+                _number(law.aic) if model.best else "-",
                 _bounded(rates.per_segment if rates else None, 5),
                 _bounded(rates.per_module_evaluation if rates else None, 6),
             ])  # fmt: skip
