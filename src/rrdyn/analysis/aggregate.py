@@ -160,8 +160,7 @@ def markdown(found: Aggregate) -> str:
         headers = ["task", "model", "arms", "setting", "of the baseline", "metric", "difference over seeds"]
         text += "\n\n" + tabulate(lines, headers, tablefmt="pipe", disable_numparse=True)
     return (
-        text
-        + "\n\n95% intervals of Student's t over seeds (shares and AUCs on the logit scale); a seed is one value, "
+        text + "\n\n95% intervals of Student's t over seeds (shares and AUCs on the logit scale); a seed is one value, "
         "however many puzzles it answered."
     )
 

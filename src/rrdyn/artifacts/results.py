@@ -43,6 +43,9 @@ class ThresholdRecord(Record):
 
     tau_log10: Number | None = None
     method: str = "otsu"
+    of: str = "late drift"
+    one_mode: bool = False
+    """Whether settled and unsettled are not told apart."""
 
 
 class ClockRecord(Record):
