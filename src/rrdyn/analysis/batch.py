@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from rrdyn.analysis import evolution, two_by_two
+from rrdyn.analysis import evolution, settled, two_by_two
 from rrdyn.analysis.evolution import Evolution
 from rrdyn.analysis.intervals import REPLICATES
 from rrdyn.analysis.puzzles import tags
-from rrdyn.analysis.thresholds import Tau
+from rrdyn.analysis.thresholds import Tau, Threshold
 from rrdyn.analysis.two_by_two import TwoByTwo
-from rrdyn.artifacts.errors import notice
+from rrdyn.artifacts.errors import UsageError, notice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,8 @@ def analyze_files(
     tag: str | None = None,
     tau: Tau | None = None,
     shared_tau: bool = False,
+    settled_by: str = "drift",
+    fate: Path | None = None,
     compat: bool = False,
     seed: int = 0,
     replicates: int = REPLICATES,
@@ -47,18 +49,27 @@ def analyze_files(
     there; files of two estimators are refused.
     """
     tau = tau or Tau()
-    series = evolution.read_series(list(dict.fromkeys(Path(path) for path in paths)), keep_all=compat)
+    if compat and (settled_by != "drift" or fate is not None):
+        raise UsageError("--compat knows late drift and no fates", expected="--compat without --settled and --fate")
+    series = evolution.read_series(list(dict.fromkeys(Path(path) for path in paths)), compat=compat,
+                                   settled_by=settled_by)  # fmt: skip
     if tag is not None:
         evolution.checked_tag(tag)
     names = tags([puzzles.path for puzzles in series])
     series_tag = tag or _common(names) or "series"
     if tag is not None:
         names = [tag] if len(series) == 1 else [f"{tag}_{name}" for name in names]
-    threshold = evolution.common_threshold(series, tau) if shared_tau and not compat else None
+    thresholds: list[Threshold] = []
+    if not compat:
+        shared = [settled.common_threshold(series, tau)] * len(series) if shared_tau else None
+        thresholds = shared or settled.thresholds(series, tau)
+    if fate is not None and len(series) > 1:
+        raise UsageError("--fate belongs to one file", found=f"{len(series)} files", expected="one diag.npz")
     found = []
-    for puzzles, name in zip(series, names):
+    for place, (puzzles, name) in enumerate(zip(series, names)):
+        threshold = thresholds[place] if thresholds else None
         item = two_by_two.analyze(
-            puzzles, name, tau=tau, threshold=threshold, compat=compat, seed=seed, replicates=replicates
+            puzzles, name, tau=tau, threshold=threshold, fate=fate, compat=compat, seed=seed, replicates=replicates
         )
         for warning in item.warnings:
             notice(f"{name}: {warning}")
@@ -67,7 +78,7 @@ def analyze_files(
         return Batch(found=found, series=None)
     if compat:
         return Batch(found=found, series=evolution.evolve_as_source(series, series_tag))
-    evolved = evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
+    evolved = evolution.evolve(series, series_tag, tau=tau, thresholds=thresholds, seed=seed, replicates=replicates)
     return Batch(found=found, series=evolved)
 
 

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import BootstrapOptions, ThresholdOptions
 
 
 class Args(BootstrapOptions, ThresholdOptions):
-    """Settled x right: cells, exponents, AUCs with intervals, controls, and what lambda_1 adds to drift and q_halt.
+    """Settled x right: cells, exponents, AUCs with intervals, controls, and what lambda_1 adds to the rest.
 
     1. rrdyn analyze-2x2 diag.npz
     2. rrdyn analyze-2x2 runs/*/diag/diag_step*.npz --shared-tau --out study
     3. rrdyn analyze-2x2 diag.npz --tau fixed -1.0
-    4. rrdyn analyze-2x2 diag.npz --compat
+    4. rrdyn analyze-2x2 diag.npz --settled return
+    5. rrdyn analyze-2x2 diag.npz --fate fate.npz
+    6. rrdyn analyze-2x2 diag.npz --compat
     """
 
     files: Positional[tuple[Path, ...]]
     """diag.npz files, of ours or of the source study."""
     tag: str | None = None
     """Name in the written files; default: from the file names."""
+    settled: Literal["drift", "return"] = "drift"
+    """What tells settled from unsettled: late drift, or the late return distance, by which a cycle has settled too."""
+    fate: Path | None = None
+    """A fate.npz of the same puzzles: what do fates and multipliers add?"""
     shared_tau: bool = False
-    """One threshold for all files, from their puzzles taken together."""
+    """One threshold for all files, from their puzzles taken together; default: one for each training run, that of its
+    last checkpoint."""
     compat: bool = False
     """The source study's numbers by its own rules, nothing else (NaN is written as null)."""
 
@@ -37,6 +45,8 @@ def run(args: Args) -> Outcome:
         tag=args.tag,
         tau=args.threshold,
         shared_tau=args.shared_tau,
+        settled_by=args.settled,
+        fate=args.fate,
         compat=args.compat,
         seed=args.seed,
         replicates=args.replicates,
