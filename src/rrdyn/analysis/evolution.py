@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from rrdyn.analysis.cells import masks, rows_csv
 from rrdyn.analysis.intervals import REPLICATES, median, rate
 from rrdyn.analysis.puzzles import LATE_SEGMENTS, Puzzles, read_puzzles, same_estimator, tags
 from rrdyn.analysis.ranks import auc
-from rrdyn.analysis.settled import model_threshold, own_threshold
+from rrdyn.analysis.settled import model_threshold, own_threshold, training_run
 from rrdyn.analysis.thresholds import Tau, Threshold, otsu
 from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import dump_json, make_folder, write_json, write_text
@@ -77,20 +77,11 @@ def checked_tag(tag: str) -> str:
 
 
 def one_run(series: Sequence[Puzzles]) -> bool:
-    """Whether these can be checkpoints of one training run: each its own step, no two of other folders or models."""
+    """Whether these can be checkpoints of one training run: each its own step, no two of other runs or models."""
     steps = [puzzles.step for puzzles in series]
-    places = {folder for puzzles in series if (folder := _folder_of_weights(puzzles.meta)) is not None}
+    runs = {run for puzzles in series if (run := training_run(puzzles)) is not None}
     models = {dump_json(model) for puzzles in series if isinstance(model := puzzles.meta.get("model"), dict)}
-    return None not in steps and len(set(steps)) == len(steps) and len(places) <= 1 and len(models) <= 1
-
-
-def _folder_of_weights(meta: Mapping[str, object]) -> Path | None:
-    """Where the run keeps its checkpoints, from what the measurement read; None where that is not told."""
-    read = meta.get("inputs")
-    if not isinstance(read, dict) or not read:
-        return None
-    weights = Path(next(iter(read)))
-    return weights.parent.parent if weights.name == "model.safetensors" else weights.parent
+    return None not in steps and len(set(steps)) == len(steps) and len(runs) <= 1 and len(models) <= 1
 
 
 def labels(series: Sequence[Puzzles]) -> list[str]:
@@ -115,18 +106,18 @@ def evolve(
 ) -> Evolution:
     """One row a checkpoint: the source study's columns first, then n, intervals and AUC.
 
-    All are judged by the threshold of the last one, as `analyze-2x2` judges that; or each by its own of `thresholds`,
-    in the order of `series`, or by what it would have alone (`per_checkpoint`).
+    Checkpoints of one run are judged by the threshold of the last one, as `analyze-2x2` judges that; others, or with
+    `per_checkpoint`, each by what it has alone; or by `thresholds`, in the order of `series`.
     """
     tau = tau or Tau()
     of_file = {} if thresholds is None else {id(p): threshold for p, threshold in zip(series, thresholds)}
     series = in_order(series)
     if of_file:
         used = [of_file[id(p)] for p in series]
-    elif per_checkpoint:
-        used = [own_threshold(p, tau) for p in series]
-    else:
+    elif one_run(series) and not per_checkpoint:
         used = [model_threshold(series, tau)] * len(series)
+    else:
+        used = [own_threshold(p, tau) for p in series]
     rows = []
     for name, puzzles, threshold in zip(labels(series), series, used):
         settled = threshold.settled(puzzles.log_motion())

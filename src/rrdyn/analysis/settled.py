@@ -38,12 +38,12 @@ def thresholds(series: Sequence[Puzzles], tau: Tau) -> list[Threshold]:
     """Of each file: files of one training run share that of their last checkpoint, others have their own."""
     runs: dict[str, list[Puzzles]] = {}
     for place, puzzles in enumerate(series):
-        runs.setdefault(_run(puzzles) or f"#{place}", []).append(puzzles)
+        runs.setdefault(training_run(puzzles) or f"#{place}", []).append(puzzles)
     of_run = {name: model_threshold(sorted(members, key=lambda p: p.step or 0), tau) for name, members in runs.items()}
-    return [of_run[_run(puzzles) or f"#{place}"] for place, puzzles in enumerate(series)]
+    return [of_run[training_run(puzzles) or f"#{place}"] for place, puzzles in enumerate(series)]
 
 
-def _run(puzzles: Puzzles) -> str | None:
+def training_run(puzzles: Puzzles) -> str | None:
     """The training run of the checkpoint, from the file's provenance; None where that names none, or no step."""
     inputs = puzzles.meta.get("inputs")
     if not isinstance(inputs, dict) or puzzles.step is None:

@@ -28,8 +28,8 @@ class Args(BootstrapOptions, ThresholdOptions):
     settled: Literal["drift", "return"] = "drift"
     """What tells settled from unsettled: late drift, or the late return distance, by which a cycle has settled too."""
     fate: tuple[Path, ...] = ()
-    """fate.npz files: what became of the puzzles then stands first in results.md, with fates_<tag>.json beside it; of the
-    same weights as a diag.npz they are asked what fates and multipliers add."""
+    """fate.npz files: what became of the puzzles then stands first in results.md, with fates_<tag>.json beside it; of
+    the same weights as a diag.npz they are asked what fates and multipliers add."""
     shared_tau: bool = False
     """One threshold for all files, from their puzzles taken together; default: one for each training run, that of its
     last checkpoint."""
