@@ -38,6 +38,7 @@ bench: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/commands/make.py
+	$(BIN)/python docs/rooms.py
 	$(BIN)/python docs/reference.py
 
 clean:

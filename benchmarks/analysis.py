@@ -67,19 +67,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         path = made(8192, Path(folder) / "diag_8k.npz")
-        report("n = 8,192, 2,000 replicates, no figures", clocked(lambda: analyze_files([path], out), 3))
-        report("n = 8,192, --compat, no figures", clocked(lambda: analyze_files([path], out, compat=True), 3))
+        report("n = 8,192, 2,000 replicates, no figures", clocked(lambda: analyze_files([path]).write(out), 3))
+        report("n = 8,192, --compat, no figures", clocked(lambda: analyze_files([path], compat=True).write(out), 3))
         if options.figures:
             from rrdyn.plotting import two_by_two
 
             def everything() -> None:
-                analyze_files([path], out)
+                analyze_files([path]).write(out)
                 two_by_two.draw(out, "8k")
 
             report("n = 8,192 with figures", clocked(everything, 2))
         if options.large:
             path = made(1_000_000, Path(folder) / "diag_1m.npz", large=True)
-            report("n = 1,000,000, closed forms, no figures", clocked(lambda: analyze_files([path], out), 1))
+            report("n = 1,000,000, closed forms, no figures", clocked(lambda: analyze_files([path]).write(out), 1))
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
             print(f"peak memory {peak:.2f} GiB")
     rng = np.random.default_rng(0)

@@ -25,10 +25,11 @@ from rrdyn.analysis.areas import auc_intervals, careful, delong_intervals
 from rrdyn.analysis.controls import matched_auc, overlap_interval
 from rrdyn.analysis.escape import Escapes, fit_cure, fit_exponential, fit_weibull
 from rrdyn.analysis.escape_comparison import Failures, compare
-from rrdyn.analysis.intervals import Interval, mean, mean_over_seeds, median, median_difference, rate
+from rrdyn.analysis.intervals import mean, mean_over_seeds, median, median_difference, rate
 from rrdyn.analysis.kaplan_meier import kaplan_meier
 from rrdyn.analysis.risk import aurc, aurc_interval
 from rrdyn.artifacts.files import make_folder, replacing, write_text
+from rrdyn.artifacts.interval import Interval
 from rrdyn.dynamics.exponents import batch_means
 from rrdyn.dynamics.late_exponent import late_exponent
 from rrdyn.runtime.streams import generator
@@ -169,7 +170,7 @@ def _matched() -> Iterator[Setting]:
         label = rng.random(400) < 0.3 + 0.04 * by
         score = by + float(ndtri(0.7)) * math.sqrt(2) * label + rng.normal(size=400)
         found = matched_auc(score, label, by)
-        return None if found["auc"] is None else (found["low"], found["high"])
+        return None if found.low is None or found.high is None else (found.low, found.high)
 
     yield Setting(quantity="AUC within bins", data="10 bins of 40, AUC .7 in each", method="normal, DeLong by bin",
                   promised=True, truth=0.7, draw=draw)  # fmt: skip
@@ -235,10 +236,9 @@ def _escapes() -> Iterator[Setting]:
     def ratio(rng: np.random.Generator) -> Bounds:
         one = Failures(tag="a", sub_updates=12, followed=112, **_times(rng.exponential(1 / 0.02, 120), 112))
         two = Failures(tag="b", sub_updates=6, followed=112, **_times(rng.exponential(1 / 0.01, 120), 112))
-        (pair,) = (compare([one, two]) or {})["pairs"]
-        found = pair["rate_ratio"]
-        return None if found is None else (found["per_module_evaluation"]["low"],
-                                           found["per_module_evaluation"]["high"])  # fmt: skip
+        compared = compare([one, two])
+        found = compared and compared.pairs[0].rate_ratio
+        return of(found.per_module_evaluation) if found and found.per_module_evaluation else None
 
     yield Setting(quantity="Weibull shape", data="n = 150, shape .7", method="profile likelihood", promised=True,
                   truth=0.7, draw=shape)  # fmt: skip

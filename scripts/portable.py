@@ -27,7 +27,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 TORCH_ROOMS = ("models", "dynamics", "measurement", "training")
 NUMPY_ROOMS = ("analysis", "data", "dynamics")
-LEFT_OUT = ("processes", "start", "parts", "hub")  # of processes and files, not of numbers
+LEFT_OUT = ("processes", "start", "parts", "hub", "loop", "store", "folder")  # of processes and files, not of numbers
 GOLDENS = (
     "tests/models/test_golden_models.py",
     "tests/dynamics/test_golden_models.py",

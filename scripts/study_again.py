@@ -26,6 +26,7 @@ from rrdyn.analysis.intervals import mean_over_seeds
 from rrdyn.analysis.runs import SHARES
 from rrdyn.analysis.summary import bounded
 from rrdyn.artifacts.files import make_folder, write_json, write_text
+from rrdyn.artifacts.interval import Interval
 
 CLOCK = {"trm": 12, "hrm": 6, "maze": 12}
 BASE = ("log10_residual", "log10_last_drift", "log10_late_drift", "q_halt", "q_halt_max")
@@ -43,10 +44,12 @@ def escapes(study: Path) -> dict[str, Any]:
         cure = fit_cure(Escapes.of(time, came))
         record[tag] = {
             "failures": len(time), "escapes": int(came.sum()), "aic_used": bool(came.sum() >= ENOUGH),
-            "rate_per_segment": fit_exponential(Escapes.of(time, came)).rate.record(),
-            "cure_fraction": None if cure is None else cure.parameters["cured"].record(),
+            "rate_per_segment": fit_exponential(Escapes.of(time, came)).rate.model_dump(),
+            "cure_fraction": None if cure is None else cure.parameters["cured"].model_dump(),
         }  # fmt: skip
-    return {"models": record, "compared": compare(failures)}
+    compared = compare(failures)
+    assert compared is not None
+    return {"models": record, "compared": compared.model_dump()}
 
 
 def seeds(study: Path) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def seeds(study: Path) -> dict[str, Any]:
     found = {}
     for arm, group in table.group_by("aug", maintain_order=True):
         found[str(arm[0])] = {
-            name: {**mean_over_seeds(group[name].to_numpy(), share=name in SHARES).record(),
+            name: {**mean_over_seeds(group[name].to_numpy(), share=name in SHARES).model_dump(),
                    "values": group[name].to_list()}
             for name in (*SHARES, "lambda_1_correct", "lambda_1_wrong")
         }  # fmt: skip
@@ -69,15 +72,19 @@ def increments(study: Path) -> dict[str, Any]:
         added = {"lambda_1": points["lambda_1"].to_numpy()}
         over = "late drift and the last q_halt" if len(base) == 2 else "residual, drift and q_halt"
         (one,) = measure(base, added, points["correct"].to_numpy(), over=over)
-        found[tag] = {"over": list(base), **one.record()}
+        found[tag] = {"over": list(base), **one.record().model_dump()}
     return found
+
+
+def shown(record: dict[str, Any] | None, digits: int = 3) -> str:
+    return bounded(None if record is None else Interval(**{key: record[key] for key in Interval.model_fields}), digits)
 
 
 def page(record: dict[str, Any]) -> str:
     """again.md"""
     models, compared = record["escapes"]["models"], record["escapes"]["compared"]
     rows = [
-        [tag, one["failures"], one["escapes"], bounded(one["rate_per_segment"], 5), bounded(one["cure_fraction"])]
+        [tag, one["failures"], one["escapes"], shown(one["rate_per_segment"], 5), shown(one["cure_fraction"])]
         for tag, one in models.items()
     ]  # fmt: skip
     lines = ["# The study's tables under the mended statistics", "", "Written by `python scripts/study_again.py`.", "",
@@ -89,10 +96,10 @@ def page(record: dict[str, Any]) -> str:
         lines.append(
             f"- {pair['first']} against {pair['second']}: log-rank chi^2 {pair['statistic']:.2f}, p {pair['p']:.2g} "
             f"(after Holm {pair['p_holm']:.2g}); rates per module evaluation "
-            f"{bounded(ratio['per_module_evaluation'] if ratio else None, 2)} to 1"
+            f"{shown(ratio['per_module_evaluation'] if ratio else None, 2)} to 1"
         )
     arms = record["seeds"]
-    rows = [[name, *(bounded(arms[arm][name], 3) for arm in arms)] for name in next(iter(arms.values()))]
+    rows = [[name, *(shown(arms[arm][name], 3) for arm in arms)] for name in next(iter(arms.values()))]
     lines += ["", tabulate(rows, ["over seeds", *arms], tablefmt="pipe", disable_numparse=True), "",
               *(f"- {tag}: {one['says']}" for tag, one in record["increments"].items()), ""]  # fmt: skip
     return "\n".join(lines)

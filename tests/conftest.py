@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 from jaxtyping import install_import_hook
 from tests import agreement
@@ -17,9 +20,14 @@ from tests import agreement
 # On tensors this small two threads mostly wait for each other; OMP_NUM_THREADS=2 tests with two all the same.
 torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
-# Shapes at the doors of models/ are checked in every test. The layers inside are not: a thousand checks a segment would
-# nearly double the time of a small one; tests/models/test_shapes.py goes through them once.
-DOORS = ["rrdyn.models.model", "rrdyn.models.reasoner", "rrdyn.models.latent", "rrdyn.models.losses"]
+# Shapes at the doors of models/, dynamics/ and measurement/ are checked in every test. What lies inside is not: a
+# thousand checks a segment would nearly double the time of a small one; tests/models/test_shapes.py goes through the
+# layers once.
+DOORS = [
+    *(f"rrdyn.models.{name}" for name in ("model", "reasoner", "latent", "losses")),
+    *(f"rrdyn.dynamics.{name}" for name in ("lyapunov", "fate", "cycle", "exponents", "observers")),
+    *(f"rrdyn.measurement.{name}" for name in ("judging", "answers")),
+]
 install_import_hook(DOORS, "beartype.beartype")
 
 # Where others use the machine too, an example may take long: that says nothing about the code.
@@ -42,9 +50,18 @@ class TinyStudy(NamedTuple):
 
 @pytest.fixture(scope="session")
 def tiny_study(tmp_path_factory) -> TinyStudy:
-    """Read it, and write beside it: other tests rely on what lies in runs/tiny."""
+    """Read it, and write beside it: other tests rely on what lies in runs/tiny. The first worker makes it for all."""
+    shared = (
+        tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else tmp_path_factory.mktemp("one")
+    )
+    made, told = shared / "study", shared / "study.json"
+    with FileLock(shared / "study.lock"):
+        if not told.exists():
+            made.mkdir()
+            command = [sys.executable, "-m", "rrdyn", "demo", "--tiny", "--out", "runs/tiny"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=made)
+            assert done.returncode == 0, done.stderr
+            told.write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]))
     place = tmp_path_factory.mktemp("study")
-    command = [sys.executable, "-m", "rrdyn", "demo", "--tiny", "--out", "runs/tiny"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=place)
-    assert done.returncode == 0, done.stderr
-    return TinyStudy(place, done)
+    shutil.copytree(made, place, dirs_exist_ok=True)  # with the times of its files, by which a second run is told
+    return TinyStudy(place, subprocess.CompletedProcess(*json.loads(told.read_text())))

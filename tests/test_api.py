@@ -8,15 +8,16 @@ import sys
 
 import numpy as np
 import pytest
+from tests.analysis.made_files import diagnosis, write_diagnosis
 
 import rrdyn
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.cli.app import main
 
 NAMES = {
-    "rrdyn": ["load", "open_subject", "diagnose", "measure"],
+    "rrdyn": ["load", "open_subject", "diagnose", "fate", "measure", "analyze_2x2", "plot", "__version__"],
     "rrdyn.models": ["build", "load", "save", "register", "Latent", "Model", "Readout"],
-    "rrdyn.dynamics": ["lyapunov_spectrum"],
+    "rrdyn.dynamics": ["lyapunov_spectrum", "classify_fate", "find_cycle", "FATES", "maps"],
     "rrdyn.dynamics.protocol": ["Recurrence"],
     "rrdyn.dynamics.maps": ["henon", "logistic"],
     "rrdyn.data": ["open_split", "register"],
@@ -56,3 +57,19 @@ def test_diagnose_gives_the_numbers_of_the_command(tiny_study, tmp_path):
     for key, column in written.items():
         np.testing.assert_array_equal(found.arrays[key], column, err_msg=key)
     assert found.to_polars().shape == (3, len(written.arrays))
+
+
+def test_analysis_and_figure_in_memory(tmp_path):
+    path = write_diagnosis(tmp_path / "diag.npz", diagnosis(n=60))
+    result = rrdyn.analyze_2x2([path], replicates=100)
+    assert [item.results.n for item in result.found] == [60]
+    assert [one.name for one in tmp_path.iterdir()] == ["diag.npz"]
+    assert rrdyn.plot("2x2", result).figure is not None
+    assert [one.name for one in tmp_path.iterdir()] == ["diag.npz"]
+
+
+def test_fate_is_a_measurement(tiny_study):
+    checkpoint = tiny_study.place / "runs/tiny/pretrain"
+    data = next((tiny_study.place / "runs/tiny").glob("data*"), None)
+    found = rrdyn.fate(checkpoint, n=2, horizon=24, multipliers=0, device="cpu", data=data)
+    assert found.arrays["fate"].shape == (2,)

@@ -89,3 +89,96 @@ def test_every_command_has_its_file_and_every_file_its_command():
 def test_files_hold_one_noun(room):
     for path in files(room):
         assert len(path.read_text().splitlines()) <= 400, f"{path} has grown past one noun"
+
+
+# ---- no two files import each other ----------------------------------------------------------------------------------
+
+
+def module_of(path: Path) -> str:
+    name = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules of ours that a file imports, inside functions and under TYPE_CHECKING too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {deeper if deeper in MODULES else node.module for deeper in inside.values()}
+    return found & MODULES.keys() - {module_of(path)}
+
+
+def circles() -> list[list[str]]:
+    """The groups of files each of which leads back to itself (Tarjan's strongly connected components)."""
+    graph = {name: sorted(imports_of(path)) for name, path in MODULES.items()}
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        order[name] = low[name] = len(order)
+        stack.append(name)
+        for other in graph[name]:
+            if other not in order:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], order[other])
+        if low[name] == order[name]:
+            group = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for name in graph:
+        if name not in order:
+            visit(name)
+    return found
+
+
+def test_no_two_files_import_each_other():
+    assert circles() == []
+
+
+# ---- what rooms hand each other is typed -----------------------------------------------------------------------------
+
+UNTYPED = "dict[str, Any]"
+OF_OTHERS = {"artifacts/record.py: Written.model_dump"}  # pydantic's own signature
+
+
+def signatures(tree: ast.AST, within: str = "") -> list[tuple[str, ast.expr]]:
+    """(name, annotation) of every argument, result and field that other files can reach."""
+    found: list[tuple[str, ast.expr]] = []
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            found += signatures(node, f"{within}{node.name}.")
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.append((f"{within}{node.target.id}", node.annotation))
+        elif isinstance(node, ast.FunctionDef) and (node.name.startswith("__") or not node.name.startswith("_")):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg]
+            kinds = [one.annotation for one in arguments if one is not None] + [node.returns]
+            found += [(f"{within}{node.name}", kind) for kind in kinds if kind is not None]
+    return found
+
+
+def test_no_mapping_of_anything_is_handed_from_room_to_room():
+    """Records, configs and requests are types. `Meta` and `Settings` are free JSON and YAML; nobody writes into them."""
+    untyped = {
+        f"{path.relative_to(SOURCE).as_posix()}: {name}"
+        for path in MODULES.values()
+        for name, annotation in signatures(ast.parse(path.read_text()))
+        if UNTYPED in ast.unparse(annotation)
+    }
+    assert untyped == OF_OTHERS
+
+
+# ---- tests mirror the source -----------------------------------------------------------------------------------------
+
+TESTS = Path(__file__).parent

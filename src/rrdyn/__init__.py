@@ -5,17 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from rrdyn.version import __version__
 
 if TYPE_CHECKING:
-    from rrdyn.api import diagnose, load, measure, open_subject  # noqa: F401
+    from rrdyn.api import analyze_2x2, diagnose, fate, load, measure, open_subject, plot
 
-FUNCTIONS = ("diagnose", "load", "measure", "open_subject")
+__all__ = ["__version__", "analyze_2x2", "diagnose", "fate", "load", "measure", "open_subject", "plot"]
 
 
 def __getattr__(name: str) -> Any:
     """The functions of `rrdyn.api`, and the rooms, at first use: `import rrdyn` alone loads no torch."""
-    if name in FUNCTIONS:
+    if name in __all__:
         return getattr(import_module("rrdyn.api"), name)
     try:
         return import_module(f"rrdyn.{name}")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from rrdyn.analysis.batch import analyze_files as analyze_2x2
 from rrdyn.measurement.campaign import Measured, carry_out, in_memory
 from rrdyn.measurement.measurement import measurement_named
 from rrdyn.measurement.subject import Subject, open_subject
 from rrdyn.models.checkpoints import load
+from rrdyn.plotting.registry import plot
 from rrdyn.runtime import devices
 
-__all__ = ["Measured", "diagnose", "load", "measure", "open_subject"]
+__all__ = ["Measured", "analyze_2x2", "diagnose", "fate", "load", "measure", "open_subject", "plot"]
 
 
 def measure(
@@ -44,3 +46,8 @@ def measure(
 def diagnose(checkpoint: Path | str | Subject, **settings: Any) -> Measured:
     """Drift, Lyapunov exponents, halting and correctness of each puzzle: `rrdyn diagnose`; arguments of `measure`."""
     return measure("diag", checkpoint, **settings)
+
+
+def fate(checkpoint: Path | str | Subject, **settings: Any) -> Measured:
+    """What becomes of each puzzle, beside right and wrong: `rrdyn fate`; arguments of `measure`."""
+    return measure("fate", checkpoint, **settings)

@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 from tests.analysis.made_files import ESTIMATOR, diagnosis, write_diagnosis
 
-from rrdyn.analysis.batch import analyze_files
+from rrdyn.analysis.batch import Batch, analyze_files
 from rrdyn.analysis.puzzles import read_puzzles, tags
 from rrdyn.artifacts.errors import InputError, NumericalError
 from rrdyn.artifacts.npz import write_npz
 from rrdyn.artifacts.schemas import DIAG
 
 pytestmark = pytest.mark.filterwarnings("ignore::rrdyn.artifacts.errors.Notice")
+
+
+def written(paths: list, out, **settings) -> Batch:
+    """Files analysed, and everything of it written."""
+    batch = analyze_files(paths, **settings)
+    batch.write(out)
+    return batch
 
 
 def all_right():
@@ -61,7 +68,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_sensible_results(name, compat, tmp_path):
     path = write_diagnosis(tmp_path / "diag.npz", CASES[name]())
-    batch = analyze_files([path], tmp_path / "out", compat=compat, replicates=100)
+    batch = written([path], tmp_path / "out", compat=compat, replicates=100)
     text = (tmp_path / "out" / "results_diag.json").read_text()
     record = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} in strict JSON"))
     assert record["n"] == sum(cell["n"] for cell in record["cells"].values())
@@ -85,7 +92,7 @@ def _check_intervals(record):
 def test_warnings_say_what_is_odd(tmp_path):
     def told(name):
         path = write_diagnosis(tmp_path / f"{name}.npz", CASES[name]())
-        return " ".join(analyze_files([path], tmp_path / "out", replicates=100).found[0].warnings)
+        return " ".join(written([path], tmp_path / "out", replicates=100).found[0].warnings)
 
     assert "all 60 puzzles are right" in told("all right")
     assert "all 60 puzzles are wrong" in told("all wrong")
@@ -99,11 +106,11 @@ def test_rows_with_nan_are_dropped_and_told(tmp_path):
     arrays["drift_zH"][7, 0] = np.inf
     path = write_diagnosis(tmp_path / "diag.npz", arrays)
     with pytest.warns(UserWarning, match="dropped 2 of 50"):
-        batch = analyze_files([path], tmp_path, replicates=100)
-    assert batch.found[0].results["n"] == 48
-    assert batch.found[0].results["n_dropped"] == 2
+        batch = written([path], tmp_path, replicates=100)
+    assert batch.found[0].results.n == 48
+    assert batch.found[0].results.n_dropped == 2
     with pytest.raises(NumericalError, match="2 of 50 puzzles have numbers that are not finite"):
-        analyze_files([path], tmp_path, compat=True)
+        written([path], tmp_path, compat=True)
     arrays["q_halt"][:] = np.nan
     with pytest.raises(NumericalError, match="no puzzle has finite numbers"):
         read_puzzles(write_diagnosis(tmp_path / "e.npz", arrays))
@@ -119,7 +126,7 @@ def test_two_estimators_are_refused_and_named(tmp_path):
     one = write_diagnosis(tmp_path / "a.npz", estimator=ESTIMATOR)
     two = write_diagnosis(tmp_path / "b.npz", estimator={**ESTIMATOR, "sub_updates_per_segment": 6})
     with pytest.raises(InputError, match="two estimators") as caught:
-        analyze_files([one, two], tmp_path / "out")
+        written([one, two], tmp_path / "out")
     assert "21" in caught.value.found
     assert "6" in caught.value.found
     assert "a.npz" in caught.value.found
@@ -127,27 +134,27 @@ def test_two_estimators_are_refused_and_named(tmp_path):
     other = write_diagnosis(tmp_path / "c.npz", diagnosis(k=2))
     plain = write_diagnosis(tmp_path / "d.npz")
     with pytest.raises(InputError, match="two estimators"):
-        analyze_files([plain, other], tmp_path / "out")
+        written([plain, other], tmp_path / "out")
     with pytest.warns(UserWarning, match="does not say which estimator"):
-        analyze_files([one, plain], tmp_path / "out", replicates=100)
+        written([one, plain], tmp_path / "out", replicates=100)
 
 
 def test_missing_files_are_skipped_while_one_is_there(tmp_path):
     path = write_diagnosis(tmp_path / "diag.npz")
     with pytest.warns(UserWarning, match="missing: skipped"):
-        batch = analyze_files([path, tmp_path / "no.npz"], tmp_path / "out", replicates=100)
+        batch = written([path, tmp_path / "no.npz"], tmp_path / "out", replicates=100)
     assert len(batch.found) == 1
     with pytest.raises(InputError, match="none of the 2 files"):
-        analyze_files([tmp_path / "a.npz", tmp_path / "b.npz"], tmp_path)
+        written([tmp_path / "a.npz", tmp_path / "b.npz"], tmp_path)
 
 
 def test_several_files_share_a_threshold_when_asked(tmp_path):
     paths = [write_diagnosis(tmp_path / f"diag_step_{s}.npz", diagnosis(seed=s)) for s in (1, 2)]
-    apart = analyze_files(paths, tmp_path / "out", replicates=100)
-    shared = analyze_files(paths, tmp_path / "out", replicates=100, shared_tau=True)
-    assert len({item.results["threshold"]["tau_log10"] for item in apart.found}) == 2
-    assert len({item.results["threshold"]["tau_log10"] for item in shared.found}) == 1
-    assert shared.series == "step"
+    apart = written(paths, tmp_path / "out", replicates=100)
+    shared = written(paths, tmp_path / "out", replicates=100, shared_tau=True)
+    assert len({item.results.tau for item in apart.found}) == 2
+    assert len({item.results.tau for item in shared.found}) == 1
+    assert shared.series.tag == "step"
     assert (tmp_path / "out" / "evolution_step.csv").exists()
     assert {item.tag for item in shared.found} == {"step_1", "step_2"}
 
@@ -162,6 +169,6 @@ def test_tags_differ(tmp_path):
 
 def test_results_do_not_depend_on_the_order_of_files(tmp_path):
     paths = [write_diagnosis(tmp_path / f"diag_{s}.npz", diagnosis(seed=s, n=100)) for s in (1, 2)]
-    one = analyze_files(paths, tmp_path / "one", replicates=100).found
-    two = analyze_files(paths[::-1], tmp_path / "two", replicates=100).found
-    assert one[0].results["intervals"] == two[1].results["intervals"]
+    one = written(paths, tmp_path / "one", replicates=100).found
+    two = written(paths[::-1], tmp_path / "two", replicates=100).found
+    assert one[0].results.intervals == two[1].results.intervals

@@ -14,8 +14,10 @@ from tests.analysis.made_files import diagnosis, write_diagnosis, write_rollout
 from rrdyn.analysis import aggregate, evolution
 from rrdyn.analysis.thresholds import Tau
 from rrdyn.artifacts.cells import write_cell
-from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.errors import InputError, Notice
 from rrdyn.artifacts.files import write_json, write_text
+from rrdyn.plotting.evolution import evolution as draw_evolution
+from rrdyn.plotting.style import Style
 
 
 def test_one_threshold_for_all_checkpoints(tmp_path):
@@ -49,6 +51,27 @@ def test_steps_from_provenance_before_names(tmp_path):
     assert evolution.labels(series) == ["300", "500"]
     three = write_diagnosis(tmp_path / "c.npz")
     assert evolution.labels(evolution.read_series([one, three])) == ["step_9", "c"]
+
+
+@pytest.mark.parametrize(
+    "apart", [{"model": {"name": "hrm"}}, {"inputs": {"other/checkpoints/step_9": "0"}}], ids=["model", "run"]
+)
+def test_only_the_checkpoints_of_one_run_are_put_in_order(tmp_path, apart):
+    one_run = {"model": {"name": "trm"}, "inputs": {"run/checkpoints/step_9": "0"}}
+    paths = [write_diagnosis(tmp_path / "diag_late.npz", step=9, **one_run)]
+    paths += [write_diagnosis(tmp_path / "diag_early.npz", step=5, **one_run)]
+    assert [row["step"] for row in evolution.evolve(evolution.read_series(paths), "x", replicates=50).rows] == [
+        "5",
+        "9",
+    ]
+    paths[1] = write_diagnosis(tmp_path / "diag_early.npz", step=5, **{**one_run, **apart})
+    with pytest.warns(Notice, match="not the steps of one run"):
+        found = evolution.evolve(evolution.read_series(paths), "x", replicates=50)
+    assert [row["step"] for row in found.rows] == ["late", "early"]
+    evolution.write(found, tmp_path)
+    with Style().active():
+        figure = draw_evolution(tmp_path / "evolution_x.csv", "x", Style()).figure
+    assert {line.get_linestyle() for line in figure.axes[0].lines} == {"None"}
 
 
 def test_a_maze_series_has_both_labels(tmp_path):

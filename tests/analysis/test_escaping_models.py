@@ -27,7 +27,7 @@ def test_rates_ratio_and_the_settled_wrong(tmp_path):
         )
     )
     models = [survival.survive(trm, "trm"), survival.survive(hrm, "hrm")]
-    record = json.loads(json.dumps([model.record() for model in models]))
+    record = json.loads(json.dumps([model.record().model_dump() for model in models]))
     rate = record[0]["fits"]["exponential"]["escape_rate"]
     assert rate["per_segment"]["low"] < 0.05 < rate["per_segment"]["high"]
     assert rate["per_module_evaluation"]["value"] == pytest.approx(rate["per_segment"]["value"] / 21)
@@ -40,10 +40,10 @@ def test_rates_ratio_and_the_settled_wrong(tmp_path):
     assert record[1]["best"] == "cure"
     assert record[1]["cure_fraction"]["low"] < stuck["value"] < record[1]["cure_fraction"]["high"]
     found = survival.compare(models)
-    assert found["p"] < 1e-10
-    ratio = found["pairs"][0]["rate_ratio"]
-    assert ratio["per_segment"]["value"] > 5
-    assert ratio["per_module_evaluation"]["value"] == pytest.approx(ratio["per_segment"]["value"] * 6 / 21)
+    assert found.p < 1e-10
+    ratio = found.pairs[0].rate_ratio
+    assert ratio.per_segment.value > 5
+    assert ratio.per_module_evaluation.value == pytest.approx(ratio.per_segment.value * 6 / 21)
 
 
 def test_the_log_rank_finds_no_difference_where_there_is_none(tmp_path):
@@ -54,10 +54,10 @@ def test_the_log_rank_finds_no_difference_where_there_is_none(tmp_path):
         for seed in range(3)
     ]
     found = survival.compare(models)
-    assert found["p"] > 0.01
-    assert found["degrees"] == 2
-    assert len(found["pairs"]) == 3
-    assert found["pairs"][0]["rate_ratio"]["per_module_evaluation"] is None
+    assert found.p > 0.01
+    assert found.degrees == 2
+    assert len(found.pairs) == 3
+    assert found.pairs[0].rate_ratio.per_module_evaluation is None
 
 
 def test_survival_is_never_correct_from_the_readout_on(tmp_path):
@@ -81,7 +81,7 @@ def test_survival_is_never_correct_from_the_readout_on(tmp_path):
     assert table["segment"].to_list() == [4, 5, 6, 7, 8]
     assert table["at_risk"].to_list() == [3, 3, 3, 1, 1]
     assert table["survival"].to_list() == pytest.approx([1, 1, 1 / 3, 1 / 3, 1 / 3])
-    assert model.record()["lost"] == 1
+    assert model.record().lost == 1
     accuracy = survival.accuracy_table(rollout)
     assert accuracy["accuracy"].to_list() == pytest.approx(exact.mean(0))
     assert accuracy["ever"].to_list()[-1] == 1.0
@@ -106,8 +106,8 @@ def test_bad_rollouts(tmp_path):
     solved = survival.read_rollout(write_rollout(tmp_path / "solved.npz", rate=50.0))
     assert survival.survive(solved, "solved") is None
     stuck = survival.survive(survival.read_rollout(write_rollout(tmp_path / "s.npz", rate=1e-9)), "s")
-    assert stuck.record()["best"] is None
-    assert stuck.record()["escaped"]["method"] == "rule of three"
+    assert stuck.record().best is None
+    assert stuck.record().escaped.method == "rule of three"
     from rrdyn.artifacts.npz import write_npz
     from rrdyn.artifacts.schemas import ROLLOUT
 
@@ -126,8 +126,8 @@ def test_a_maze_may_be_judged_by_its_path(tmp_path):
     valid[0, 17:] = True
     arrays = {"exact": np.zeros((3, 20), bool), "drift": np.ones((3, 20)), "path_valid": valid}
     path = write_npz(tmp_path / "m.npz", ROLLOUT, arrays, {})
-    assert survival.survive(survival.read_rollout(path), "m").record()["escaped"]["value"] == 0
-    assert survival.survive(survival.read_rollout(path, label="path_valid"), "m").record()["escaped"]["value"] == 1 / 3
+    assert survival.survive(survival.read_rollout(path), "m").record().escaped.value == 0
+    assert survival.survive(survival.read_rollout(path, label="path_valid"), "m").record().escaped.value == 1 / 3
     assert survival.accuracy_table(survival.read_rollout(path))["path_valid"].to_list()[-1] == 1 / 3
     with pytest.raises(InputError, match="holds no path_valid"):
         survival.read_rollout(write_rollout(tmp_path / "a.npz", rate=0.1), label="path_valid")

@@ -47,7 +47,7 @@ def test_compat_is_the_source_study(tag, tmp_path, record_property):
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_the_default_keeps_every_name_and_place(tag):
-    found = two_by_two.analyze(read_puzzles(GOLDEN / f"diag_{tag}.npz"), tag, replicates=100).results
+    found = two_by_two.analyze(read_puzzles(GOLDEN / f"diag_{tag}.npz"), tag, replicates=100).results.model_dump()
     wanted = json.loads((GOLDEN / f"results_{tag}.json").read_text())
     for key, value in wanted.items():
         assert key in found
@@ -74,10 +74,10 @@ def test_empty_cells_follow_the_source_rules(tmp_path):
     arrays = diagnosis(n=40)
     arrays["exact_correct"][:] = 1
     found = two_by_two.analyze(read_puzzles(write_diagnosis(tmp_path / "d.npz", arrays)), "d", compat=True)
-    assert found.results["cells"]["B_conv_wrong"] == {"n": 0}
-    assert "B_conv_wrong,0,,,,,,,\n" in cells_csv(found.results["cells"])
-    assert np.isnan(found.results["contrasts"]["dlam1_within_converged"])
-    assert rows_csv(found.sweep).splitlines()[1].endswith(",nan,nan")
+    assert found.results.cells["B_conv_wrong"].model_dump() == {"n": 0}
+    assert "B_conv_wrong,0,,,,,,,\n" in cells_csv(found.results.cells)
+    assert np.isnan(found.results.contrasts["dlam1_within_converged"])
+    assert rows_csv([row.model_dump() for row in found.sweep]).splitlines()[1].endswith(",nan,nan")
     two_by_two.write(found, tmp_path)
     assert json.loads((tmp_path / "results_d.json").read_text())["contrasts"]["dlam1_within_converged"] is None
 
@@ -109,6 +109,6 @@ def test_medians_of_q_halt_are_rounded_as_in_the_file(tmp_path):
     found = two_by_two.analyze(read_puzzles(write_diagnosis(tmp_path / "d.npz", arrays)), "d", compat=True)
     settled = found.settled
     assert 0 in (settled.sum() % 2, (~settled).sum() % 2)  # a median of an even number of values
-    medians = found.results["aux"]["q_halt_final_median_by_cell"]
+    medians = found.results.aux.q_halt_final_median_by_cell
     assert medians["A_conv_correct"] == float(np.median(arrays["q_halt"][settled, -1]))
     assert medians["C_nonconv_correct"] == float(np.median(arrays["q_halt"][~settled, -1]))

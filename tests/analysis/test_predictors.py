@@ -38,27 +38,27 @@ def write_fates(path, idx, fate, multiplier=None, inputs=INPUTS):
 def test_the_base_and_each_number_alone(tmp_path):
     p = puzzles(tmp_path)
     found = increments(p)
-    assert found["over"] == ["log10_residual", "log10_last_drift", "log10_late_drift", "q_halt", "q_halt_max"]
-    assert set(found["added"]) == {"lambda_1", "spectral_mean", "log10_path"}
-    assert found["placebo"] == "log10_path"
-    assert set(found["alone"]) == {*found["over"], *found["added"]}
-    assert found["alone"]["q_halt"]["low"] > 0.5
-    assert found["warnings"] == []
-    assert found["says"].startswith(found["added"]["lambda_1"]["says"])
-    assert "a placebo, whole path" in found["says"]
+    assert found.over == ["log10_residual", "log10_last_drift", "log10_late_drift", "q_halt", "q_halt_max"]
+    assert set(found.added) == {"lambda_1", "spectral_mean", "log10_path"}
+    assert found.placebo == "log10_path"
+    assert set(found.alone) == {*found.over, *found.added}
+    assert found.alone["q_halt"].low > 0.5
+    assert found.warnings == []
+    assert found.says.startswith(found.added["lambda_1"].says)
+    assert "a placebo, whole path" in found.says
     assert found == increments(p)
 
 
 def test_a_weak_base_is_told(tmp_path):
     noise = np.random.default_rng(0).normal(size=(300, 16)).astype(np.float32)
-    assert any("q_halt alone does not tell" in told for told in increments(puzzles(tmp_path, halt=noise))["warnings"])
+    assert any("q_halt alone does not tell" in told for told in increments(puzzles(tmp_path, halt=noise)).warnings)
 
 
 def test_few_puzzles_and_one_exponent(tmp_path):
     found = increments(read_puzzles(write_diagnosis(tmp_path / "e.npz", diagnosis(n=30, k=1))))
-    assert "not measured" in found["says"]
-    assert "spectral_mean" not in found["alone"]
-    assert found["over"][0] == "log10_last_drift"  # no residual in the file
+    assert "not measured" in found.says
+    assert "spectral_mean" not in found.alone
+    assert found.over[0] == "log10_last_drift"  # no residual in the file
 
 
 def test_one_late_segment_gives_one_drift(tmp_path):
@@ -74,11 +74,11 @@ def test_fates_are_joined_by_puzzle_and_asked(tmp_path):
     multiplier = np.where(told[:, None] == 2, np.nan, rng.uniform(0.1, 0.9, (p.n, 1)))
     fates = write_fates(tmp_path / "fate.npz", p.idx[order], told[order], multiplier[order])
     found = increments(p, fate=fates)
-    assert found["n"] == p.n - 10
-    assert found["added"]["fate"]["independence"]["degrees"] == 2
-    assert found["added"]["fate"]["adds"]
-    assert "multiplier" in found["added"]
-    assert any("10 puzzles have no fate" in warning for warning in found["warnings"])
+    assert found.n == p.n - 10
+    assert found.added["fate"].independence.degrees == 2
+    assert found.added["fate"].adds
+    assert "multiplier" in found.added
+    assert any("10 puzzles have no fate" in warning for warning in found.warnings)
 
 
 def test_fates_of_other_puzzles_or_weights(tmp_path):
@@ -91,5 +91,5 @@ def test_fates_of_other_puzzles_or_weights(tmp_path):
         increments(p, fate=foreign)
     alike = write_fates(tmp_path / "c.npz", p.idx, np.zeros(p.n, int))
     found = increments(p, fate=alike)
-    assert "fate" not in found["added"]
-    assert any("all fates are alike" in warning for warning in found["warnings"])
+    assert "fate" not in found.added
+    assert any("all fates are alike" in warning for warning in found.warnings)

@@ -116,17 +116,17 @@ def test_calibration():
     logit = rng.normal(0, 2, 20_000)
     right = rng.random(20_000) < 1 / (1 + np.exp(-logit))
     found = calibration(logit, right, np.arange(20_000))
-    assert found["ece"] < 0.02
-    assert found["slope"] == pytest.approx(1, abs=0.05)
-    assert found["intercept"] == pytest.approx(0, abs=0.05)
+    assert found.ece < 0.02
+    assert found.slope == pytest.approx(1, abs=0.05)
+    assert found.intercept == pytest.approx(0, abs=0.05)
     sure = calibration(3 * logit, right, np.arange(20_000))
-    assert sure["slope"] == pytest.approx(1 / 3, abs=0.02)
-    assert sure["ece"] > 0.1
-    assert sum(row["n"] for row in found["bins"]) == 20_000
+    assert sure.slope == pytest.approx(1 / 3, abs=0.02)
+    assert sure.ece > 0.1
+    assert sum(row.n for row in found.bins) == 20_000
     # 2,000 restarts of 20 puzzles are not 2,000 puzzles
-    few = calibration(logit[:2000], right[:2000], np.arange(2000) % 20)["bins"][5]
-    many = calibration(logit[:2000], right[:2000], np.arange(2000))["bins"][5]
-    assert few["high"] - few["low"] > 2 * (many["high"] - many["low"])
+    few = calibration(logit[:2000], right[:2000], np.arange(2000) % 20).bins[5]
+    many = calibration(logit[:2000], right[:2000], np.arange(2000)).bins[5]
+    assert few.high - few.low > 2 * (many.high - many.low)
 
 
 def perturbed(n: int = 60, k: int = 4, horizon: int = 24) -> dict[str, np.ndarray]:
@@ -154,7 +154,7 @@ def test_what_the_longer_run_frees_is_not_credited_to_the_noise(tmp_path):
     assert at_zero["single_ever"] > 0
     assert at_one["best_ever_gain"] == pytest.approx(at_one["best_ever"] - at_zero["best_ever"])
     assert at_zero["best_ever_gain"] == 0
-    assert {row["selector"] for row in found.rows} == {"first", "random", "q_halt", "halt_first", "longer", "oracle"}
+    assert {row.selector for row in found.rows} == {"first", "random", "q_halt", "halt_first", "longer", "oracle"}
     assert set(found.left_out) == {"residual", "lambda_1", "majority"}
     assert found.readout == 16
     wrote = select.write(found, tmp_path / "out")

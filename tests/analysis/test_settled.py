@@ -32,9 +32,9 @@ def test_a_cycle_has_settled_by_return_distance_and_not_by_drift(tmp_path):
     found = two_by_two.analyze(puzzles, "x", replicates=100)
     assert found.settled[:100].mean() > 0.95
     assert not found.settled[100:].any()
-    assert found.results["threshold"]["of"] == "late return distance"
+    assert found.results.threshold.of == "late return distance"
     by_drift = two_by_two.analyze(read_puzzles(path), "x", replicates=100)
-    assert by_drift.results["threshold"]["one_mode"]
+    assert by_drift.results.threshold.one_mode
 
 
 def test_return_distances_from_the_command_line(tmp_path, capsys):
@@ -68,10 +68,11 @@ def test_one_threshold_in_the_2x2_and_in_the_evolution(tmp_path):
     rows = evolution.evolve(series, "x", replicates=100).rows
     assert {row["tau"] for row in rows} == {alone.tau}
     last = two_by_two.analyze(series[-1], "x", replicates=100)
-    assert rows[-1]["settled"] == last.results["frac_converged"]
+    assert rows[-1]["settled"] == last.results.frac_converged
     assert settled.common_threshold(series, Tau()).tau != alone.tau
-    other = read_puzzles(write_diagnosis(tmp_path / "b.npz", diagnosis(seed=5), inputs={"b.pt": "1"}, step=3))
+    other = read_puzzles(write_diagnosis(tmp_path / "b.npz", diagnosis(seed=5), inputs={"c/b.pt": "1"}, step=3))
     assert settled.thresholds([*series, other], Tau())[-1].tau == settled.own_threshold(other, Tau()).tau
+    assert settled.thresholds([*series, other], Tau())[0].tau == settled.own_threshold(series[0], Tau()).tau
 
 
 @pytest.mark.parametrize(("segments", "window"), [(1, 1), (3, 1), (4, 1), (8, 2), (16, 4), (128, 4)])

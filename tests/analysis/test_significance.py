@@ -29,7 +29,7 @@ def test_holm_by_hand():
 def test_tests_that_cannot_be_made():
     none, some = np.zeros(0), np.arange(5.0)
     rows = family([kolmogorov_smirnov("a", none, some), mann_whitney("b", some, none), mann_whitney("c", some, some)])
-    assert [row["p"] for row in rows] == [None, None, 1.0]
+    assert [row.p for row in rows] == [None, None, 1.0]
     assert mann_whitney("ties", np.ones(4), np.ones(5)).p == 1.0
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 
 import pytest
+from tests.docs.page_plugins import write_plugins
 
 from rrdyn.cli.app import COMMANDS, main
 
@@ -94,6 +96,17 @@ def test_completion_scripts_are_printed(shell):
     assert done.returncode == 0
     assert {"analyze-2x2", "dynamics", "--json"} <= set(re.findall(r"[\w-]+", done.stdout))
     assert "Traceback" not in done.stderr
+
+
+def test_completion_has_the_tasks_and_figures_of_plug_ins(tmp_path):
+    names = write_plugins(tmp_path)
+    found = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "rrdyn", "--tyro-print-completion", "bash"], capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": found, "RRDYN_PLUGINS": ",".join(names)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert {"latin", "heights"} <= set(re.findall(r"[\w-]+", done.stdout))
 
 
 def test_a_closed_pipe_is_not_an_error():

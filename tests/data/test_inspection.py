@@ -17,12 +17,12 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "data" / "converted"
 def test_a_generated_dataset_is_described(tmp_path):
     path = build(SudokuRecipe(source="generate", size=4, clues=6, n=20, test_n=10, val_groups=2, aug=3), tmp_path / "x")
     data, text = describe(path)
-    assert data["source"] == "generate"
-    assert data["splits"]["train"]["groups"] == 20
-    assert data["splits"]["train"]["examples"] == 80
-    assert data["tokens"][1] == "."
-    assert data["recipe"]["aug"] == 3
-    assert set(data["digest"]) == {"train", "val", "test"}
+    assert data.source == "generate"
+    assert data.splits["train"].groups == 20
+    assert data.splits["train"].examples == 80
+    assert data.tokens[1] == "."
+    assert data.recipe["aug"] == 3
+    assert set(data.digest) == {"train", "val", "test"}
     assert "sudoku-4x4-generated: sudoku 4x4, source generate" in text
     assert "20 puzzles, 80 examples with their copies; difficulty 10 (median)" in text
     assert "test puzzle 0, and its answer:" in text
@@ -31,11 +31,11 @@ def test_a_generated_dataset_is_described(tmp_path):
 
 def test_foreign_folders_are_described(tmp_path):
     data, text = describe(GOLDEN / "maze_v1")
-    assert data["source"] == "foreign folder"
+    assert data.source == "foreign folder"
     assert "maze_v1: maze 6x6" in text
     assert "|S     |     |Sooooo|" in text
     assert "difficulty" not in text
-    assert describe(arc_folder(tmp_path))[0]["kind"]["kind"] == "arc"
+    assert describe(arc_folder(tmp_path))[0].kind["kind"] == "arc"
 
 
 def test_question_and_answer_stand_side_by_side(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -17,6 +18,13 @@ from tests.docs.page_plugins import PAGE, blocks, write_plugins
 from rrdyn.artifacts.npz import read_npz
 
 ROOT = Path(__file__).parents[2]
+
+
+def module(path: Path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +78,8 @@ def test_the_files_it_names_are_there():
     named = set(re.findall(r"`(\w+/\w+\.py)", PAGE))
     assert len(named) > 15
     assert [name for name in named if not (ROOT / "src" / "rrdyn" / name).is_file()] == []
+
+
+def test_every_file_is_told_as_the_code_tells_it():
+    rooms = module(ROOT / "docs" / "rooms.py")
+    assert rooms.whole(PAGE) == PAGE, "run python docs/rooms.py"

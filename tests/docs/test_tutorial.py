@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.docs.warm_rrdyn import warm_rrdyn
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 TINY = """
@@ -39,10 +40,11 @@ def variables(block: str) -> set[str]:
 def ran(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("tutorial")
     script = [TINY, *(f"echo '== block {number}' >&2\n{block}" for number, block in enumerate(blocks()[1:], start=2))]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = ["bash", "-euo", "pipefail", "-c", "\n".join(script)]
-    env = {**os.environ, "PATH": path, "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
-    return folder, subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=1800)
+    with warm_rrdyn(tmp_path_factory.mktemp("bin")) as place:
+        path = os.pathsep.join([str(place), str(Path(sys.executable).parent), os.environ["PATH"]])
+        env = {**os.environ, "PATH": path, "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
+        return folder, subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=1800)
 
 
 def test_the_first_block_sets_the_sizes_and_the_test_replaces_all_of_them():

@@ -200,3 +200,17 @@ def test_refusals(change, message):
     system = maps.henon()
     with pytest.raises(UsageError, match=message):
         lyapunov_spectrum(system, system.start, **{"segments": 3, "k": 2, **change})
+
+
+def test_a_plain_callable_is_a_recurrence_of_one_sub_update():
+    z0 = torch.rand(3, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = lyapunov_spectrum(lambda z: 4 * z * (1 - z), z0, 4000, 1)
+    assert found.log_r.shape == (4000, 3, 1)
+    np.testing.assert_allclose(found.exponents, math.log(2), atol=0.02)
+    pair = lyapunov_spectrum(lambda state: (0.5 * state[0], 0.25 * state[1]), (z0, z0), 3, 2)
+    np.testing.assert_allclose(pair.exponents, [[math.log(0.5), math.log(0.25)]] * 3, atol=1e-12)
+
+
+def test_what_is_no_recurrence_is_said():
+    with pytest.raises(UsageError, match="not a recurrence"):
+        lyapunov_spectrum(3, torch.zeros(1, 1), 1, 1)

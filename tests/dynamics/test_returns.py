@@ -10,7 +10,7 @@ import torch
 
 from rrdyn.dynamics import maps
 from rrdyn.dynamics.known_fates import GOLDEN, scaling
-from rrdyn.dynamics.returns import ClosestReturns, Pace, Returns, joint_norm, noise_floor
+from rrdyn.dynamics.returns import ClosestReturns, Pace, Past, Returns, joint_norm, noise_floor
 from rrdyn.dynamics.trajectory import follow
 
 
@@ -77,6 +77,29 @@ def test_who_has_left_keeps_its_last_and_the_others_do_not_notice():
         torch.testing.assert_close(together.last[row], alone.distances()[row, end - 1], equal_nan=True)
         torch.testing.assert_close(together.distances()[row, :end], alone.distances()[row, :end], equal_nan=True)
         assert together.distances()[row, end:].isnan().all()
+
+
+@pytest.mark.parametrize("first", [1, 3, 7])
+def test_what_goes_on_from_its_past_notes_what_a_whole_one_does(first):
+    z0 = start()
+    whole = Returns(z0, 4, series=True)
+    follow(TwoParts(), z0, 12, [whole])
+    begun = Returns(z0, 4)
+    middle = follow(TwoParts(), z0, first, [begun])
+    past = begun.past()
+    assert past.states[0].shape[1] == min(first + 1, 4)
+    assert torch.equal(past.states[0][:, -1], middle[0])
+    rest = Returns(middle, 4, series=True, past=past)
+    follow(TwoParts(), middle, 12 - first, [rest])
+    assert torch.equal(rest.distances().nan_to_num(-1), whole.distances()[:, first:].nan_to_num(-1))
+
+
+def test_of_an_unknown_past_nothing_is_said():
+    z0 = start()
+    past = Past(tuple(part[:, None] for part in z0), torch.full((4,), torch.nan))
+    returns = Returns(z0, 2, series=True, past=past)
+    follow(TwoParts(), z0, 3, [returns])
+    assert returns.distances().isnan().all()
 
 
 def test_a_shrinking_state_comes_back():

@@ -69,7 +69,7 @@ def test_value_path_is_the_models_own(trm_checkpoint):
         for t in range(3):
             z = model.segment(z, e)
             q = model.read(z)
-            np.testing.assert_allclose(arrays["q_halt"][:, t], q.q_halt, rtol=1e-7)
+            np.testing.assert_allclose(arrays["q_halt"][:, t], q.q_halt, rtol=1e-5, atol=1e-6)
             drift = (z.z_H - before.z_H).flatten(1).norm(dim=1)
             np.testing.assert_allclose(arrays["drift_zH"][:, t], drift, rtol=1e-7)
             size = torch.cat((z.z_H.flatten(1), z.z_L.flatten(1)), 1).norm(dim=1)
@@ -80,6 +80,33 @@ def test_value_path_is_the_models_own(trm_checkpoint):
     halts = arrays["q_halt"] > 0
     expected = [row.argmax() + 1 if row.any() else 3 for row in halts]
     np.testing.assert_array_equal(arrays["halted_at"], expected)
+
+
+def returns_of(model, questions, z0, segments, periods):
+    """(B,T,P) by definition, from whole states in float64."""
+    e, z, states = model.embed(questions.inputs, questions.identifiers), z0, [z0]
+    for _ in range(segments):
+        z = model.segment(z, e)
+        states.append(z)
+    flat = torch.stack([torch.cat([part.double().flatten(1) for part in state], 1) for state in states], 1)
+    largest = flat.norm(dim=2).cummax(1).values
+    found = torch.full((len(flat), segments, periods), torch.nan)
+    for t in range(1, segments + 1):
+        for p in range(1, min(periods, t) + 1):
+            found[:, t - 1, p - 1] = (flat[:, t] - flat[:, t - p]).norm(dim=1) / largest[:, t]
+    return found
+
+
+def test_return_distances_are_those_of_the_joint_state(trm_checkpoint):
+    subject = subject_of(trm_checkpoint, torch.float64)
+    questions = subject.questions(np.array([3]))
+    arrays = measure(subject, DiagnosisConfig(k=2, segments=3, periods=2, dtype="float64"), questions)
+    with torch.no_grad():
+        known = returns_of(subject.model, questions, subject.model.initial(1), 3, 2)
+    np.testing.assert_allclose(arrays["return_distance"], known, rtol=1e-5)
+    without = measure(subject, DiagnosisConfig(k=2, segments=3, periods=0, dtype="float64"), questions)
+    assert "return_distance" not in without
+    assert_equal(without, {key: value for key, value in arrays.items() if key != "return_distance"})
 
 
 def test_bits_do_not_depend_on_batch_or_neighbours(trm_checkpoint, tmp_path):

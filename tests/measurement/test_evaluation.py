@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from rrdyn.analysis.intervals import rate
 from rrdyn.data.maze.kind import Maze
 from rrdyn.data.writer import write_split
 from rrdyn.measurement.campaign import Request
-from rrdyn.measurement.evaluation import EvaluationConfig, evaluate, evaluate_request, mean, rate, summary, table
+from rrdyn.measurement.evaluation import EvaluationConfig, evaluate, evaluate_request, mean, share, summary, table
 from rrdyn.measurement.subject import open_subject
 from rrdyn.models import Readout, build, load, save
 
@@ -57,8 +58,10 @@ def test_halting_is_the_fixed_budget_read_at_the_halting_segment(subject, fixed)
     halted = evaluate(subject, EvaluationConfig(n=0, batch=7, halt=True))
     assert len(np.unique(fixed.halted_at)) > 2  # a case worth testing
     np.testing.assert_array_equal(halted.halted_at, fixed.halted_at)
-    for key in ("exact", "token_acc", "q_halt", "preds", "valid"):
+    for key in ("exact", "token_acc", "preds", "valid"):
         np.testing.assert_array_equal(halted.at_halt(halted.arrays[key]), fixed.at_halt(fixed.arrays[key]))
+    logits = [of.at_halt(of.arrays["q_halt"]) for of in (halted, fixed)]  # in smaller batches: other last digits
+    np.testing.assert_allclose(*logits, rtol=1e-4, atol=1e-5)
     for row, last in enumerate(halted.halted_at):  # what is not counted is not computed
         assert np.isnan(halted.arrays["q_halt"][row, last:]).all()
         assert (halted.arrays["preds"][row, last:] == -1).all()
@@ -98,27 +101,30 @@ def test_exactness_and_validity_are_told_apart(subject, fixed):
 
 def test_the_record_and_its_table(subject, fixed):
     record = summary(fixed)
-    assert record["n"] == 60
-    assert record["budget"] == 8
-    assert record["segments"][3]["exact"]["value"] == fixed.exact[:, 3].mean()
-    assert sum(record["halting"]["steps_used"].values()) == 60
+    assert record.n == 60
+    assert record.budget == 8
+    assert record.segments[3].exact.value == fixed.exact[:, 3].mean()
+    assert sum(record.halting.steps_used.values()) == 60
     lost = int((fixed.exact[:, -1] & ~fixed.at_halt(fixed.exact)).sum())
-    assert record["halting"]["lost"] == lost
+    assert record.halting.lost == lost
     text = table(record)
     assert f"{lost} answers lost" in text
     assert len([line for line in text.splitlines() if line.strip().startswith(("1 ", "8 ", "halted"))]) == 3
     short = summary(evaluate(subject, EvaluationConfig(n=0, halt=True)))
-    assert "segments" not in short
+    assert "segments" not in short.model_dump()
     assert "halted" in table(short)
 
 
 def test_intervals():
-    assert rate(np.zeros(10, bool)) == {"value": 0.0, "low": 0.0, "high": pytest.approx(0.27753, abs=1e-5), "n": 10}
-    half = rate(np.arange(100) < 50)  # Wilson 1927; textbook value for 50 of 100
-    assert (half["low"], half["high"]) == (pytest.approx(0.40383, abs=1e-5), pytest.approx(0.59617, abs=1e-5))
-    assert rate(np.ones(3, bool))["high"] == 1.0
+    half = share(np.arange(100) < 50)  # Wilson 1927; textbook value for 50 of 100
+    assert (half.low, half.high) == (pytest.approx(0.40383, abs=1e-5), pytest.approx(0.59617, abs=1e-5))
     found = mean(np.array([1.0, 2.0, 3.0]))
-    assert found["high"] - found["value"] == pytest.approx(1.95996 / math.sqrt(3), abs=1e-4)
+    assert found.high - found.value == pytest.approx(1.95996 / math.sqrt(3), abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [0, 7, 10])
+def test_a_rate_has_one_interval_in_the_whole_package(count):
+    assert share(np.arange(10) < count) == rate(count, 10)
 
 
 def test_a_subset_is_drawn_by_the_seed(subject):

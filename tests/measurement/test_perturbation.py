@@ -41,6 +41,16 @@ def test_sigma_zero_is_the_clean_run_and_noise_is_realised(subject):
     np.testing.assert_array_equal(arrays["base"], arrays["correct"][:, 0, 0, 2])
 
 
+def test_return_distances_of_every_restart(subject):
+    with torch.no_grad():
+        arrays = Perturbation(subject, SMALL).observe(subject.questions(np.array([5])))
+    found = arrays["return_distance"]
+    assert found.shape == (1, len(SMALL.sigmas), SMALL.copies, SMALL.segments, SMALL.periods)
+    np.testing.assert_array_equal(found[0, 0, 0], found[0, 0, 1])  # sigma 0: the clean run
+    t, p = np.indices(found.shape[-2:]) + 1
+    assert (np.isfinite(found) == (p <= t)).all()
+
+
 def test_one_latent_at_a_time(subject):
     both, only = (
         Perturbation(subject, SMALL.model_copy(update={"where": where}))._perturbed(np.array([1]), 0.5)[0]

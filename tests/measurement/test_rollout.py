@@ -49,6 +49,29 @@ def test_batches_do_not_matter_and_an_extension_is_the_long_run(subject, tmp_pat
         np.testing.assert_array_equal(whole[key], longer[key], err_msg=key)
 
 
+def test_return_distances_go_on_across_an_extension(subject, tmp_path):
+    """Of states that an earlier call saw, more than once; z(0) counts, and nothing is known of earlier."""
+    config = RolloutConfig(n=2, segments=20, periods=5)
+    whole = rollout(subject, tmp_path / "whole.npz", config).arrays["return_distance"]
+    assert whole.shape == (2, 20, 5)
+    assert np.isnan(whole[0]).sum() == 4 + 3 + 2 + 1
+    before = rollout(subject, tmp_path / "a.npz", config, segments=3, keep_state=True)
+    for segments in (4, 11, 20):
+        before = rollout(subject, tmp_path / f"{segments}.npz", RolloutConfig(n=2, segments=segments, keep_state=True),
+                         extend=before.path)  # fmt: skip
+    np.testing.assert_array_equal(before.arrays["return_distance"], whole)
+
+
+def test_an_extension_has_the_return_distances_of_what_it_extends(subject, tmp_path):
+    without = rollout(subject, tmp_path / "a.npz", RolloutConfig(n=2, segments=3, periods=0, keep_state=True))
+    longer = rollout(subject, tmp_path / "b.npz", RolloutConfig(n=2, segments=5), extend=without.path)
+    assert "return_distance" not in longer.arrays
+    assert longer.meta["settings"]["periods"] == 0
+    stopped = rollout(subject, tmp_path / "c.npz", RolloutConfig(n=2, segments=3, stop_after=2, keep_state=True))
+    longer = rollout(subject, tmp_path / "d.npz", RolloutConfig(n=2, segments=5), extend=stopped.path)
+    assert np.isnan(longer.arrays["return_distance"][:, 3:]).all()  # what was before a stop is not known
+
+
 def test_extension_refusals(subject, hrm_checkpoint, tmp_path):
     plain = rollout(subject, tmp_path / "plain.npz", RolloutConfig(n=2, segments=2)).path
     with pytest.raises(InputError, match="kept no state"):

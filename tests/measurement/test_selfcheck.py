@@ -27,6 +27,20 @@ def test_exact_systems(system):
     assert selfcheck.exact(system, 50).passed
 
 
+def test_known_fates_and_the_one_that_comes_out_wrong(monkeypatch):
+    fixed, cycle = (known for known in selfcheck.known_fates() if known.name in ("logistic r=3.2", "x <- x"))
+    monkeypatch.setattr(selfcheck, "known_fates", lambda: (fixed, cycle))
+    assert selfcheck.fates().passed
+    monkeypatch.setattr(selfcheck, "known_fates", lambda: (fixed, dataclasses.replace(cycle, period=4)))
+    check = selfcheck.fates()
+    assert not check.passed
+    assert cycle.name in check.note
+
+
+def test_the_multiplier_of_period_two():
+    assert selfcheck.multipliers().passed
+
+
 def test_a_wrong_estimator_fails(monkeypatch, capsys):
     right = selfcheck.exact(maps.tent(), 20)
     wrong = dataclasses.replace(right, error=1.0)

@@ -20,6 +20,7 @@ HERE = Path("read")
         (None, "read/fig_trm", "read/fig_trm_scatter"),
         ("drawn", "drawn/fig_trm", "drawn/fig_trm_scatter"),
         ("drawn/mine.pdf", "drawn/mine", "drawn/mine_scatter"),
+        ("drawn/mine.svg", "drawn/mine", "drawn/mine_scatter"),
         ("v1.2", "v1.2/fig_trm", "v1.2/fig_trm_scatter"),
     ],
 )

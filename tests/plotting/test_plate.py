@@ -9,13 +9,13 @@ from rrdyn.plotting.plate import Plate, Table, save
 from rrdyn.plotting.style import Style
 
 
-def drawn(folder, name="heights", **columns):
+def drawn(folder, name="heights", svg=False, **columns):
     style = Style()
     with style.active():
         figure, table = style.figure(1.0), Table()
         figure.subplots().plot([1, 2])
         table.add(**(columns or {"height": [1.5, 2.0]}))
-        return save(Plate(figure=figure, table=table, caption="Heights."), folder / name, style, meta={})
+        return save(Plate(figure=figure, table=table, caption="Heights."), folder / name, style, meta={}, svg=svg)
 
 
 def test_columns_appear_as_they_are_first_named_and_what_is_not_there_stays_empty():
@@ -23,6 +23,15 @@ def test_columns_appear_as_they_are_first_named_and_what_is_not_there_stays_empt
     table.add(a=[1, 2], b="x")
     table.add(c=0.1 + 0.2, a=float("nan"))
     assert table.csv() == "a,b,c\n1,x,\n2,x,\n,,0.3\n"
+
+
+def test_an_svg_is_written_on_request_with_its_text_as_text_and_again_the_same(tmp_path):
+    wrote = drawn(tmp_path, svg=True)
+    assert [path.suffix for path in wrote] == [".png", ".pdf", ".svg", ".csv", ".txt"]
+    before = wrote[2].read_bytes()
+    assert b"<text" in before
+    assert b"Heights." in before
+    assert drawn(tmp_path, svg=True)[2].read_bytes() == before
 
 
 def test_a_figure_of_ours_is_drawn_again_over_itself(tmp_path):
@@ -35,7 +44,7 @@ def test_a_figure_of_ours_is_drawn_again_over_itself(tmp_path):
     drawn(tmp_path)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".pdf", ".data.csv", ".caption.txt"])
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg", ".data.csv", ".caption.txt"])
 def test_a_file_that_is_none_of_ours_stays(tmp_path, suffix):
     theirs = tmp_path / f"heights{suffix}"
     theirs.write_bytes(b"\x89PNG\r\n\x1a\n the holidays")

@@ -142,7 +142,7 @@ def kill_once(out: Path, after: float) -> bool:
     return not finished
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(kills, tmp_path, whole):
     reference, _ = whole
     draw = random.Random(kills)

@@ -16,8 +16,10 @@ from rrdyn.analysis.summary import bounded
 from rrdyn.artifacts.cells import FILES, CalibrationRecord, read_calibration
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import existing, is_file
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Row
 
 SCHEMA = {"schema": "aggregate", "schema_version": 1}
 BASELINE = "none-fixed"
@@ -166,8 +168,8 @@ def markdown(found: Aggregate) -> str:
 
 
 def _bounded(value: float | None, low: float | None, high: float | None, n: int) -> str:
-    why = "all equal" if n > 1 else None
-    return bounded({"value": value, "low": low, "high": high, "n": n, "method": why}, 4)
+    why = "all equal" if n > 1 else ""
+    return bounded(Interval(value=value, low=low, high=high, n=n, method=why), 4)
 
 
 def cells_markdown(cells: pl.DataFrame) -> str:
@@ -192,7 +194,7 @@ def write(found: Aggregate, out: Path) -> list[Path]:
     return [*wrote, write_json(out / "aggregate.json", record)]
 
 
-def as_record(found: Aggregate) -> dict[str, Any]:
+def as_record(found: Aggregate) -> dict[str, list[Row]]:
     """Every table as a list of rows, by name."""
     parts = {"rows": found.table, "runs": found.runs, "contrasts": found.contrasts, "cells": found.cells}
     return {name: part.to_dicts() for name, part in parts.items()}

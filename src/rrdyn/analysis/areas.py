@@ -8,17 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.special import expit, logit, stdtrit
 
-from rrdyn.analysis.intervals import (
-    CHUNK,
-    LEVEL,
-    REPLICATES,
-    Interval,
-    acceleration,
-    bca,
-    no_interval,
-    normal_quantile,
-)
+from rrdyn.analysis.intervals import CHUNK, REPLICATES, acceleration, bca, no_interval, normal_quantile
 from rrdyn.analysis.ranks import auc_of, delong, placements
+from rrdyn.artifacts.interval import LEVEL, Interval
 
 CLOSED_FORM_ABOVE = 100_000  # rows; beyond it the bootstrap and the closed form agree far inside the interval
 CLASS_ENOUGH = 50

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from rrdyn.analysis.puzzles import Puzzles
 from rrdyn.analysis.ranks import auc
+from rrdyn.artifacts.record import Known, Value, Written
+from rrdyn.artifacts.results import CELLS, AuxRecord, CellRecord, MixtureRecord, SourceRecord
 
-CELLS = ("A_conv_correct", "B_conv_wrong", "C_nonconv_correct", "D_nonconv_wrong")
 CSV_COLUMNS = ("cell", "n", "lam1_median", "lam1_mean", "lam1_q25", "lam1_q75", "lam8_median", "token_acc_median",
                "halted_at_median")  # fmt: skip
+
+
+class SweepRow(Written):
+    """Cell sizes and the leading exponent of the wrong at one threshold."""
+
+    pct: int
+    tau: float
+    nA: int
+    nB: int
+    nC: int
+    nD: int
+    lam1_med_B: Known
+    lam1_med_D: Known
 
 
 def masks(settled: np.ndarray, correct: np.ndarray) -> dict[str, np.ndarray]:
@@ -21,7 +35,7 @@ def masks(settled: np.ndarray, correct: np.ndarray) -> dict[str, np.ndarray]:
 
 def letters(settled: np.ndarray, correct: np.ndarray) -> np.ndarray:
     """ "A", "B", "C" or "D" for each row."""
-    return np.array(["A", "B", "C", "D"])[2 * (~settled).astype(int) + (~correct).astype(int)]
+    return np.asarray(np.array(["A", "B", "C", "D"])[2 * (~settled).astype(int) + (~correct).astype(int)])
 
 
 def median(values: np.ndarray) -> float:
@@ -34,24 +48,24 @@ def share(part: np.ndarray, whole: np.ndarray) -> float:
     return float(part.sum() / max(whole.sum(), 1))
 
 
-def describe(puzzles: Puzzles, rows: np.ndarray) -> dict[str, Any]:
-    """One cell: only its n where it is empty. `lam8_median` is the last exponent measured, whatever k is."""
+def describe(puzzles: Puzzles, rows: np.ndarray) -> CellRecord:
+    """One cell: only its n where it is empty."""
     n = int(rows.sum())
     if n == 0:
-        return {"n": 0}
+        return CellRecord(n=0)
     exponents = puzzles.exponents[rows]
     first = exponents[:, 0]
     spectrum = [float(value) for value in np.median(exponents, axis=0)]
-    return {
-        "n": n,
-        "lam1_median": spectrum[0],
-        "lam1_mean": float(first.mean()),
-        "lam1_iqr": [float(value) for value in np.percentile(first, [25, 75])],
-        "lam8_median": spectrum[-1],
-        "spectrum_median": spectrum,
-        "token_acc_median": median(puzzles.token_acc[rows]),
-        "halted_at_median": median(puzzles.halted_at[rows]),
-    }
+    return CellRecord(
+        n=n,
+        lam1_median=spectrum[0],
+        lam1_mean=float(first.mean()),
+        lam1_iqr=[float(value) for value in np.percentile(first, [25, 75])],
+        lam8_median=spectrum[-1],
+        spectrum_median=spectrum,
+        token_acc_median=median(puzzles.token_acc[rows]),
+        halted_at_median=median(puzzles.halted_at[rows]),
+    )
 
 
 def contrasts(puzzles: Puzzles, cells: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -78,36 +92,30 @@ def aucs(puzzles: Puzzles, settled: np.ndarray) -> dict[str, tuple[np.ndarray, n
     }
 
 
-def source_numbers(puzzles: Puzzles, settled: np.ndarray, otsu_tau: float) -> dict[str, Any]:
+def source_numbers(puzzles: Puzzles, settled: np.ndarray, otsu_tau: float) -> SourceRecord:
     """All numbers of the source study's results file, under its names."""
     correct = puzzles.correct
     cells = masks(settled, correct)
-    log_h, log_l = puzzles.log_late_drift(), puzzles.log_late_drift("zL")
-    return {
-        "npz": str(puzzles.path),
-        "n": puzzles.n,
-        "exact_acc": float(correct.astype(int).mean()),
-        "late_drift_def": f"mean(drift_zH[:, -{puzzles.late}:])",
-        "otsu_tau_log10": otsu_tau,
-        "frac_converged": float(settled.mean()),
-        "cells": {name: describe(puzzles, rows) for name, rows in cells.items()},
-        "mixture": {
-            "wrong_that_converged": share(cells["B_conv_wrong"], ~correct),
-            "correct_that_nonconverged": share(cells["C_nonconv_correct"], correct),
-        },
-        "contrasts": {
-            name: median(first) - median(second) for name, (first, second) in contrasts(puzzles, cells).items()
-        },
-        "auc": {name: auc(score, label) for name, (score, label) in aucs(puzzles, settled).items()},
-        "aux": {
-            "late_drift_zL_corr_with_zH_log": _correlation(log_h, log_l),
-            "q_halt_final_median_by_cell": {
-                # in the dtype of the file, as the source study has it: the mean of two float32 is rounded
-                name: median(puzzles.q_halt[rows, -1])
-                for name, rows in cells.items()
-            },
-        },
-    }
+    return SourceRecord(
+        npz=str(puzzles.path),
+        n=puzzles.n,
+        exact_acc=float(correct.astype(int).mean()),
+        late_drift_def=f"mean(drift_zH[:, -{puzzles.late}:])",
+        otsu_tau_log10=otsu_tau,
+        frac_converged=float(settled.mean()),
+        cells={name: describe(puzzles, rows) for name, rows in cells.items()},
+        mixture=MixtureRecord(
+            wrong_that_converged=share(cells["B_conv_wrong"], ~correct),
+            correct_that_nonconverged=share(cells["C_nonconv_correct"], correct),
+        ),
+        contrasts={name: median(first) - median(second) for name, (first, second) in contrasts(puzzles, cells).items()},
+        auc={name: auc(score, label) for name, (score, label) in aucs(puzzles, settled).items()},
+        aux=AuxRecord(
+            late_drift_zL_corr_with_zH_log=_correlation(puzzles.log_late_drift(), puzzles.log_late_drift("zL")),
+            # in the dtype of the file, as the source study has it: the mean of two float32 is rounded
+            q_halt_final_median_by_cell={name: median(puzzles.q_halt[rows, -1]) for name, rows in cells.items()},
+        ),
+    )
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:
@@ -116,7 +124,7 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
-def sweep(puzzles: Puzzles) -> list[dict[str, Any]]:
+def sweep(puzzles: Puzzles) -> list[SweepRow]:
     """Cell sizes and lambda_1 of the wrong at thresholds from the 5th to the 95th percentile of what motion is judged
     by."""
     motion, correct, first = puzzles.log_motion(), puzzles.correct, puzzles.lambda_1
@@ -124,29 +132,32 @@ def sweep(puzzles: Puzzles) -> list[dict[str, Any]]:
     percentiles = range(5, 96, 5)
     for percentile, tau in zip(percentiles, np.percentile(motion, list(percentiles))):
         a, b, c, d = masks(motion < tau, correct).values()
-        counts = {f"n{letter}": int(rows_.sum()) for letter, rows_ in zip("ABCD", (a, b, c, d))}
-        row: dict[str, Any] = {"pct": percentile, "tau": float(tau), **counts}
-        rows.append({**row, "lam1_med_B": median(first[b]), "lam1_med_D": median(first[d])})
+        rows.append(
+            SweepRow(
+                pct=percentile, tau=float(tau), nA=int(a.sum()), nB=int(b.sum()), nC=int(c.sum()), nD=int(d.sum()),
+                lam1_med_B=median(first[b]), lam1_med_D=median(first[d]),
+            )
+        )  # fmt: skip
     return rows
 
 
-def cells_csv(cells: dict[str, dict[str, Any]]) -> str:
+def cells_csv(cells: Mapping[str, CellRecord]) -> str:
     """`cells_<tag>.csv` in the source study's columns and digits."""
     lines = [",".join(CSV_COLUMNS)]
-    for name, s in cells.items():
-        if s["n"] == 0:
+    for name, cell in cells.items():
+        if cell.n == 0 or cell.lam1_iqr is None:
             lines.append(f"{name},0" + "," * (len(CSV_COLUMNS) - 2))
             continue
-        middle = [s["lam1_median"], s["lam1_mean"], *s["lam1_iqr"], s["lam8_median"]]
+        middle = [cell.lam1_median, cell.lam1_mean, *cell.lam1_iqr, cell.lam8_median]
         numbers = [
             *(f"{value:.6f}" for value in middle),
-            f"{s['token_acc_median']:.4f}",
-            f"{s['halted_at_median']:.1f}",
+            f"{cell.token_acc_median:.4f}",
+            f"{cell.halted_at_median:.1f}",
         ]
-        lines.append(",".join([name, str(s["n"]), *numbers]))
+        lines.append(",".join([name, str(cell.n), *numbers]))
     return "\n".join(lines) + "\n"
 
 
-def rows_csv(rows: list[dict[str, Any]]) -> str:
+def rows_csv(rows: Sequence[Mapping[str, Value]]) -> str:
     """Rows as the source study writes them: repr of each value, NaN as "nan"."""
     return "\n".join([",".join(rows[0]), *(",".join(str(value) for value in row.values()) for row in rows)]) + "\n"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from rrdyn.artifacts.record import Meta
 
 
-def sub_updates_per_segment(meta: dict[str, Any]) -> int | None:
+def sub_updates_per_segment(meta: Meta) -> int | None:
     """Sub-updates (= module evaluations) of one segment: as named, else from the model's cycles; None if neither."""
     estimator, model = _part(meta, "estimator"), _part(meta, "model")
     for holder in (estimator, meta):
@@ -14,11 +14,11 @@ def sub_updates_per_segment(meta: dict[str, Any]) -> int | None:
                 return int(holder[key])
     cycles = model.get("H_cycles"), model.get("L_cycles")
     if isinstance(cycles[0], int) and isinstance(cycles[1], int):
-        return cycles[0] * (cycles[1] + 1)
+        return int(cycles[0] * (cycles[1] + 1))
     return None
 
 
-def budget(meta: dict[str, Any]) -> int | None:
+def budget(meta: Meta) -> int | None:
     """The segment at which the model is meant to be read out."""
     for holder in (meta, _part(meta, "model")):
         for key in ("readout", "budget", "halt_max_steps"):
@@ -27,6 +27,6 @@ def budget(meta: dict[str, Any]) -> int | None:
     return None
 
 
-def _part(meta: dict[str, Any], key: str) -> dict[str, Any]:
+def _part(meta: Meta, key: str) -> Meta:
     found = meta.get(key)
     return found if isinstance(found, dict) else {}

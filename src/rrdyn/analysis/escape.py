@@ -16,7 +16,9 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from scipy.stats import chi2
 
-from rrdyn.analysis.intervals import LEVEL, Interval, rule_of_three
+from rrdyn.analysis.intervals import rule_of_three
+from rrdyn.artifacts.interval import LEVEL, Interval
+from rrdyn.artifacts.survival import LawRecord, RateRecord
 
 ENOUGH = 20
 """Escapes below which AIC does not choose between laws."""
@@ -70,17 +72,18 @@ class Law:
     def aic(self) -> float:
         return 2 * len(self.parameters) - 2 * self.log_likelihood
 
-    def record(self, times: np.ndarray, sub_updates: int | None) -> dict[str, Any]:
-        return {
-            "aic": self.aic,
-            "log_likelihood": self.log_likelihood,
-            "parameters": {name: interval.record() for name, interval in self.parameters.items()},
-            "escape_rate": {
-                "per_segment": self.rate.record(),
-                "per_module_evaluation": None if sub_updates is None else scaled(self.rate, 1 / sub_updates).record(),
-            },
-            "curve": [float(value) for value in self.survival(times)],
-        }
+    def record(self, times: np.ndarray, sub_updates: int | None) -> LawRecord:
+        """As written, with the curve at `times` (segments after the readout)."""
+        return LawRecord(
+            aic=self.aic,
+            log_likelihood=self.log_likelihood,
+            parameters=self.parameters,
+            escape_rate=RateRecord(
+                per_segment=self.rate,
+                per_module_evaluation=None if sub_updates is None else scaled(self.rate, 1 / sub_updates),
+            ),
+            curve=[float(value) for value in self.survival(times)],
+        )
 
 
 def scaled(interval: Interval, factor: float) -> Interval:
@@ -114,7 +117,7 @@ def fit_exponential(escapes: Escapes, level: float = LEVEL) -> Law:
     drop = chi2.ppf(level, 1) / 2
 
     def excess(log_rate: float) -> float:
-        return best - likelihood(math.exp(log_rate)) - drop
+        return float(best - likelihood(math.exp(log_rate)) - drop)
 
     centre = math.log(rate)
     low = brentq(excess, centre - 30, centre)
@@ -136,13 +139,13 @@ _Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (free parameters, tim
 
 def _weibull(free: np.ndarray, t: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", over="ignore"):
-        return np.exp(-np.exp(np.clip(np.exp(free[1]) * (np.log(t) - free[0]), -700, 50)))
+        return np.asarray(np.exp(-np.exp(np.clip(np.exp(free[1]) * (np.log(t) - free[0]), -700, 50))))
 
 
 def _two_populations(free: np.ndarray, t: np.ndarray) -> np.ndarray:
     share = expit(free[0])
     fast, slow = np.exp(free[1]), np.exp(free[2])
-    return share * np.exp(-fast * t) + (1 - share) * np.exp(-slow * t)
+    return np.asarray(share * np.exp(-fast * t) + (1 - share) * np.exp(-slow * t))
 
 
 def fit_weibull(escapes: Escapes, level: float = LEVEL) -> Law | None:
@@ -159,7 +162,7 @@ def fit_weibull(escapes: Escapes, level: float = LEVEL) -> Law | None:
 
 def _cured(free: np.ndarray, t: np.ndarray) -> np.ndarray:
     never = expit(free[0])
-    return never + (1 - never) * np.exp(-np.exp(free[1]) * t)
+    return np.asarray(never + (1 - never) * np.exp(-np.exp(free[1]) * t))
 
 
 def fit_cure(escapes: Escapes, level: float = LEVEL) -> Law | None:
@@ -271,7 +274,7 @@ def _profiled(
         start = best.copy()
         start[place] = value
         fitted = _maximise(shape, escapes, [start], bounds, fixed=place)
-        return top - escapes.log_likelihood(shape(fitted, times)) - drop
+        return float(top - escapes.log_likelihood(shape(fitted, times)) - drop)
 
     ends = []
     for side, limit in ((-1, bounds[place][0]), (1, bounds[place][1])):

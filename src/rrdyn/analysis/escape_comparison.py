@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import combinations
 
 import numpy as np
 
 from rrdyn.analysis.escape import Escapes, fit_exponential, scaled
-from rrdyn.analysis.intervals import LEVEL, Interval
 from rrdyn.analysis.kaplan_meier import log_rank
 from rrdyn.analysis.significance import holm
+from rrdyn.artifacts.interval import LEVEL, Interval
+from rrdyn.artifacts.survival import LogRankRecord, PairRecord, RateRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class Failures:
     """Module evaluations in a segment, where known."""
 
 
-def compare(models: Sequence[Failures]) -> dict[str, Any] | None:
+def compare(models: Sequence[Failures]) -> LogRankRecord | None:
     """Log-rank over all models and between each pair, and the ratios of their exponential escape rates.
 
     Time runs in module evaluations, in segments where a file does not tell its clock; everyone is followed as far as
@@ -39,39 +40,37 @@ def compare(models: Sequence[Failures]) -> dict[str, Any] | None:
     horizon = min(model.followed * unit for model, unit in zip(models, units))
     segments = [horizon // unit for unit in units]
     cut = [_until(model, end) for model, end in zip(models, segments)]
-    groups = [
-        (np.where(came, time * unit, horizon), came) for (time, came), unit in zip(cut, units)
-    ]  # fmt: skip
+    groups = [(np.where(came, time * unit, horizon), came) for (time, came), unit in zip(cut, units)]
     rates = [fit_exponential(Escapes.of(*one)).rate for one in cut]
-    whole = log_rank(groups)
-    pairs: list[dict[str, Any]] = []
-    for i, first in enumerate(models):
-        for j in range(i + 1, len(models)):
-            test = log_rank([groups[i], groups[j]])
-            ratio = _ratio(rates[i], rates[j])
-            in_both = None if ratio is None or not clocked else scaled(ratio, units[j] / units[i]).record()
-            pairs.append(
-                {
-                    "first": first.tag,
-                    "second": models[j].tag,
-                    "statistic": None if test is None else test.statistic,
-                    "p": None if test is None else test.p,
-                    "rate_ratio": None
-                    if ratio is None
-                    else {"per_segment": ratio.record(), "per_module_evaluation": in_both},
-                }
-            )
-    for pair, p in zip(pairs, holm([pair["p"] for pair in pairs])):
-        pair["p_holm"] = p
-    return {
-        "clock": "module evaluations" if clocked else "segments",
-        "horizon": horizon,
-        "segments": {model.tag: end for model, end in zip(models, segments)},
-        "statistic": None if whole is None else whole.statistic,
-        "degrees": len(models) - 1,
-        "p": None if whole is None else whole.p,
-        "pairs": pairs,
-    }
+    whole, places = log_rank(groups), list(combinations(range(len(models)), 2))
+    tests = [log_rank([groups[i], groups[j]]) for i, j in places]
+    adjusted = holm([None if test is None else test.p for test in tests])
+    pairs = [
+        PairRecord(
+            first=models[i].tag, second=models[j].tag, statistic=None if test is None else test.statistic,
+            p=None if test is None else test.p, p_holm=p,
+            rate_ratio=_ratios(rates[i], rates[j], units[j] / units[i] if clocked else None),
+        )
+        for (i, j), test, p in zip(places, tests, adjusted)
+    ]  # fmt: skip
+    return LogRankRecord(
+        clock="module evaluations" if clocked else "segments",
+        horizon=horizon,
+        segments={model.tag: end for model, end in zip(models, segments)},
+        statistic=None if whole is None else whole.statistic,
+        degrees=len(models) - 1,
+        p=None if whole is None else whole.p,
+        pairs=pairs,
+    )
+
+
+def _ratios(one: Interval, two: Interval, clocks: float | None) -> RateRecord | None:
+    ratio = _ratio(one, two)
+    if ratio is None:
+        return None
+    return RateRecord(
+        per_segment=ratio, per_module_evaluation=None if clocks is None else scaled(ratio, clocks)
+    )  # fmt: skip
 
 
 def _until(model: Failures, end: int) -> tuple[np.ndarray, np.ndarray]:

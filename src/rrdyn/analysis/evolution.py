@@ -5,37 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tabulate import tabulate
 
 from rrdyn.analysis.areas import auc_intervals
-from rrdyn.analysis.cells import CELLS, masks, rows_csv
-from rrdyn.analysis.intervals import REPLICATES, Interval, median, rate
+from rrdyn.analysis.cells import masks, rows_csv
+from rrdyn.analysis.intervals import REPLICATES, median, rate
 from rrdyn.analysis.puzzles import LATE_SEGMENTS, Puzzles, read_puzzles, same_estimator, tags
 from rrdyn.analysis.ranks import auc
-from rrdyn.analysis.settled import model_threshold, own_threshold
+from rrdyn.analysis.settled import common_threshold, model_threshold, one_run, own_threshold
 from rrdyn.analysis.thresholds import Tau, Threshold, otsu
 from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, write_json, write_text
+from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import existing, exists, shown
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Number, Row, Value, Written
+from rrdyn.artifacts.results import CELLS
 from rrdyn.runtime.streams import generator
 
 SCHEMA = {"schema": "evolution", "schema_version": 1}
 SMALLEST_CELL = 3  # a median of fewer rows is not shown
 
 
+class EvolutionSettings(Written):
+    """What a series was made with."""
+
+    tau: str
+    tau_value: Number | None = None
+    per_checkpoint: bool = False
+    seed: int = 0
+    compat: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evolution:
-    """Rows of evolution_<tag>.csv in the order of the steps, each with its threshold."""
+    """Rows of evolution_<tag>.csv in the order of the steps, the source study's columns first; each with its
+    threshold."""
 
     tag: str
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     thresholds: list[Threshold]
     paths: list[Path]
-    settings: dict[str, Any]
+    settings: EvolutionSettings
 
 
 def read_series(paths: Sequence[Path | str], *, compat: bool = False, settled_by: str = "drift") -> list[Puzzles]:
@@ -65,18 +78,13 @@ def checked_tag(tag: str) -> str:
 
 
 def labels(series: Sequence[Puzzles]) -> list[str]:
-    """The steps where all files tell theirs and they differ, else the files' tags."""
-    steps = [puzzles.step for puzzles in series]
-    if None not in steps and len(set(steps)) == len(steps):
-        return [str(step) for step in steps]
-    return tags([puzzles.path for puzzles in series])
+    """The steps of one run; else the files' tags."""
+    return [str(p.step) for p in series] if one_run(series) else tags([puzzles.path for puzzles in series])
 
 
 def in_order(series: Sequence[Puzzles]) -> list[Puzzles]:
-    """By step where every file tells its own, else as given."""
-    if any(puzzles.step is None for puzzles in series):
-        return list(series)
-    return sorted(series, key=lambda puzzles: puzzles.step or 0)
+    """The checkpoints of one run by step, else as given."""
+    return sorted(series, key=lambda puzzles: puzzles.step or 0) if one_run(series) else list(series)
 
 
 def evolve(
@@ -91,8 +99,9 @@ def evolve(
 ) -> Evolution:
     """One row a checkpoint: the source study's columns first, then n, intervals and AUC.
 
-    All are judged by the threshold of the last one, as `analyze-2x2` judges that; or each by its own of `thresholds`,
-    in the order of `series`, or by what it would have alone (`per_checkpoint`).
+    The steps of one run are judged by the threshold of the last one, as `analyze-2x2` judges that, other files by one
+    from all rows; or each by its own of `thresholds`, in the order of `series`, or by what it would have alone
+    (`per_checkpoint`).
     """
     tau = tau or Tau()
     of_file = {} if thresholds is None else {id(p): threshold for p, threshold in zip(series, thresholds)}
@@ -102,15 +111,17 @@ def evolve(
     elif per_checkpoint:
         used = [own_threshold(p, tau) for p in series]
     else:
-        used = [model_threshold(series, tau)] * len(series)
+        used = [(model_threshold if one_run(series) else common_threshold)(series, tau)] * len(series)
     rows = []
     for name, puzzles, threshold in zip(labels(series), series, used):
         settled = threshold.settled(puzzles.log_motion())
         row = _source_row(name, puzzles, settled, threshold.tau)
         rows.append(row | _beyond(puzzles, settled, threshold, generator(seed, "evolution", name), replicates))
+    if len(series) > 1 and not one_run(series):
+        notice("these are not the steps of one run: compared by name, in the order given")
     for warning in {t.warning for t in used if t.warning}:
         notice(warning)
-    settings = {"tau": tau.method, "tau_value": tau.value, "per_checkpoint": per_checkpoint, "seed": seed}
+    settings = EvolutionSettings(tau=tau.method, tau_value=tau.value, per_checkpoint=per_checkpoint, seed=seed)
     return Evolution(tag=tag, rows=rows, thresholds=used, paths=[p.path for p in series], settings=settings)
 
 
@@ -121,14 +132,13 @@ def evolve_as_source(series: Sequence[Puzzles], tag: str) -> Evolution:
         drift = puzzles.native_log_drift
         tau = otsu(drift)
         rows.append(_source_row(name, puzzles, drift < tau, tau))
-    return Evolution(
-        tag=tag, rows=rows, thresholds=[], paths=[p.path for p in series], settings={"compat": True, "tau": "otsu"}
-    )
+    settings = EvolutionSettings(tau="otsu", compat=True)
+    return Evolution(tag=tag, rows=rows, thresholds=[], paths=[p.path for p in series], settings=settings)
 
 
-def _source_row(name: str, puzzles: Puzzles, settled: np.ndarray, tau: float) -> dict[str, Any]:
+def _source_row(name: str, puzzles: Puzzles, settled: np.ndarray, tau: float) -> Row:
     cells = masks(settled, puzzles.correct)
-    row: dict[str, Any] = {"step": name, "acc": float(puzzles.correct.astype(int).mean()), "tau": tau}
+    row: Row = {"step": name, "acc": float(puzzles.correct.astype(int).mean()), "tau": tau}
     row |= {f"f{cell[0]}": float(rows.mean()) for cell, rows in cells.items()}
     first = puzzles.lambda_1
     for cell, rows in cells.items():
@@ -138,9 +148,9 @@ def _source_row(name: str, puzzles: Puzzles, settled: np.ndarray, tau: float) ->
 
 def _beyond(
     puzzles: Puzzles, settled: np.ndarray, threshold: Threshold, rng: np.random.Generator, replicates: int
-) -> dict[str, Any]:
+) -> Row:
     correct, n, first = puzzles.correct, puzzles.n, puzzles.lambda_1
-    row: dict[str, Any] = {"n": n, **_bounds("acc", rate(int(correct.sum()), n))}
+    row: Row = {"n": n, **_bounds("acc", rate(int(correct.sum()), n))}
     row |= {"settled": float(settled.mean()), **_bounds("settled", rate(int(settled.sum()), n))}
     cells = masks(settled, correct)
     for cell, rows in cells.items():
@@ -174,19 +184,20 @@ def _number(value: float | None) -> float:
 def table(found: Evolution) -> str:
     """evolution.md, and what the terminal shows."""
     headers = ["step", "n", "right", "settled", "A", "B", "C", "D", "lambda_1 right", "lambda_1 wrong", "AUC"]
-    rows = [
-        [
-            row["step"],
-            row.get("n", "-"),
-            f"{row['acc']:.3f}",
-            f"{row['fA'] + row['fB']:.3f}",
-            *(f"{row[f'f{cell[0]}']:.3f}" for cell in CELLS),
-            *(_shown(row.get(key), "+.4f") for key in ("l1_correct", "l1_wrong")),
-            _shown(row.get("auc"), ".3f"),
-        ]
-        for row in found.rows
+    return tabulate([_line(row) for row in found.rows], headers, tablefmt="pipe", disable_numparse=True)
+
+
+def _line(row: Row) -> list[Value]:
+    numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
+    return [
+        row["step"],
+        row.get("n", "-"),
+        f"{numbers['acc']:.3f}",
+        f"{numbers['fA'] + numbers['fB']:.3f}",
+        *(f"{numbers[f'f{cell[0]}']:.3f}" for cell in CELLS),
+        *(_shown(numbers.get(key), "+.4f") for key in ("l1_correct", "l1_wrong")),
+        _shown(numbers.get("auc"), ".3f"),
     ]
-    return tabulate(rows, headers, tablefmt="pipe", disable_numparse=True)
 
 
 def _shown(value: float | None, form: str) -> str:
@@ -203,19 +214,17 @@ def write(found: Evolution, out: Path) -> list[Path]:
     columns = list({key: None for row in found.rows for key in row})
     rows = [{key: row.get(key, float("nan")) for key in columns} for row in found.rows]
     wrote = [write_text(out / f"evolution_{found.tag}.csv", rows_csv(rows))]
-    if found.settings.get("compat"):
+    if found.settings.compat:
         return wrote
     record = {
         **SCHEMA,
         "tag": found.tag,
         "rows": rows,
         "cells": list(CELLS),
-        "thresholds": [found.thresholds[0].record()]
-        if _alike(found.thresholds)
-        else [threshold.record() for threshold in found.thresholds],
+        "thresholds": [t.record() for t in found.thresholds[: 1 if _alike(found.thresholds) else None]],
         "files": [str(path) for path in found.paths],
         "settings": found.settings,
-        "meta": provenance(seed=found.settings["seed"], inputs=found.paths),
+        "meta": provenance(seed=found.settings.seed, inputs=found.paths),
     }
     wrote.append(write_text(out / f"evolution_{found.tag}.md", f"# {found.tag}: over checkpoints\n\n{table(found)}\n"))
     return [*wrote, write_json(out / f"evolution_{found.tag}.json", record)]

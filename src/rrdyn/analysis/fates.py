@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from rrdyn.analysis.intervals import Interval, rate
+from rrdyn.analysis.intervals import rate
 from rrdyn.analysis.summary import bounded
+from rrdyn.artifacts.interval import Interval
+from rrdyn.artifacts.record import Count, Written
 
 WORDS = {
     "fixed": ("settles", "settle"),
@@ -21,6 +23,26 @@ WORDS = {
     "chaotic": ("wanders (lambda_1 > 0)", "wander (lambda_1 > 0)"),
     "diverged": ("diverges", "diverge"),
 }
+
+
+class FateRow(Written):
+    """One fate: its shares among the wrong and the right, and of either those that are otherwise at the end."""
+
+    fate: str
+    wrong: Interval
+    right: Interval
+    out_of_time: Count
+    lost: Count
+
+
+class FatesRecord(Written):
+    """What became of the puzzles, by fate."""
+
+    n: Count
+    budget: Count
+    horizon: Count
+    unlabelled: Count
+    fates: list[FateRow]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +62,14 @@ class FateTable:
     unlabelled: int
     """Puzzles without an answer, left out."""
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> FatesRecord:
         """As data: by fate, counts and shares of the wrong and of the right."""
         rows = [
-            {"fate": name, "wrong": self.share(code, 0).record(), "right": self.share(code, 1).record(),
-             "out_of_time": int(self.out_of_time[code]), "lost": int(self.lost[code])}
+            FateRow(fate=name, wrong=self.share(code, 0), right=self.share(code, 1),
+                    out_of_time=int(self.out_of_time[code]), lost=int(self.lost[code]))
             for code, name in enumerate(self.fates)
         ]  # fmt: skip
-        return {
-            "n": self.n,
-            "budget": self.budget,
-            "horizon": self.horizon,
-            "unlabelled": self.unlabelled,
-            "fates": rows,
-        }
+        return FatesRecord(n=self.n, budget=self.budget, horizon=self.horizon, unlabelled=self.unlabelled, fates=rows)
 
     def share(self, fate: int, right: int) -> Interval:
         """Share of a fate among the puzzles wrong (0) or right (1) at the budget, with its Wilson interval."""
@@ -113,7 +129,7 @@ def _listed(table: FateTable, counts: np.ndarray, settled: str) -> list[str]:
 def told(table: FateTable) -> str:
     """The table as text, then the sentences."""
     rows = [
-        {"fate": name, "wrong": bounded(table.share(code, 0).record()), "right": bounded(table.share(code, 1).record()),
+        {"fate": name, "wrong": bounded(table.share(code, 0)), "right": bounded(table.share(code, 1)),
          "out of time": int(table.out_of_time[code]), "lost": int(table.lost[code])}
         for code, name in enumerate(table.fates)
         if table.counts[code].any()

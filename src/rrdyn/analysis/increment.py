@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import expit, ndtri, stdtr, stdtrit
@@ -17,10 +16,11 @@ from scipy.special import expit, ndtri, stdtr, stdtrit
 from rrdyn.analysis.areas import separated
 from rrdyn.analysis.folds import FOLDS, SPLITS, Splits, Table, log_odds, residuals
 from rrdyn.analysis.independence import Independence, covariance_measure
-from rrdyn.analysis.intervals import LEVEL
 from rrdyn.analysis.logistic import Curve, deviance
 from rrdyn.analysis.ranks import auc
 from rrdyn.analysis.terms import MOST, Terms, standard
+from rrdyn.artifacts.interval import LEVEL
+from rrdyn.artifacts.results import AddedRecord, GainRecord
 
 SMALLEST_CLASS = 20
 FEW = 50  # rows in the smaller class below which curves have three knots, not four
@@ -46,19 +46,12 @@ class Gain:
     def delta(self) -> float:
         return self.auc_full - self.auc_base
 
-    def record(self) -> dict[str, Any]:
-        return {
-            "auc_base": self.auc_base,
-            "auc_full": self.auc_full,
-            "delta_auc": self.delta,
-            "low": self.low,
-            "high": self.high,
-            "level": LEVEL,
-            "p": self.p,
-            "detectable": self.detectable,
-            "between_splits": self.between_splits,
-            "deviance_gain_out_of_fold": self.deviance_gain,
-        }
+    def record(self) -> GainRecord:
+        return GainRecord(
+            auc_base=self.auc_base, auc_full=self.auc_full, delta_auc=self.delta, low=self.low, high=self.high,
+            level=LEVEL, p=self.p, detectable=self.detectable, between_splits=self.between_splits,
+            deviance_gain_out_of_fold=self.deviance_gain,
+        )  # fmt: skip
 
     def told(self) -> str:
         return f"AUC {self.auc_base:.4f} -> {self.auc_full:.4f}, {self.delta:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
@@ -85,17 +78,11 @@ class Increment:
     def detectable(self) -> float:
         return max(self.smooth.detectable, self.flexible.detectable)
 
-    def record(self) -> dict[str, Any]:
-        return {
-            "added": self.added,
-            "n": self.n,
-            "adds": self.adds,
-            "smooth": self.smooth.record(),
-            "flexible": self.flexible.record(),
-            "independence": self.independence.record(),
-            "detectable": self.detectable,
-            "says": self.says(),
-        }
+    def record(self) -> AddedRecord:
+        return AddedRecord(
+            added=self.added, n=self.n, adds=self.adds, smooth=self.smooth.record(), flexible=self.flexible.record(),
+            independence=self.independence.record(), detectable=self.detectable, says=self.says(),
+        )  # fmt: skip
 
     def says(self) -> str:
         """The result in one sentence."""
@@ -144,7 +131,7 @@ def measure(
     taken = divided.chosen(terms, label, most=most)
 
     def smooth_base(place: int, rows: np.ndarray) -> np.ndarray:
-        return curves[rows]
+        return np.asarray(curves[rows])
 
     def flexible_base(place: int, rows: np.ndarray) -> np.ndarray:
         return terms.table(taken[place], rows, most)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import chi2
+
+from rrdyn.artifacts.results import IndependenceRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,14 +20,10 @@ class Independence:
     correlation: float
     """Of the residuals; the largest in size where the number has several columns."""
 
-    def record(self) -> dict[str, Any]:
-        return {
-            "method": "gcm",
-            "statistic": self.statistic,
-            "degrees": self.degrees,
-            "p": self.p,
-            "correlation": self.correlation,
-        }
+    def record(self) -> IndependenceRecord:
+        return IndependenceRecord(
+            method="gcm", statistic=self.statistic, degrees=self.degrees, p=self.p, correlation=self.correlation
+        )
 
 
 def covariance_measure(of_answer: np.ndarray, of_number: np.ndarray) -> Independence:

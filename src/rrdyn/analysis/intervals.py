@@ -7,41 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit, ndtri, stdtrit
 
+from rrdyn.artifacts.interval import LEVEL, Interval
 from rrdyn.artifacts.rates import wilson
 
-LEVEL = 0.95
 REPLICATES = 2000
 BLOCK = 4096  # replicates whose counts of every row are held at once
 CHUNK = 1 << 20  # resampled rows held at once: small enough to stay in the cache
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """An estimate with its bounds; bounds are None where n does not allow any."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    method: str
-    level: float = LEVEL
-
-    def record(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def covers(self, truth: float) -> bool:
-        return self.low is not None and self.high is not None and self.low <= truth <= self.high
-
-
 def no_interval(value: float, n: int, why: str) -> Interval:
     """An estimate without bounds; `why` stands in the place of the method."""
-    return Interval(value=_finite(value), low=None, high=None, n=n, method=why)
+    return Interval(value=_finite(value), low=None, high=None, n=n, method=why, level=LEVEL)
 
 
 def _finite(value: float) -> float | None:
@@ -119,7 +99,7 @@ def median_replicates(ordered: np.ndarray, replicates: int, rng: np.random.Gener
         return high
     lower = upper * rng.random(replicates) ** (1 / half)
     low = ordered[np.minimum((n * lower).astype(np.int64), n - 1)]
-    return (low + high) / 2
+    return np.asarray((low + high) / 2)
 
 
 def _median_influence(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

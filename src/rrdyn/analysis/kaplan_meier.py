@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import chi2
 
-from rrdyn.analysis.intervals import LEVEL
+from rrdyn.artifacts.interval import LEVEL
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ class Fit:
 
     def log_odds(self, x: np.ndarray) -> np.ndarray:
         """(N,) for x (N, P)."""
-        return self.intercept + x @ self.slopes
+        return np.asarray(self.intercept + x @ self.slopes)
 
 
 def fit_logistic(x: np.ndarray, y: np.ndarray, *, ridge: float = 0.0, tolerance: float = 1e-13) -> Fit:
@@ -106,7 +106,7 @@ def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     try:
         return np.linalg.solve(curvature, gradient[..., None])[..., 0]
     except np.linalg.LinAlgError:  # columns that repeat one another, or separated classes
-        return (np.linalg.pinv(curvature, hermitian=True) @ gradient[..., None])[..., 0]
+        return np.asarray((np.linalg.pinv(curvature, hermitian=True) @ gradient[..., None])[..., 0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,4 +141,4 @@ class Curve:
 
 def _cube(z: np.ndarray) -> np.ndarray:
     positive = np.maximum(z, 0)
-    return positive * positive * positive
+    return np.asarray(positive * positive * positive)

@@ -46,4 +46,4 @@ def running_exponent(puzzles: Puzzles) -> tuple[np.ndarray | None, str]:
 
 def median_path(rows: np.ndarray) -> np.ndarray:
     """(S,) median over puzzles of (N, S) paths."""
-    return np.median(rows, axis=0)
+    return np.asarray(np.median(rows, axis=0))

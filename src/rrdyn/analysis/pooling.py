@@ -105,7 +105,7 @@ def quantiles(rows: np.ndarray, percents: Sequence[float]) -> np.ndarray:
 
 def crossing(rows: np.ndarray, level: float) -> np.ndarray:
     """(n,) bool: the trajectories that exceed the level at any step."""
-    return (np.nan_to_num(rows, nan=-np.inf) > level).any(axis=1)
+    return np.asarray((np.nan_to_num(rows, nan=-np.inf) > level).any(axis=1))
 
 
 def mean_mass(alive: np.ndarray) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,15 @@ from rrdyn.analysis.puzzles import DRIFT_FLOOR, Puzzles
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import shown
+from rrdyn.artifacts.results import AddedRecord, IncrementRecord
 from rrdyn.artifacts.schemas import FATE
 from rrdyn.runtime.streams import generator
 
 OVER = "residual, drift and q_halt"
+WEAK = (
+    "q_halt alone does not tell right from wrong here (its interval holds .5): the base is weak, and what adds to it "
+    "need not add to a halt head that was trained for long"
+)
 RARE = 5  # puzzles of a fate below which it has no indicator of its own
 TOLD = {
     "log10_residual": "last residual",
@@ -121,37 +126,28 @@ def _of_fates(artifact: Artifact, puzzles: Puzzles) -> tuple[dict[str, np.ndarra
     return columns, known
 
 
-def increments(puzzles: Puzzles, *, fate: Path | None = None, seed: int = 0) -> dict[str, Any]:
-    """The increments of one label as data: over what, each number alone, each that is added, and one sentence."""
+def increments(puzzles: Puzzles, *, fate: Path | None = None, seed: int = 0) -> IncrementRecord:
+    """The increments of one label: over what, each number alone, each that is added, and one sentence."""
     found = predictors(puzzles, fate)
     label = puzzles.correct[found.rows]
     base = {name: values[found.rows] for name, values in found.base.items()}
     added = {name: values[found.rows] for name, values in found.added.items()}
-    record: dict[str, Any] = {
-        "over": list(base), "placebo": found.placebo, "folds": FOLDS, "splits": SPLITS, "n": len(label), "alone": {},
-        "added": {}, "warnings": list(found.warnings),
-    }  # fmt: skip
     singles = {name: values for name, values in {**base, **added}.items() if values.ndim == 1}
     rng = generator(seed, "increment", "alone")
-    for name, area in zip(singles, auc_intervals(list(singles.values()), label, rng)):
-        record["alone"][name] = area.record()
-        if name == "q_halt" and area.covers(0.5):
-            record["warnings"].append(
-                "q_halt alone does not tell right from wrong here (its interval holds .5): the base is weak, and what "
-                "adds to it need not add to a halt head that was trained for long"
-            )
-    for result in measure(base, added, label, seed=seed, over=OVER):
-        record["added"][result.added] = result.record()
-    if not record["added"]:
-        few = int(min(label.sum(), (~label).sum()))
-        record["says"] = f"not measured: {few} puzzles in the smaller class, {SMALLEST_CLASS} are needed"
-        return record
-    record["says"] = _says(record)
-    return record
+    alone = dict(zip(singles, auc_intervals(list(singles.values()), label, rng)))
+    weak = [WEAK] if alone["q_halt"].covers(0.5) else []
+    results = {one.added: one.record() for one in measure(base, added, label, seed=seed, over=OVER)}
+    few = int(min(label.sum(), (~label).sum()))
+    return IncrementRecord(
+        over=list(base), placebo=found.placebo, folds=FOLDS, splits=SPLITS, n=len(label), alone=alone, added=results,
+        warnings=[*found.warnings, *weak],
+        says=_says(results, found.placebo) if results
+        else f"not measured: {few} puzzles in the smaller class, {SMALLEST_CLASS} are needed",
+    )  # fmt: skip
 
 
-def _says(record: dict[str, Any]) -> str:
+def _says(added: Mapping[str, AddedRecord], name: str) -> str:
     """The sentence on lambda_1, with the placebo beside it."""
-    placebo, first = record["added"][record["placebo"]], record["added"]["lambda_1"]
-    told = f"a placebo, {TOLD[record['placebo']].split(' (')[0]}, {placebo['smooth']['delta_auc']:+.4f}"
-    return f"{first['says']}; {told}{', and is found to add too' if placebo['adds'] else ''}"
+    placebo, first = added[name], added["lambda_1"]
+    told = f"a placebo, {TOLD[name].split(' (')[0]}, {placebo.smooth.delta_auc:+.4f}"
+    return f"{first.says}; {told}{', and is found to add too' if placebo.adds else ''}"

@@ -24,4 +24,4 @@ def random_walk(states: int) -> np.ndarray:
     """
     k = np.arange(1, states)
     weights = 1.0 / np.sin(np.pi * k / (2 * states)) ** 2
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())

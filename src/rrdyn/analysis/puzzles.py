@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from rrdyn.artifacts.errors import InputError, NumericalError, notice
 from rrdyn.artifacts.files import dump_json
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import resolved, shown
+from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schemas import DIAG
 
 LATE_SEGMENTS = 4
@@ -46,7 +46,7 @@ class Puzzles:
     residual: np.ndarray | None = None  # (N, S) of the joint state
     return_distance: np.ndarray | None = None  # (N, S, P) of the largest norm, NaN where t < p
     native_log_drift: np.ndarray  # (N,) log10 late drift in the dtype of the file, as the source study's series has it
-    meta: dict[str, Any]
+    meta: Meta
     late: int
     """Segments that count as late."""
     clipped: int = 0
@@ -64,11 +64,11 @@ class Puzzles:
 
     @property
     def k(self) -> int:
-        return self.exponents.shape[1]
+        return int(self.exponents.shape[1])
 
     @property
     def segments(self) -> int:
-        return self.drift_zH.shape[1]
+        return int(self.drift_zH.shape[1])
 
     @property
     def lambda_1(self) -> np.ndarray:
@@ -77,7 +77,7 @@ class Puzzles:
     @property
     def spectral_mean(self) -> np.ndarray:
         """Mean of the k measured exponents (N,)."""
-        return self.exponents.mean(axis=1)
+        return np.asarray(self.exponents.mean(axis=1))
 
     @property
     def q_last(self) -> np.ndarray:
@@ -93,7 +93,7 @@ class Puzzles:
         return int(found[-1]) if found else None
 
     @property
-    def estimator(self) -> dict[str, Any] | None:
+    def estimator(self) -> Meta | None:
         found = self.meta.get("estimator")
         return found if isinstance(found, dict) else None
 
@@ -105,11 +105,11 @@ class Puzzles:
     def late_drift(self, latent: str = "zH") -> np.ndarray:
         """Mean drift over the last `late` segments, (N,)."""
         drift = self.drift_zH if latent == "zH" else self.drift_zL
-        return drift[:, -self.late :].mean(axis=1)
+        return np.asarray(drift[:, -self.late :].mean(axis=1))
 
     def log_late_drift(self, latent: str = "zH") -> np.ndarray:
         """log10 of the late drift, clipped at 1e-12."""
-        return np.log10(np.clip(self.late_drift(latent), DRIFT_FLOOR, None))
+        return np.asarray(np.log10(np.clip(self.late_drift(latent), DRIFT_FLOOR, None)))
 
     def log_motion(self) -> np.ndarray:
         """log10 of what tells settled from unsettled (N,): late drift, or the late return distance.
@@ -122,7 +122,7 @@ class Puzzles:
         assert self.return_distance is not None
         periods = max(1, self.segments // 2)
         late = self.return_distance[:, -self.late :, :periods].mean(axis=1)
-        return np.log10(np.clip(np.nanmin(late, axis=1), DRIFT_FLOOR, None))
+        return np.asarray(np.log10(np.clip(np.nanmin(late, axis=1), DRIFT_FLOOR, None)))
 
     def under(self, label: str) -> Puzzles:
         """The same puzzles judged by another label: "exact_correct" or "path_valid"."""
@@ -136,8 +136,9 @@ def late_window(segments: int) -> int:
     return max(1, min(LATE_SEGMENTS, segments // 4))
 
 
-def read_puzzles(path: Path | str, *, keep_all: bool = False, late: int | None = None,
-                 settled_by: str = "drift") -> Puzzles:  # fmt: skip
+def read_puzzles(
+    path: Path | str, *, keep_all: bool = False, late: int | None = None, settled_by: str = "drift"
+) -> Puzzles:
     """Read a diag.npz of ours or of the source study; `late` instead of `late_window` of its segments.
 
     Rows with a value that is not finite are dropped and told; with `keep_all` they are refused instead. Puzzles
@@ -157,7 +158,7 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False, late: int | None =
         raise InputError(
             f"{shown(artifact.path)} holds no return_distance", found=", ".join(artifact),
             expected="the distance of each state to the one p segments before",
-            run="rrdyn diagnose CKPT --force, or --settled drift",
+            run="rrdyn diagnose CKPT, or --settled drift",
         )  # fmt: skip
     for key in {"drift_zH", "drift_zL"} & artifact.keys():
         negative = artifact[key][artifact[key] < 0]
@@ -253,7 +254,7 @@ def same_estimator(puzzles: Sequence[Puzzles]) -> None:
         )
 
 
-def _refuse_if_different(path: Path, estimator: dict[str, Any], other_path: Path, other: dict[str, Any]) -> None:
+def _refuse_if_different(path: Path, estimator: Meta, other_path: Path, other: Meta) -> None:
     keys = sorted(key for key in {*estimator, *other} if estimator.get(key) != other.get(key))
     if keys:
         raise InputError(
@@ -264,7 +265,7 @@ def _refuse_if_different(path: Path, estimator: dict[str, Any], other_path: Path
         )
 
 
-def _only(estimator: dict[str, Any], keys: list[str]) -> str:
+def _only(estimator: Meta, keys: list[str]) -> str:
     return dump_json({key: estimator.get(key) for key in keys}, indent=None)
 
 

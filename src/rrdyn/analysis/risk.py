@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy.special import expit
 
-from rrdyn.analysis.intervals import LEVEL, REPLICATES, Interval, bca, no_interval, rate, resampled_counts
+from rrdyn.analysis.intervals import REPLICATES, bca, no_interval, rate, resampled_counts
 from rrdyn.analysis.logistic import fit_logistic
+from rrdyn.artifacts.interval import LEVEL, Interval
+from rrdyn.artifacts.selection import CalibrationBin, CalibrationCurve
 
 CALIBRATION_BINS = 10
 
@@ -61,7 +61,7 @@ def aurc_interval(
     return Interval(value=value, low=low, high=high, n=n, method="bias-corrected bootstrap", level=LEVEL)
 
 
-def calibration(logit: np.ndarray, right: np.ndarray, puzzle: np.ndarray) -> dict[str, Any]:
+def calibration(logit: np.ndarray, right: np.ndarray, puzzle: np.ndarray) -> CalibrationCurve:
     """How far sigmoid(logit) (M,) is the chance of being right (M,), in ten equal bins.
 
     `puzzle` (M,) names the puzzle of each row: restarts of one puzzle are not independent, so a bin's interval counts
@@ -80,26 +80,26 @@ def calibration(logit: np.ndarray, right: np.ndarray, puzzle: np.ndarray) -> dic
         share = float(right[inside].mean())
         bounds = rate(round(share * puzzles), puzzles)
         rows.append(
-            {
-                "bin": number,
-                "confidence": float(probability[inside].mean()),
-                "accuracy": share,
-                "low": min(bounds.low or 0.0, share),
-                "high": max(1.0 if bounds.high is None else bounds.high, share),
-                "n": int(inside.sum()),
-            }
+            CalibrationBin(
+                bin=number,
+                confidence=float(probability[inside].mean()),
+                accuracy=share,
+                low=min(bounds.low or 0.0, share),
+                high=max(1.0 if bounds.high is None else bounds.high, share),
+                n=int(inside.sum()),
+            )
         )
     total = max(len(right), 1)
-    record: dict[str, Any] = {
-        "n": len(right),
-        "puzzles": len(np.unique(puzzle)),
-        "ece": sum(row["n"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / total,
-        "brier": float(((probability - right) ** 2).mean()) if len(right) else None,
-        "intercept": None,
-        "slope": None,
-        "bins": rows,
-    }
+    intercept = slope = None
     if len(right) and 0 < right.mean() < 1 and logit.std() > 0:
         fit = fit_logistic(logit[:, None], right, ridge=1e-6)
-        record |= {"intercept": fit.intercept, "slope": float(fit.slopes[0])}
-    return record
+        intercept, slope = fit.intercept, float(fit.slopes[0])
+    return CalibrationCurve(
+        n=len(right),
+        puzzles=len(np.unique(puzzle)),
+        ece=sum(row.n * abs(row.confidence - row.accuracy) for row in rows) / total,
+        brier=float(((probability - right) ** 2).mean()) if len(right) else None,
+        intercept=intercept,
+        slope=slope,
+        bins=rows,
+    )

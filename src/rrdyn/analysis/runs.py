@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from rrdyn.artifacts.errors import InputError, RrdynError, notice
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.places import existing, is_file, is_folder, resolved, shown
 from rrdyn.artifacts.reading import read_json, read_jsonl, read_yaml
+from rrdyn.artifacts.record import Meta, Row, Settings
 from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.artifacts.schemas import PERTURB
 
@@ -47,17 +48,17 @@ def find_runs(root: Path | str) -> list[Path]:
     return sorted({path.parent for name in (CONFIG, ROWS) for path in root.rglob(name)})
 
 
-def read_runs(root: Path | str) -> list[dict[str, Any]]:
+def read_runs(root: Path | str) -> list[Row]:
     """One row a run folder: `run, task, model, aug, setting, seed` and `METRICS`, None for what the folder lacks."""
     folders = find_runs(root)
     configs = [read_yaml(folder / CONFIG) if is_file(folder / CONFIG) else {} for folder in folders]
     rows = [_labels(folder, config) for folder, config in zip(folders, configs)]
     for row, setting in zip(rows, _settings(rows, configs)):
         row["setting"] = setting
-    return [row | _numbers(folder) for row, folder in zip(rows, folders)]
+    return [{**row, **_numbers(folder)} for row, folder in zip(rows, folders)]
 
 
-def _labels(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+def _labels(folder: Path, config: Settings) -> Row:
     # runs/<task>-<arch>-<aug>/<date>-s<seed> says the same where there is no config
     named = resolved(folder).parent.name.split("-", 2)
     task, model, aug = named if len(named) == 3 else (None, None, None)
@@ -80,18 +81,18 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)[:200]
 
 
-def _section(config: dict[str, Any], key: str) -> dict[str, Any]:
+def _section(config: Settings, key: str) -> Settings:
     value = config.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _settings(rows: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list[str | None]:
+def _settings(rows: Sequence[Row], configs: Sequence[Settings]) -> list[str | None]:
     """The preset, with the values of what differs between runs that share all labels."""
     flat = [{key: value for key, value in _flatten(config) if key not in INCIDENTAL} for config in configs]
     groups: dict[tuple[Any, ...], list[int]] = {}
     for place, row in enumerate(rows):
         groups.setdefault(tuple(row[label] for label in LABELS), []).append(place)
-    settings: list[str | None] = [row["setting"] for row in rows]
+    settings = [_text(row["setting"]) for row in rows]
     for places in groups.values():
         starts = {place: flat[place].get("init") for place in places}
         own = {place: _without_seed(start, rows[place]) for place, start in starts.items()}
@@ -106,12 +107,12 @@ def _settings(rows: list[dict[str, Any]], configs: list[dict[str, Any]]) -> list
     return settings
 
 
-def _without_seed(path: Any, row: dict[str, Any]) -> str:
+def _without_seed(path: Any, row: Row) -> str:
     """A starting checkpoint's path with its run folder's date and the row's own seed blotted out."""
     return re.sub(rf"\b(\d{{8}}(-\d+)?-)?s{row['seed']}\b", "s*", str(path))
 
 
-def _flatten(value: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _flatten(value: Settings, prefix: str = "") -> Iterable[tuple[str, Any]]:
     for key, item in value.items():
         if isinstance(item, dict):
             yield from _flatten(item, f"{prefix}{key}.")
@@ -151,7 +152,7 @@ def _from_log(folder: Path) -> dict[str, float | None]:
     }
 
 
-def _column(rows: list[dict[str, Any]], key: str) -> list[float]:
+def _column(rows: Sequence[Meta], key: str) -> list[float]:
     return [float(row[key]) for row in rows if isinstance(row.get(key), int | float)]
 
 
@@ -171,7 +172,7 @@ def _from_analysis(folder: Path) -> dict[str, float | None]:
     }
 
 
-def _split(meta: dict[str, Any]) -> str | None:
+def _split(meta: Meta) -> str | None:
     dataset = meta.get("dataset")
     return dataset.get("split") if isinstance(dataset, dict) else None
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from tabulate import tabulate
 
 from rrdyn.analysis.clock import budget
-from rrdyn.analysis.intervals import REPLICATES, Interval, mean, mean_difference
+from rrdyn.analysis.intervals import REPLICATES, mean, mean_difference
 from rrdyn.analysis.labelled import labelled
 from rrdyn.analysis.risk import aurc_interval, calibration, perfect_aurc, risk_coverage
 from rrdyn.analysis.selectors import Restarts, picks
@@ -19,12 +19,15 @@ from rrdyn.analysis.summary import bounded
 from rrdyn.analysis.survival import BUDGET
 from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Value
 from rrdyn.artifacts.schemas import PERTURB
+from rrdyn.artifacts.selection import CalibrationCurve, RiskRow, SelectionRecord, SelectionRow, SelectSettings, bounds
 from rrdyn.runtime.streams import generator
 
-SCHEMA = {"schema": "select", "schema_version": 1}
+KIND, VERSION = "select", 1
 CURVE_POINTS = 200
 NEEDED = {
     "q_halt": "q_halt",
@@ -41,14 +44,14 @@ class Selection:
 
     tag: str
     path: Path
-    rows: list[dict[str, Any]]
-    curves: list[dict[str, Any]]
-    calibrations: dict[str, dict[str, Any]]
-    basin: list[dict[str, Any]]
+    rows: list[SelectionRow]
+    curves: list[RiskRow]
+    calibrations: dict[str, CalibrationCurve]
+    basin: list[dict[str, int | float | None]]
     readout: int | None
     restarts: int
     left_out: list[str]
-    settings: dict[str, Any]
+    settings: SelectSettings
 
 
 def study(
@@ -63,9 +66,9 @@ def study(
     if n == 0 or k == 0:
         raise InputError(f"{path} holds no restarts", found=artifact["solve"].shape, run="rrdyn perturb CKPT")
     segment = _readout(artifact, readout)
-    rows: list[dict[str, Any]] = []
-    curves: list[dict[str, Any]] = []
-    calibrations: dict[str, dict[str, Any]] = {}
+    rows: list[SelectionRow] = []
+    curves: list[RiskRow] = []
+    calibrations: dict[str, CalibrationCurve] = {}
     left_out = [name for name, key in NEEDED.items() if key not in artifact]
     if segment is None:
         notice(f"{path} holds no `correct`: no selector can be judged, only what restarts free")
@@ -90,7 +93,7 @@ def study(
         readout=segment,
         restarts=k,
         left_out=left_out,
-        settings={"seed": seed, "replicates": replicates, "left_out": left_out},
+        settings=SelectSettings(seed=seed, replicates=replicates, left_out=left_out),
     )
 
 
@@ -131,7 +134,7 @@ def _restarts(artifact: Artifact, place: int, segment: int) -> Restarts:
     )
 
 
-def _judge(restarts: Restarts, sigma: float, rng: np.random.Generator, replicates: int) -> list[dict[str, Any]]:
+def _judge(restarts: Restarts, sigma: float, rng: np.random.Generator, replicates: int) -> list[SelectionRow]:
     found = picks(restarts)
     chance = found["random"].right
     rows = []
@@ -140,41 +143,30 @@ def _judge(restarts: Restarts, sigma: float, rng: np.random.Generator, replicate
         area = None
         if pick.confidence is not None:
             area = aurc_interval(pick.confidence, pick.right, rng, replicates)
+        columns = bounds("right", mean(pick.right, rng, replicates)) | bounds("gain", gain) | bounds("aurc", area)
+        perfect = None if area is None else perfect_aurc(pick.right)
         rows.append(
-            {
-                "sigma": sigma,
-                "selector": name,
-                "n": len(pick.right),
-                **_columns("right", mean(pick.right, rng, replicates)),
-                **_columns("gain", gain),
-                "segments": pick.segments,
-                **_columns("aurc", area),
-                "aurc_perfect": None if area is None else perfect_aurc(pick.right),
-            }
+            SelectionRow(
+                sigma=sigma, selector=name, n=len(pick.right), segments=pick.segments, aurc_perfect=perfect, **columns
+            )
         )
     return rows
 
 
-def _columns(name: str, interval: Interval | None) -> dict[str, float | None]:
-    if interval is None:
-        return {name: None, f"{name}_low": None, f"{name}_high": None}
-    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
-
-
-def _curves(restarts: Restarts, sigma: float) -> list[dict[str, Any]]:
+def _curves(restarts: Restarts, sigma: float) -> list[RiskRow]:
     rows = []
     for name, pick in picks(restarts).items():
         if pick.confidence is None:
             continue
         coverage, risk = risk_coverage(pick.confidence, pick.right)
         kept = np.unique(np.linspace(0, len(risk) - 1, min(CURVE_POINTS, len(risk))).round().astype(int))
-        rows += [
-            {"sigma": sigma, "selector": name, "coverage": float(coverage[i]), "risk": float(risk[i])} for i in kept
-        ]
+        rows += [RiskRow(sigma=sigma, selector=name, coverage=float(coverage[i]), risk=float(risk[i])) for i in kept]
     return rows
 
 
-def _basin(artifact: Artifact, segment: int | None, rng: np.random.Generator, replicates: int) -> list[dict[str, Any]]:
+def _basin(
+    artifact: Artifact, segment: int | None, rng: np.random.Generator, replicates: int
+) -> list[dict[str, int | float | None]]:
     """Failures of the clean run: how often one restart, or the best of K, is right; and beyond what sigma 0 gives.
 
     Restarts run longer than the clean run's readout. What the longer run alone frees shows at sigma 0 and is
@@ -190,16 +182,16 @@ def _basin(artifact: Artifact, segment: int | None, rng: np.random.Generator, re
     clean = np.flatnonzero(sigmas == 0)
     rows = []
     for place, sigma in enumerate(sigmas):
-        row: dict[str, Any] = {"sigma": float(sigma), "n": int(failed.sum())}
+        row: dict[str, int | float | None] = {"sigma": float(sigma), "n": int(failed.sum())}
         for name in ("single_ever", "best_ever", "single_readout", "best_readout"):
             values = measures.get(name)
-            row |= _columns(name, None if values is None else mean(values[:, place], rng, replicates))
+            row |= bounds(name, None if values is None else mean(values[:, place], rng, replicates))
         for name in ("single_ever", "best_ever", "single_readout", "best_readout"):
             values = measures.get(name)
             gain = None
             if values is not None and len(clean) and failed.any():
                 gain = mean_difference(values[:, place], values[:, clean[0]], rng, replicates)
-            row |= _columns(f"{name}_gain", gain)
+            row |= bounds(f"{name}_gain", gain)
         rows.append(row)
     return rows
 
@@ -207,26 +199,34 @@ def _basin(artifact: Artifact, segment: int | None, rng: np.random.Generator, re
 def write(found: Selection, out: Path) -> list[Path]:
     """select_<tag>.{csv,json,md}, risk_coverage_<tag>.csv, calibration_<tag>.csv, basin_<tag>.csv"""
     out, tag = make_folder(out), found.tag
-    bins = [{"sigma": float(sigma), **row} for sigma, record in found.calibrations.items() for row in record["bins"]]
-    tables = {"select": found.rows, "risk_coverage": found.curves, "calibration": bins, "basin": found.basin}
+    bins = [
+        {"sigma": float(sigma), **row.model_dump()} for sigma, curve in found.calibrations.items() for row in curve.bins
+    ]
+    tables: dict[str, Sequence[Mapping[str, Value]]] = {
+        "select": [row.model_dump() for row in found.rows],
+        "risk_coverage": [row.model_dump() for row in found.curves],
+        "calibration": bins,
+        "basin": found.basin,
+    }
     wrote = []
     for name, rows in tables.items():
         if rows:
             wrote.append(out / f"{name}_{tag}.csv")
             with replacing(wrote[-1]) as partial, open(partial, "wb") as stream:  # polars opens names of UTF-8 only
                 pl.DataFrame(rows, infer_schema_length=None).write_csv(stream)
-    record = {
-        **SCHEMA,
-        "tag": tag,
-        "file": str(found.path),
-        "readout": found.readout,
-        "K": found.restarts,
-        "rows": found.rows,
-        "calibration": found.calibrations,
-        "basin": found.basin,
-        "settings": found.settings,
-        "meta": provenance(seed=found.settings["seed"], inputs=[found.path]),
-    }
+    record = SelectionRecord(
+        kind=KIND,
+        schema_version=VERSION,
+        tag=tag,
+        file=str(found.path),
+        readout=found.readout,
+        K=found.restarts,
+        rows=found.rows,
+        calibration=found.calibrations,
+        basin=found.basin,
+        settings=found.settings,
+        meta=provenance(seed=found.settings.seed, inputs=[found.path]),
+    )
     return [
         *wrote,
         write_json(out / f"select_{tag}.json", record),
@@ -247,7 +247,7 @@ def summary(found: Selection) -> str:
         ]
     if found.calibrations:
         rows = [
-            [sigma, f"{c['ece']:.3f}", f"{c['brier']:.3f}", _shown(c["intercept"]), _shown(c["slope"]), c["n"]]
+            [sigma, f"{c.ece:.3f}", _shown(c.brier, ".3f"), _shown(c.intercept), _shown(c.slope), c.n]
             for sigma, c in found.calibrations.items()
         ]
         headers = ["sigma", "ECE of q_halt", "Brier", "intercept", "slope", "n"]
@@ -262,22 +262,17 @@ def summary(found: Selection) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(row: dict[str, Any]) -> list[str]:
-    area = "-" if row["aurc"] is None else f"{_bounded(row, 'aurc')} ({row['aurc_perfect']:.3f})"
-    return [f"{row['sigma']:g}", row["selector"], _bounded(row, "right"), _bounded(row, "gain"),
-            f"{row['segments']:.1f}", area]  # fmt: skip
+def _line(row: SelectionRow) -> list[str]:
+    columns = row.model_dump()
+    area = "-" if row.aurc is None else f"{_bounded(columns, 'aurc')} ({row.aurc_perfect:.3f})"
+    return [f"{row.sigma:g}", row.selector, _bounded(columns, "right"), _bounded(columns, "gain"),
+            f"{row.segments:.1f}", area]  # fmt: skip
 
 
-def _bounded(row: dict[str, Any], name: str) -> str:
-    record = {
-        "value": row[name],
-        "low": row[f"{name}_low"],
-        "high": row[f"{name}_high"],
-        "n": row.get("n", 0),
-        "method": "",
-    }
-    return bounded(record, sign=name.endswith("gain")).rsplit(" (", 1)[0]
+def _bounded(row: Mapping[str, float | None], name: str) -> str:
+    interval = Interval(value=row[name], low=row[f"{name}_low"], high=row[f"{name}_high"])
+    return bounded(interval, sign=name.endswith("gain")).rsplit(" (", 1)[0]
 
 
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.3f}"
+def _shown(value: float | None, form: str = "+.3f") -> str:
+    return "-" if value is None else format(value, form)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 from scipy.stats import kstwo
 
 from rrdyn.analysis.ranks import auc_of, delong
+from rrdyn.artifacts.results import TestRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,15 +23,10 @@ class Outcome:
     p: float | None
     n: tuple[int, int]
 
-    def record(self, adjusted: float | None) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "method": self.method,
-            "statistic": self.statistic,
-            "p": self.p,
-            "p_holm": adjusted,
-            "n": list(self.n),
-        }
+    def record(self, adjusted: float | None) -> TestRecord:
+        return TestRecord(
+            name=self.name, method=self.method, statistic=self.statistic, p=self.p, p_holm=adjusted, n=list(self.n)
+        )
 
 
 def kolmogorov_smirnov(name: str, first: np.ndarray, second: np.ndarray) -> Outcome:
@@ -88,6 +83,6 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def family(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def family(outcomes: Sequence[Outcome]) -> list[TestRecord]:
     """The tests of one family with Holm's p-values."""
     return [outcome.record(p) for outcome, p in zip(outcomes, holm([outcome.p for outcome in outcomes]))]

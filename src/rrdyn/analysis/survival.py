@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,7 +14,7 @@ from rrdyn.analysis.clock import budget, sub_updates_per_segment
 from rrdyn.analysis.escape import ENOUGH, Escapes, Law, fit_all, fit_exponential
 from rrdyn.analysis.escape_comparison import Failures
 from rrdyn.analysis.escape_comparison import compare as side_by_side
-from rrdyn.analysis.intervals import LEVEL, rate
+from rrdyn.analysis.intervals import rate
 from rrdyn.analysis.kaplan_meier import SurvivalCurve, kaplan_meier
 from rrdyn.analysis.labelled import labelled
 from rrdyn.analysis.puzzles import DRIFT_FLOOR, late_window
@@ -23,11 +22,21 @@ from rrdyn.analysis.summary import bounded
 from rrdyn.analysis.thresholds import Tau, Threshold, choose
 from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.interval import LEVEL
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.schemas import ROLLOUT
+from rrdyn.artifacts.survival import (
+    LawRecord,
+    LogRankRecord,
+    PairRecord,
+    RateRecord,
+    SettledRecord,
+    SurvivalModelRecord,
+    SurvivalRecord,
+)
 
-SCHEMA = {"schema": "survival", "schema_version": 1}
+KIND, VERSION = "survival", 1
 BUDGET = 16  # segments the published models are trained and read out at
 
 
@@ -48,7 +57,7 @@ class Rollout:
 
     @property
     def horizon(self) -> int:
-        return self.exact.shape[1]
+        return int(self.exact.shape[1])
 
     def escapes(self) -> tuple[np.ndarray, np.ndarray]:
         """Of the failures: segments after the readout until first right (or the horizon), and whether that came."""
@@ -110,28 +119,30 @@ class Model:
         """Segments after the readout, 0 first."""
         return np.arange(self.rollout.horizon - self.rollout.readout + 1)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> SurvivalModelRecord:
+        """As written."""
         r = self.rollout
         _, came = r.escapes()
         failures, escaped = len(came), int(came.sum())
-        return {
-            "file": str(r.path),
-            "n": len(r.exact),
-            "readout": r.readout,
-            "horizon": r.horizon,
-            "failures": failures,
-            "escaped": rate(escaped, failures).record(),
-            "never_correct": rate(failures - escaped, failures).record(),
-            "settled_wrong": {**rate(self.settled_wrong, failures).record(), "tau_log10": self.threshold.tau},
-            "threshold": self.threshold.record(),
-            "lost": int((~r.failed & ~r.exact[:, -1]).sum()),
-            "median_escape": self.curve.median,
-            "sub_updates_per_segment": r.sub_updates,
-            "fits": {law.name: law.record(self.times, r.sub_updates) for law in self.laws},
-            "best": min(self.laws, key=lambda law: law.aic).name if escaped >= ENOUGH else None,
-            "cure_fraction": next((law.parameters["cured"].record() for law in self.laws if law.name == "cure"), None),
-            "wandering_only": None if self.wandering is None else self.wandering.record(self.times, r.sub_updates),
-        }
+        stuck = rate(self.settled_wrong, failures)
+        return SurvivalModelRecord(
+            file=str(r.path),
+            n=len(r.exact),
+            readout=r.readout,
+            horizon=r.horizon,
+            failures=failures,
+            escaped=rate(escaped, failures),
+            never_correct=rate(failures - escaped, failures),
+            settled_wrong=SettledRecord(**dict(stuck), tau_log10=self.threshold.tau),
+            threshold=self.threshold.record(),
+            lost=int((~r.failed & ~r.exact[:, -1]).sum()),
+            median_escape=self.curve.median,
+            sub_updates_per_segment=r.sub_updates,
+            fits={law.name: law.record(self.times, r.sub_updates) for law in self.laws},
+            best=min(self.laws, key=lambda law: law.aic).name if escaped >= ENOUGH else None,
+            cure_fraction=next((law.parameters["cured"] for law in self.laws if law.name == "cure"), None),
+            wandering_only=None if self.wandering is None else self.wandering.record(self.times, r.sub_updates),
+        )
 
 
 def survive(rollout: Rollout, tag: str, tau: Tau | None = None) -> Model | None:
@@ -174,7 +185,7 @@ def _late_drift(rollout: Rollout, tau: Tau) -> tuple[np.ndarray, Threshold]:
     return np.where(known, logs, np.inf)[len(rollout.exact) :], threshold
 
 
-def compare(models: Sequence[Model]) -> dict[str, Any] | None:
+def compare(models: Sequence[Model]) -> LogRankRecord | None:
     """The models side by side on one clock: `escape_comparison.compare`; None of one."""
     failures = [
         Failures(tag=m.tag, time=time, came=came, followed=m.rollout.horizon - m.rollout.readout,
@@ -209,7 +220,7 @@ def accuracy_table(rollout: Rollout) -> pl.DataFrame:
     columns = {"accuracy": rollout.exact, "ever": np.maximum.accumulate(rollout.exact, axis=1)}
     if rollout.path_valid is not None:
         columns["path_valid"] = rollout.path_valid
-    table: dict[str, Any] = {"segment": np.arange(1, rollout.horizon + 1)}
+    table: dict[str, np.ndarray | list[float | None]] = {"segment": np.arange(1, rollout.horizon + 1)}
     for name, flags in columns.items():
         found = [rate(int(count), len(flags)) for count in flags.sum(axis=0)]
         table |= {name: [f.value for f in found], f"{name}_low": [f.low for f in found],
@@ -230,15 +241,22 @@ def write(
         wrote.append(_csv(survival_table(model), out / f"survival_{model.tag}.csv"))
     for tag, rollout in [*((m.tag, m.rollout) for m in models), *others]:
         wrote.append(_csv(accuracy_table(rollout), out / f"accuracy_{tag}.csv"))
-    record = {
-        **SCHEMA,
-        "models": {model.tag: model.record() for model in models},
-        "log_rank": compare(models),
+    record = told(models).model_copy(update={
         "without_failures": [tag for tag, _ in others],
         "settings": {"tau": tau.method, "tau_value": tau.value, "level": LEVEL},
         "meta": provenance(inputs=[m.rollout.path for m in models] + [r.path for _, r in others]),
-    }
+    })  # fmt: skip
     return [*wrote, write_json(out / "survival.json", record), write_text(out / "survival.md", summary(record))]
+
+
+def told(models: Sequence[Model]) -> SurvivalRecord:
+    """All models' records and the tests between them."""
+    return SurvivalRecord(
+        kind=KIND,
+        schema_version=VERSION,
+        models={model.tag: model.record() for model in models},
+        log_rank=compare(models),
+    )
 
 
 def _csv(table: pl.DataFrame, path: Path) -> Path:
@@ -247,65 +265,71 @@ def _csv(table: pl.DataFrame, path: Path) -> Path:
     return path
 
 
-def summary(record: dict[str, Any]) -> str:
+def summary(record: SurvivalRecord) -> str:
     """survival.md"""
     lines = ["# Escape from failure", ""]
-    for tag, model in record["models"].items():
+    for tag, model in record.models.items():
+        stuck = model.settled_wrong
         lines += [
             f"## {tag}",
-            f"- file `{model['file']}`, n={model['n']}, {model['failures']} wrong at segment {model['readout']}",
-            f"- right at some later segment up to {model['horizon']}: {bounded(model['escaped'])};"
-            f" never: {bounded(model['never_correct'])}",
-            f"- of the failures, settled on a wrong answer: {bounded(model['settled_wrong'])}"
-            f" (late drift below 10^{model['settled_wrong']['tau_log10']:.2f})",
-            f"- right at segment {model['readout']}, wrong at {model['horizon']}: {model['lost']}",
+            f"- file `{model.file}`, n={model.n}, {model.failures} wrong at segment {model.readout}",
+            f"- right at some later segment up to {model.horizon}: {bounded(model.escaped)};"
+            f" never: {bounded(model.never_correct)}",
+            f"- of the failures, settled on a wrong answer: {bounded(stuck)}"
+            + (f" (late drift below 10^{stuck.tau_log10:.2f})" if stuck else ""),
+            f"- right at segment {model.readout}, wrong at {model.horizon}: {model.lost}",
             f"- share that would never escape (cure fraction of a mixture with one rate): "
-            f"{bounded(model['cure_fraction'])}",
+            f"{bounded(model.cure_fraction)}",
             *_few(model),
             "",
         ]
-        rows = [
-            [name, f"{fit['aic']:.1f}" if model["best"] else "-", _parameters(fit),
-             bounded(fit["escape_rate"]["per_segment"], 5),
-             bounded(fit["escape_rate"]["per_module_evaluation"], 6)]
-            for name, fit in model["fits"].items()
-        ]  # fmt: skip
+        rows = [[name, *_fitted(fit, model.best is not None)] for name, fit in model.fits.items() if fit is not None]
         headers = ["law", "AIC", "parameters", "escapes per segment", "per module evaluation"]
         lines += [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
-    found = record["log_rank"]
+    found = record.log_rank
     if found:
-        over = ", ".join(f"{tag} {segments}" for tag, segments in found["segments"].items())
-        lines += [f"Compared over {found['horizon']} {found['clock']} after the readout (segments: {over}).", ""]
-    for pair in found["pairs"] if found else []:
-        lines.append(f"- {pair['first']} against {pair['second']}: {_pair(pair)}")
+        over = ", ".join(f"{tag} {segments}" for tag, segments in found.segments.items())
+        lines += [f"Compared over {found.horizon} {found.clock} after the readout (segments: {over}).", ""]
+    for pair in found.pairs if found else []:
+        lines.append(f"- {pair.first} against {pair.second}: {_pair(pair)}")
     return "\n".join(lines) + "\n"
 
 
-def _few(model: dict[str, Any]) -> list[str]:
-    if model["best"] is not None or not model["escaped"]["value"]:
+def _few(model: SurvivalModelRecord) -> list[str]:
+    if model.best is not None or not model.escaped or not model.escaped.value:
         return []
     return [f"- fewer than {ENOUGH} escapes: AIC is not used to choose between laws"]
 
 
-def _pair(pair: dict[str, Any]) -> str:
+def _fitted(fit: LawRecord, chosen: bool) -> list[str]:
+    rates = fit.escape_rate or RateRecord()
+    return [
+        f"{fit.aic:.1f}" if chosen else "-",
+        _parameters(fit),
+        bounded(rates.per_segment, 5),
+        bounded(rates.per_module_evaluation, 6),
+    ]
+
+
+def _pair(pair: PairRecord) -> str:
     text = "no log-rank test (no escapes)"
-    if pair["p"] is not None:
-        text = f"log-rank chi^2 {pair['statistic']:.2f}, p {pair['p']:.2g} (after Holm {pair['p_holm']:.2g})"
-    ratio = pair["rate_ratio"]
+    if pair.p is not None:
+        text = f"log-rank chi^2 {pair.statistic:.2f}, p {pair.p:.2g} (after Holm {pair.p_holm:.2g})"
+    ratio = pair.rate_ratio
     if ratio is not None:
-        text += f"; escape rates per segment {bounded(ratio['per_segment'], 2)} to 1"
-        if ratio["per_module_evaluation"] is not None:
-            text += f", per module evaluation {bounded(ratio['per_module_evaluation'], 2)} to 1"
+        text += f"; escape rates per segment {bounded(ratio.per_segment, 2)} to 1"
+        if ratio.per_module_evaluation is not None:
+            text += f", per module evaluation {bounded(ratio.per_module_evaluation, 2)} to 1"
     return text
 
 
-def _parameters(fit: dict[str, Any]) -> str:
+def _parameters(fit: LawRecord) -> str:
     """Each with its interval. A law that hardly bends has a scale far past the horizon, whose digits mean nothing."""
     words = []
-    for name, value in fit["parameters"].items():
-        if value["value"] is not None and value["value"] >= 1e6:
-            low = "?" if value["low"] is None else f"{value['low']:.2g}"
-            words.append(f"{name} {value['value']:.2g} (at least {low})")
+    for name, interval in fit.parameters.items():
+        if interval.value is not None and interval.value >= 1e6:
+            low = "?" if interval.low is None else f"{interval.low:.2g}"
+            words.append(f"{name} {interval.value:.2g} (at least {low})")
         else:
-            words.append(f"{name} {bounded(value, 4).rsplit(' (', 1)[0]}")
+            words.append(f"{name} {bounded(interval, 4).rsplit(' (', 1)[0]}")
     return ", ".join(words)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.results import ThresholdRecord
 
 BINS = 256
 TRUSTED_ETA = 0.8  # a single Gaussian split at its mean has 2/pi = .64, two separate modes have .99
@@ -110,28 +110,28 @@ class Threshold:
         """(N,) bool: strictly below the threshold, or not moving at all."""
         return (log_drift < self.tau) | (log_drift <= FLOOR)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> ThresholdRecord:
         mixture = self.mixture
-        return {
-            "asked": self.asked,
-            "method": self.method,
-            "tau_log10": self.tau,
-            "eta": self.eta,
-            "n_frozen": self.frozen,
-            "otsu_tau_log10": self.otsu,
-            "mixture_tau_log10": mixture.crossing if mixture else None,
-            "mixture_weight_slow": mixture.weight if mixture else None,
-            "mixture_means": list(mixture.means) if mixture else None,
-            "mixture_deviations": list(mixture.deviations) if mixture else None,
-            "bic_gain_two_modes": mixture.gain if mixture else None,
-            "ashman_d": mixture.ashman if mixture else None,
-            "two_modes": mixture.two_modes if mixture else None,
-            "bimodality_coefficient": self.bimodality,
-            "shared": self.shared,
-            "of": self.of,
-            "one_mode": self.one_mode,
-            "warning": self.warning,
-        }
+        return ThresholdRecord(
+            asked=self.asked,
+            method=self.method,
+            tau_log10=self.tau,
+            eta=self.eta,
+            n_frozen=self.frozen,
+            otsu_tau_log10=self.otsu,
+            mixture_tau_log10=mixture.crossing if mixture else None,
+            mixture_weight_slow=mixture.weight if mixture else None,
+            mixture_means=list(mixture.means) if mixture else None,
+            mixture_deviations=list(mixture.deviations) if mixture else None,
+            bic_gain_two_modes=mixture.gain if mixture else None,
+            ashman_d=mixture.ashman if mixture else None,
+            two_modes=mixture.two_modes if mixture else None,
+            bimodality_coefficient=self.bimodality,
+            shared=self.shared,
+            of=self.of,
+            one_mode=self.one_mode,
+            warning=self.warning,
+        )
 
 
 def otsu(values: np.ndarray, bins: int = BINS) -> float:
@@ -171,7 +171,7 @@ def moving(log_drift: np.ndarray) -> np.ndarray:
     if alive.sum() < 20:
         return alive
     low, middle = np.quantile(log_drift[alive], [0.05, 0.5])
-    return alive & (log_drift >= low - 3 * max(middle - low, 1e-9))
+    return np.asarray(alive & (log_drift >= low - 3 * max(middle - low, 1e-9)))
 
 
 def fit_mixture(values: np.ndarray, bins: int = 1024) -> Mixture | None:
@@ -307,11 +307,8 @@ def _decide(
         return (*found, one_mode)
     edge = band_edge(log_drift, correct & (log_drift < found[1]))
     if edge is None:
-        return (
-            *found[:2],
-            f"no band: fewer than {BAND_ROWS} settled and right puzzles; {found[0]} is used instead",
-            one_mode,
-        )
+        told = f"no band: fewer than {BAND_ROWS} settled and right puzzles; {found[0]} is used instead"
+        return (*found[:2], told, one_mode)
     return "band", edge, found[2], one_mode
 
 

@@ -5,10 +5,10 @@ The source study's numbers keep its names and places; what it does not have stan
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,17 +16,27 @@ import polars as pl
 from rrdyn.analysis import cells as tables
 from rrdyn.analysis import controls, summary
 from rrdyn.analysis.areas import AREA_ENOUGH, CLASS_ENOUGH, ROUGH, auc_intervals
-from rrdyn.analysis.intervals import LEVEL, REPLICATES, Interval, median, median_difference, rate
+from rrdyn.analysis.intervals import REPLICATES, median, median_difference, rate
 from rrdyn.analysis.predictors import increments
 from rrdyn.analysis.puzzles import DRIFT_FLOOR, LATE_SEGMENTS, Puzzles
 from rrdyn.analysis.settled import own_threshold
 from rrdyn.analysis.significance import auc_difference, family, kolmogorov_smirnov, mann_whitney
 from rrdyn.analysis.thresholds import Tau, Threshold, band_edge, otsu
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.interval import LEVEL, Interval
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.results import (
+    BandRecord,
+    CellRecord,
+    ClockRecord,
+    IntervalSettings,
+    ResultsRecord,
+    SidesRecord,
+    TestRecord,
+)
 from rrdyn.runtime.streams import generator
 
-SCHEMA = {"schema": "two_by_two", "schema_version": 1}
+KIND, VERSION = "two_by_two", 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +46,14 @@ class TwoByTwo:
     tag: str
     puzzles: Puzzles
     settled: np.ndarray  # (N,) bool
-    results: dict[str, Any]
-    sweep: list[dict[str, Any]]
+    results: ResultsRecord
+    sweep: list[tables.SweepRow]
     compat: bool = False
     other: dict[str, TwoByTwo] = field(default_factory=dict)  # the same under another label
 
     @property
     def warnings(self) -> list[str]:
-        return list(self.results.get("warnings", []))
+        return self.results.warnings
 
 
 def analyze(
@@ -66,7 +76,7 @@ def analyze(
         log_drift = puzzles.log_late_drift()
         value = otsu(log_drift)
         settled = log_drift < value
-        results = tables.source_numbers(puzzles, settled, value)
+        results = ResultsRecord(**dict(tables.source_numbers(puzzles, settled, value)))
         return TwoByTwo(
             tag=tag, puzzles=puzzles, settled=settled, results=results, sweep=tables.sweep(puzzles), compat=True
         )
@@ -75,10 +85,8 @@ def analyze(
     if puzzles.path_valid is None:
         return found
     valid = _judge(puzzles.under("path_valid"), tag, threshold, seed, replicates, fate, label="path_valid")
-    found.results["path_valid"] = valid.results
-    found.results["labels"] = ["exact_correct", "path_valid"]
-    found.other["path_valid"] = valid
-    return found
+    both = {"path_valid": valid.results, "labels": ["exact_correct", "path_valid"]}
+    return replace(found, results=found.results.model_copy(update=both), other={"path_valid": valid})
 
 
 def _judge(
@@ -86,45 +94,44 @@ def _judge(
 ) -> TwoByTwo:
     settled = threshold.settled(puzzles.log_motion())
     rng = generator(seed, "two_by_two", label)
-    results = tables.source_numbers(puzzles, settled, threshold.otsu)
+    numbers = tables.source_numbers(puzzles, settled, threshold.otsu)
     scores = {
         "neg_spectral_mean_predicts_correct": -puzzles.spectral_mean,
         "q_halt_predicts_correct": puzzles.q_last,
     }
     bounds, areas = _intervals(puzzles, settled, scores, rng, replicates)
-    results["auc"] |= areas
-    results |= {
-        **SCHEMA,
-        "tag": tag,
-        "label": label,
-        "labels": [label],
-        "late_segments": puzzles.late,
-        "settled_by": puzzles.settled_by,
-        "n_dropped": puzzles.dropped,
-        "n_unlabelled": puzzles.unlabelled,
-        "estimator": puzzles.estimator,
-        "clock": _clock(puzzles),
-        "step": puzzles.step,
-        "threshold": threshold.record(),
-        "strict_band": _strict_band(puzzles, settled),
-        "intervals": {name: _plain(bound) for name, bound in bounds.items()},
-        "interval_settings": {"level": LEVEL, "replicates": replicates, "seed": seed},
-        "threshold_free": controls.overlap(puzzles, rng, replicates),
-        "tests": _tests(puzzles, settled),
-        "controls": controls.run(puzzles),
-        "increment": increments(puzzles, fate=fate, seed=seed),
-    }
-    results["warnings"] = _warnings(puzzles, threshold, results)
+    added = increments(puzzles, fate=fate, seed=seed)
+    extra = {name: math.nan if area.value is None else area.value for name, area in areas.items()}
+    results = ResultsRecord(
+        **dict(numbers) | {"auc": numbers.auc | extra},
+        kind=KIND,
+        schema_version=VERSION,
+        tag=tag,
+        label=label,
+        labels=[label],
+        late_segments=puzzles.late,
+        settled_by=puzzles.settled_by,
+        n_dropped=puzzles.dropped,
+        n_unlabelled=puzzles.unlabelled,
+        estimator=puzzles.estimator,
+        clock=_clock(puzzles),
+        step=puzzles.step,
+        threshold=threshold.record(),
+        strict_band=_strict_band(puzzles, settled),
+        intervals=bounds,
+        interval_settings=IntervalSettings(level=LEVEL, replicates=replicates, seed=seed),
+        threshold_free=controls.overlap(puzzles, rng, replicates),
+        tests=_tests(puzzles, settled),
+        controls=controls.run(puzzles),
+        increment=added,
+        warnings=[*_warnings(puzzles, threshold, numbers.cells), *added.warnings, *_rough(bounds)],
+    )
     return TwoByTwo(tag=tag, puzzles=puzzles, settled=settled, results=results, sweep=tables.sweep(puzzles))
-
-
-def _plain(bound: Interval | list[Interval]) -> Any:
-    return [item.record() for item in bound] if isinstance(bound, list) else bound.record()
 
 
 def _intervals(
     puzzles: Puzzles, settled: np.ndarray, scores: dict[str, np.ndarray], rng: np.random.Generator, replicates: int
-) -> tuple[dict[str, Interval | list[Interval]], dict[str, float]]:
+) -> tuple[dict[str, Interval | list[Interval]], dict[str, Interval]]:
     """Intervals under the dotted name of the number they belong to, and the AUCs that the source study lacks."""
     correct, n = puzzles.correct, puzzles.n
     cells = tables.masks(settled, correct)
@@ -148,21 +155,15 @@ def _intervals(
         found[f"contrasts.{name}"] = median_difference(first, second, rng, replicates)
     areas = tables.aucs(puzzles, settled)
     together = {name: score for name, (score, label) in areas.items() if label is correct} | scores
-    for name, bound in zip(together, auc_intervals(list(together.values()), correct, rng, replicates)):
-        found[f"auc.{name}"] = bound
+    bounds = dict(zip(together, auc_intervals(list(together.values()), correct, rng, replicates)))
+    found |= {f"auc.{name}": bound for name, bound in bounds.items()}
     for name, (score, label) in areas.items():
         if label is not correct:
             found[f"auc.{name}"] = auc_intervals([score], label, rng, replicates)[0]
-    extra = {name: found[f"auc.{name}"] for name in scores}
-    return found, {name: _value(bound) for name, bound in extra.items()}
+    return found, {name: bounds[name] for name in scores}
 
 
-def _value(bound: Interval | list[Interval]) -> float:
-    assert isinstance(bound, Interval)
-    return float("nan") if bound.value is None else bound.value
-
-
-def _tests(puzzles: Puzzles, settled: np.ndarray) -> list[dict[str, Any]]:
+def _tests(puzzles: Puzzles, settled: np.ndarray) -> list[TestRecord]:
     """One family, corrected together."""
     first, drift, correct = puzzles.lambda_1, puzzles.log_late_drift(), puzzles.correct
     a, b, c, d = (first[rows] for rows in tables.masks(settled, correct).values())
@@ -180,7 +181,7 @@ def _tests(puzzles: Puzzles, settled: np.ndarray) -> list[dict[str, Any]]:
     )
 
 
-def _clock(puzzles: Puzzles) -> dict[str, Any] | None:
+def _clock(puzzles: Puzzles) -> ClockRecord | None:
     """lambda_1 in the other units it is asked for; None where the file does not tell its sub-updates.
 
     One sub-update of HRM or TRM is one module evaluation, so the two units are equal.
@@ -189,31 +190,32 @@ def _clock(puzzles: Puzzles) -> dict[str, Any] | None:
     if steps is None:
         return None
     first, correct = puzzles.lambda_1, puzzles.correct
-    middles = {"correct": tables.median(first[correct]), "wrong": tables.median(first[~correct])}
-    return {
-        "sub_updates_per_segment": steps,
-        "module_evaluations_per_sub_update": 1,
-        "lam1_median_per_module_evaluation": middles,
-        "lam1_median_per_segment": {side: steps * value for side, value in middles.items()},
-    }
+    right, wrong = tables.median(first[correct]), tables.median(first[~correct])
+    return ClockRecord(
+        sub_updates_per_segment=steps,
+        module_evaluations_per_sub_update=1,
+        lam1_median_per_module_evaluation=SidesRecord(correct=right, wrong=wrong),
+        lam1_median_per_segment=SidesRecord(correct=steps * right, wrong=steps * wrong),
+    )
 
 
-def _strict_band(puzzles: Puzzles, settled: np.ndarray) -> dict[str, Any] | None:
+def _strict_band(puzzles: Puzzles, settled: np.ndarray) -> BandRecord | None:
     """How many wrong puzzles move as slowly as settled, right ones do; None where too few of those are there."""
     drift, wrong = puzzles.log_motion(), ~puzzles.correct
     edge = band_edge(drift, settled & puzzles.correct)
     if edge is None:
         return None
     inside = drift < edge
-    return {
-        "tau_log10": edge,
-        "settled": rate(int(inside.sum()), puzzles.n).record(),
-        "wrong_that_settled": rate(int((inside & wrong).sum()), int(wrong.sum())).record(),
-        "n_wrong_that_settled": int((inside & wrong).sum()),
-    }
+    stuck, total = int((inside & wrong).sum()), int(wrong.sum())
+    return BandRecord(
+        tau_log10=edge,
+        settled=rate(int(inside.sum()), puzzles.n),
+        wrong_that_settled=rate(stuck, total),
+        n_wrong_that_settled=stuck,
+    )
 
 
-def _warnings(puzzles: Puzzles, threshold: Threshold, results: dict[str, Any]) -> list[str]:
+def _warnings(puzzles: Puzzles, threshold: Threshold, cells: dict[str, CellRecord]) -> list[str]:
     correct = puzzles.correct
     told = [threshold.warning] if threshold.warning else []
     if threshold.method != threshold.asked and threshold.warning is None:
@@ -234,21 +236,20 @@ def _warnings(puzzles: Puzzles, threshold: Threshold, results: dict[str, Any]) -
         told.append(f"{puzzles.dropped} puzzles with NaN or infinity are left out")
     if puzzles.unlabelled:
         told.append(f"{puzzles.unlabelled} puzzles without a label are left out")
-    told += [f"cell {name} holds {cell['n']} puzzles" for name, cell in results["cells"].items() if 0 < cell["n"] < 3]
-    clipped = puzzles.clipped
-    if clipped:
+    told += [f"cell {name} holds {cell.n} puzzles" for name, cell in cells.items() if 0 < cell.n < 3]
+    if puzzles.clipped:
         told.append(
-            f"{clipped} puzzles have a log that was clipped at 1e-30 (-69.08): a zero on the diagonal, as of a "
+            f"{puzzles.clipped} puzzles have a log that was clipped at 1e-30 (-69.08): a zero on the diagonal, as of a "
             "Jacobian that loses a direction; the exponent it enters is no number of the dynamics"
         )
-    return told + results["increment"]["warnings"] + _rough(results)
+    return told
 
 
-def _rough(results: dict[str, Any]) -> list[str]:
+def _rough(bounds: dict[str, Interval | list[Interval]]) -> list[str]:
     """One warning for all AUCs whose interval comes from the method for few puzzles or areas near 1."""
     names = [
-        name.removeprefix("auc.") for name, record in results["intervals"].items()
-        if name.startswith("auc.") and record["method"] in ROUGH
+        name.removeprefix("auc.") for name, bound in bounds.items()
+        if name.startswith("auc.") and isinstance(bound, Interval) and bound.method in ROUGH
     ]  # fmt: skip
     if not names:
         return []
@@ -261,7 +262,7 @@ def _rough(results: dict[str, Any]) -> list[str]:
 def points(found: TwoByTwo) -> pl.DataFrame:
     """points_<tag>.csv: one row a puzzle."""
     p = found.puzzles
-    columns: dict[str, Any] = {
+    columns: dict[str, np.ndarray] = {
         "idx": p.idx,
         "log10_late_drift": p.log_late_drift(),
         "log10_late_drift_zL": p.log_late_drift("zL"),
@@ -289,9 +290,9 @@ def write(found: TwoByTwo, out: Path) -> list[Path]:
     """results_<tag>.json, cells_<tag>.csv, sweep_<tag>.csv, points_<tag>.csv; the tables again for a further label."""
     out, tag = make_folder(out), found.tag
     record = found.results
-    if not found.compat:
-        settings = record["interval_settings"]
-        record = {**record, "meta": provenance(seed=settings["seed"], inputs=[found.puzzles.path])}
+    if record.interval_settings is not None:
+        meta = provenance(seed=record.interval_settings.seed, inputs=[found.puzzles.path])
+        record = record.model_copy(update={"meta": meta})
     wrote = [write_json(out / f"results_{tag}.json", record), *_write_tables(found, out, tag)]
     for label, other in found.other.items():
         wrote += _write_tables(other, out, f"{tag}_{label}")
@@ -303,8 +304,8 @@ def write(found: TwoByTwo, out: Path) -> list[Path]:
 
 def _write_tables(found: TwoByTwo, out: Path, tag: str) -> list[Path]:
     return [
-        write_text(out / f"cells_{tag}.csv", tables.cells_csv(found.results["cells"])),
-        write_text(out / f"sweep_{tag}.csv", tables.rows_csv(found.sweep)),
+        write_text(out / f"cells_{tag}.csv", tables.cells_csv(found.results.cells)),
+        write_text(out / f"sweep_{tag}.csv", tables.rows_csv([row.model_dump() for row in found.sweep])),
     ]
 
 

@@ -32,7 +32,8 @@ def read_npy(path: Path | str, *, mmap: bool = False, run: str | None = None) ->
     with opened(path, run=run) as stream, _as_input_error(path, "npy"):
         _check_header(stream, os.fstat(stream.fileno()).st_size, shown(path))
         if mmap:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+            return array
         _check_room(os.fstat(stream.fileno()).st_size, shown(path))
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)

@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -138,7 +138,9 @@ class Cell:
         return _padded((rows or {}).get(alpha, []), len(self.fork_points))
 
 
-def write_cell(folder: Path | str, calib: dict[str, Any], trajectory: dict[str, Any], pmass: dict[str, Any]) -> Path:
+def write_cell(
+    folder: Path | str, calib: Mapping[str, object], trajectory: Mapping[str, object], pmass: Mapping[str, object]
+) -> Path:
     """Write the three files; calib.json comes last, so that a cell cut short is not taken for a whole one."""
     folder = make_folder(folder)
     for name, content in (("trajectory.json", trajectory), ("pmass.json", pmass), ("calib.json", calib)):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.reading import read_yaml
+from rrdyn.artifacts.record import Settings
 
 __all__ = ["Config", "presets", "presets_folder", "read_preset", "read_yaml", "refuse"]
 
@@ -19,7 +20,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True)
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, /, **data: Any) -> None:
         try:
             super().__init__(**data)
         except ValidationError as error:
@@ -70,7 +71,7 @@ def presets(kind: str) -> list[str]:
     return sorted(path.stem for path in (presets_folder() / kind).glob("*.yaml"))
 
 
-def read_preset(kind: str, name: str, *, flag: str | None = None) -> dict[str, Any]:
+def read_preset(kind: str, name: str, *, flag: str | None = None) -> Settings:
     """A preset by name, or any YAML file by path; `flag` is how the user gives one, where it is not --KIND."""
     if name.endswith((".yaml", ".yml")):
         return read_yaml(Path(name))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import dump_json, replacing
 from rrdyn.artifacts.places import existing, is_folder, shown
 from rrdyn.artifacts.reading import parse_json
+from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schema import ANY_COMMAND, Schema
 from rrdyn.artifacts.schemas import SCHEMAS
 
@@ -30,7 +30,7 @@ class Artifact(Mapping[str, np.ndarray]):
     path: Path
     schema: Schema | None
     arrays: dict[str, np.ndarray]
-    meta: dict[str, Any]
+    meta: Meta
 
     def __getitem__(self, key: str) -> np.ndarray:
         return self.arrays[key]
@@ -42,7 +42,7 @@ class Artifact(Mapping[str, np.ndarray]):
         return len(self.arrays)
 
 
-def write_npz(path: Path | str, schema: Schema, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Path:
+def write_npz(path: Path | str, schema: Schema, arrays: dict[str, np.ndarray], meta: Meta) -> Path:
     """Check the arrays against the schema and write them with `meta`; equal content gives equal bytes."""
     path = Path(path)
     schema.check(arrays, shown(path))
@@ -88,7 +88,7 @@ def read_npz(path: Path | str, schema: Schema | None = None) -> Artifact:
     return Artifact(path=path, schema=schema, arrays=arrays, meta=meta)
 
 
-def _read_meta(value: np.ndarray | None, path: Path) -> dict[str, Any]:
+def _read_meta(value: np.ndarray | None, path: Path) -> Meta:
     if value is None:
         return {}
     meta = parse_json(str(value), f"{shown(path)}: meta")

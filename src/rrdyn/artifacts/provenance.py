@@ -11,9 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import rrdyn
 from rrdyn.artifacts.files import dump_json, sha256
 from rrdyn.artifacts.places import exists
+from rrdyn.artifacts.record import Meta
+from rrdyn.version import __version__
 
 LIBRARIES = ("torch", "numpy", "scipy", "matplotlib", "polars")
 
@@ -26,10 +27,10 @@ def provenance(
     device: str | None = None,
     dtype: str | None = None,
     **extra: Any,
-) -> dict[str, Any]:
+) -> Meta:
     """The `meta` of an artifact. No clock time is kept, so that equal runs write equal files."""
-    record: dict[str, Any] = {
-        "rrdyn_version": rrdyn.__version__,
+    record: dict[str, object] = {
+        "rrdyn_version": __version__,
         "git_commit": git_commit(),
         "command": command_line(),
         "seed": seed,
@@ -65,7 +66,7 @@ def library_versions() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """Commit of the source tree rrdyn runs from, with "+changes" where the tree differs; None from a wheel."""
-    root = Path(rrdyn.__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     if not exists(root / ".git"):
         return None
     try:

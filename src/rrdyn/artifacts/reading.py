@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from rrdyn.artifacts.errors import InputError, RrdynError, UsageError, notice
 from rrdyn.artifacts.places import opened, said, shown
+from rrdyn.artifacts.record import Meta, Settings
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -120,7 +121,7 @@ def parse_json(text: str, where: str, *, run: str | None = None) -> Any:
     return content
 
 
-def read_jsonl(path: Path | str, *, most: int = LARGEST_TEXT, run: str | None = None) -> list[dict[str, Any]]:
+def read_jsonl(path: Path | str, *, most: int = LARGEST_TEXT, run: str | None = None) -> list[Meta]:
     """The records of a file with one JSON object a line, such as train.jsonl.
 
     Lines that are none are left out with a notice; of a last line without its end, which a process may still be
@@ -130,7 +131,7 @@ def read_jsonl(path: Path | str, *, most: int = LARGEST_TEXT, run: str | None = 
     lines = [line for line in text.split("\n") if line.strip()]
     cut = bool(lines) and not text.endswith("\n")
     try:  # all at once is several times faster, and nearly always right
-        rows = parse_json(f"[{','.join(lines)}]", shown(path))
+        rows: list[Meta] = parse_json(f"[{','.join(lines)}]", shown(path))
         if len(rows) == len(lines) and all(isinstance(row, dict) for row in rows):
             return rows
     except InputError:
@@ -142,7 +143,7 @@ def read_jsonl(path: Path | str, *, most: int = LARGEST_TEXT, run: str | None = 
     return [row for row in read if row is not None]
 
 
-def _record(line: str, where: str) -> dict[str, Any] | None:
+def _record(line: str, where: str) -> Meta | None:
     try:
         value = parse_json(line, where)
     except InputError:
@@ -163,7 +164,7 @@ class _Loader(yaml.SafeLoader):
 
 
 @overload
-def read_yaml(path: Path | str, kind: None = None, *, run: str | None = ...) -> dict[str, Any]: ...
+def read_yaml(path: Path | str, kind: None = None, *, run: str | None = ...) -> Settings: ...
 @overload
 def read_yaml(path: Path | str, kind: type[M], *, run: str | None = ...) -> M: ...
 def read_yaml(path: Path | str, kind: type[M] | None = None, *, run: str | None = None) -> Any:

@@ -114,6 +114,12 @@ PERTURB = Schema(
         "correct_mass": Array(dims="N sigma K T", kind="float", required=False, doc="mean mass on the right token"),
         "preds": Array(dims="N sigma K L", kind="int", required=False, doc="predicted tokens at the readout segment"),
         "residual": Array(dims="N sigma K T", kind="float", required=False, doc="||F(z) - z|| / ||z||"),
+        "return_distance": Array(
+            dims="N sigma K T P",
+            kind="float",
+            required=False,
+            doc="||z(t) - z(t-p)|| / max over the trajectory of ||z||, joint state, p = 1..P; NaN where t < p",
+        ),
         "lambda_1": Array(dims="N sigma K", kind="float", required=False, doc="leading exponent, nats per sub-update"),
         "noise_norm": Array(dims="N sigma K", kind="float", required=False, doc="realised L2 norm of the added noise"),
     },
@@ -181,12 +187,15 @@ TOY = Schema(
 STATES = Schema(
     name="states",
     version=1,
-    doc="full latent states of chosen puzzles, written by rrdyn diagnose --save-states",
+    doc="full latent states, written by rrdyn diagnose --save-states, and the last ones by rrdyn rollout --keep-state",
     made_by="rrdyn diagnose CKPT --save-states 0",
     arrays={
-        "z_H": Array(dims="N T1 S D", kind="float", doc="z_H after each segment, the initial state first"),
-        "z_L": Array(dims="N T1 S D", kind="float", doc="z_L after each segment, the initial state first"),
+        "z_H": Array(dims="N T1 S D", kind="float", doc="z_H after each segment, the initial or earliest state first"),
+        "z_L": Array(dims="N T1 S D", kind="float", doc="z_L after each segment, the initial or earliest state first"),
         "idx": Array(dims="N", kind="int", doc="index of the puzzle in its dataset split"),
+        "largest_norm": Array(
+            dims="N", kind="float", required=False, doc="of a rollout's last states: largest norm it has had so far"
+        ),
     },
 )
 

@@ -42,7 +42,6 @@ def run(args: Args) -> Outcome:
     out = args.folder("analysis_2x2")
     batch = analyze_files(
         args.files,
-        out,
         tag=args.tag,
         tau=args.threshold,
         shared_tau=args.shared_tau,
@@ -52,14 +51,14 @@ def run(args: Args) -> Outcome:
         seed=args.seed,
         replicates=args.replicates,
     )
-    wrote = list(batch.wrote)
+    wrote = batch.write(out)
     if args.figures:
         from rrdyn.plotting import plot
 
         for item in batch.found:
             wrote += plot("2x2", out / f"results_{item.tag}.json", out=out).wrote
         if batch.series is not None:
-            wrote += plot("evolution", out / f"evolution_{batch.series}.csv", out=out).wrote
+            wrote += plot("evolution", out / f"evolution_{batch.series.tag}.csv", out=out).wrote
     return Outcome(
         data={"results": {item.tag: item.results for item in batch.found}},
         text="\n\n".join(headline(item.tag, item.results) for item in batch.found),

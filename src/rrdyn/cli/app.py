@@ -13,9 +13,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import rrdyn
 from rrdyn.artifacts.errors import Interrupted, RrdynError, UsageError, unexpected
 from rrdyn.runtime import interrupts, output
+from rrdyn.version import __version__
 
 if TYPE_CHECKING:
     from rrdyn.cli.command import Command
@@ -126,12 +126,13 @@ def _dispatch(argv: list[str]) -> int:
         output.put(overview())
         return 0 if argv else 2
     if argv[0] in ("-V", "--version"):
-        output.put(f"rrdyn {rrdyn.__version__}")
+        output.put(f"rrdyn {__version__}")
         return 0
     if argv[0] == COMPLETION:
         from rrdyn.cli.completion import print_completion
 
-        return print_completion({name: load(name).Args for name in COMMANDS}, argv)
+        names = [*COMMANDS, *(f"{group} {name}" for group in OPEN for name in added(group))]
+        return print_completion({name: load(name).Args for name in dict.fromkeys(names)}, argv)
     name, rest = find_command(argv)
     if " " not in name and name not in COMMANDS:  # a group such as `rrdyn plot`, alone or with --help
         output.put(overview(only=name))
@@ -175,7 +176,8 @@ def load(name: str) -> ModuleType | Command:
     """A command's arguments and what it does with them: its module, or a member of a group that is made by name."""
     group, _, member = name.partition(" ")
     if group == "plot" or name not in COMMANDS:
-        return import_module(OPEN[group]).command(member)
+        made: Command = import_module(OPEN[group]).command(member)
+        return made
     return import_module("rrdyn.cli." + name.replace(" ", "_").replace("-", "_"))
 
 

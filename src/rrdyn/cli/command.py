@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from tyro.constructors import ConstructorRegistry, StructConstructorSpec, Struct
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import Notice, UsageError
 from rrdyn.artifacts.files import dump_json
+from rrdyn.artifacts.record import Record
 from rrdyn.runtime import progress
 from rrdyn.runtime.output import answering, put, width
 
@@ -120,7 +121,7 @@ def _hint(default: str) -> str:
 class Outcome:
     """What a command did: text for a person, data for --json, files written or kept, what to run next."""
 
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, object] | Record = field(default_factory=dict)
     text: str = ""
     wrote: Sequence[Path] = ()
     kept: Sequence[Path] = ()
@@ -145,7 +146,8 @@ def run_command(name: str, module: ModuleType | Command, argv: list[str]) -> int
         files = {"wrote": [str(path) for path in outcome.wrote], "kept": [str(path) for path in outcome.kept]}
         try:
             if args.as_json:
-                put(dump_json({"command": name, **outcome.data, **files}, ascii_only=not _speaks_utf8()))
+                said = outcome.data.model_dump() if isinstance(outcome.data, Record) else outcome.data
+                put(dump_json({"command": name, **said, **files}, ascii_only=not _speaks_utf8()))
             elif outcome.text:
                 put(outcome.text)
         finally:

@@ -1,4 +1,8 @@
-"""Shell completion of every command and flag, made by tyro from the commands' own arguments."""
+"""Shell completion of every command and flag, made by tyro from the commands' own arguments.
+
+Plug-ins' tasks (`rrdyn data NAME`) and figures (`rrdyn plot NAME`) are among them as they are known when the script is
+printed. NAME of `rrdyn measure` is an argument, not a command, and arguments that are not choices are not completed.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -11,6 +11,7 @@ from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import Count, Index, MeasurementOptions, Seed, Segments
 
 if TYPE_CHECKING:
+    from rrdyn.analysis.overview import DiagnosisOverview, Medians
     from rrdyn.measurement.campaign import Result
 
 
@@ -45,6 +46,8 @@ class Args(MeasurementOptions):
     """tangents: exact derivatives; growth: one nearby trajectory, cheap, the leading exponent only."""
     tangent_dtype: Literal["auto", "float32", "float64"] = "auto"
     """What the tangents are carried in; auto: as the model, float32 for a bfloat16 one."""
+    periods: Annotated[int, Field(ge=0, le=4096)] = 16
+    """Return distances after 1 to so many segments; 0: none."""
     save_states: tuple[Index, ...] = ()
     """Indices of puzzles whose full states go into states.npz beside the output."""
     strict: bool = False
@@ -57,53 +60,50 @@ class Args(MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.analysis.overview import of_diagnosis
     from rrdyn.measurement import campaign
     from rrdyn.measurement.diagnosis import diverged
 
     done = campaign.run(args.request("diag", args.ckpts, args.out))
     if not done:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
-    exit_code = 4 if args.strict and any(len(diverged(result.arrays)) for result in done) else 0
+    facts = [of_diagnosis(result.arrays) for result in done]
+    lost = [[int(index) for index in diverged(result.arrays)] for result in done]
     wrote = [path for result in done for path in ([result.path] if result.fresh else []) + list(result.also)]
     files = " ".join(str(result.path) for result in done)
     further = [f"rrdyn analyze-2x2 {files}", f"rrdyn plot trajectories {done[0].path}"]
     if len(done) > 1:
         further.append(f"rrdyn evolution {files}")
     return Outcome(
-        data={"results": [summary(result) for result in done]},
-        text="\n\n".join(told(result) for result in done),
+        data={
+            "results": [
+                {"path": str(result.path), **known.model_dump(), "diverged": gone, "fresh": result.fresh}
+                for result, known, gone in zip(done, facts, lost)
+            ]
+        },
+        text="\n\n".join(told(*each) for each in zip(done, facts, lost)),
         wrote=wrote,
         kept=[result.path for result in done if not result.fresh],
         next=further,
-        exit_code=exit_code,
+        exit_code=4 if args.strict and any(lost) else 0,
     )
 
 
-def summary(result: Result) -> dict[str, Any]:
-    """The few numbers of a diagnosis that a person asks first."""
-    from rrdyn.analysis.overview import of_diagnosis
-    from rrdyn.measurement.diagnosis import diverged
-
-    lost = [int(index) for index in diverged(result.arrays)]
-    return {"path": str(result.path), **of_diagnosis(result.arrays), "diverged": lost, "fresh": result.fresh}
+def _sides(medians: Medians) -> str:
+    return ", ".join(f"{side} {'-' if value is None else format(value, '.4g')}" for side, value in medians)
 
 
-def told(result: Result) -> str:
-    facts = summary(result)
-    spelled = {
-        key: ", ".join(f"{group} {'-' if value is None else format(value, '.4g')}" for group, value in medians.items())
-        for key, medians in facts.items()
-        if isinstance(medians, dict)
-    }
-    right = "none with a label" if facts["accuracy"] is None else f"{facts['accuracy']:.1%} right"
+def told(result: Result, facts: DiagnosisOverview, lost: list[int]) -> str:
+    """What a person asks first of a diagnosis; `lost` are the puzzles that diverged."""
+    right = "none with a label" if facts.accuracy is None else f"{facts.accuracy:.1%} right"
     lines = [
         f"{result.path}" + ("" if result.fresh else "  (there already)"),
-        f"  puzzles     {facts['n']}, {right} at segment {result.arrays['preds'].shape[1]}",
-        f"  lambda_1    median {spelled['lambda_1']}  nats per sub-update",
-        f"  late drift  median {spelled['late_drift']}",
+        f"  puzzles     {facts.n}, {right} at segment {result.arrays['preds'].shape[1]}",
+        f"  lambda_1    median {_sides(facts.lambda_1)}  nats per sub-update",
+        f"  late drift  median {_sides(facts.late_drift)}",
     ]
-    if facts["unlabelled"]:
-        lines.append(f"  unlabelled  {facts['unlabelled']} puzzles, counted in none of these")
-    if lost := facts["diverged"]:
+    if facts.unlabelled:
+        lines.append(f"  unlabelled  {facts.unlabelled} puzzles, counted in none of these")
+    if lost:
         lines.append(f"  diverged    {len(lost)} puzzles: {', '.join(map(str, lost[:10]))}")
     return "\n".join(lines)

@@ -45,5 +45,7 @@ def run(args: Args) -> Outcome:
     wrote = []
     if args.out:
         meta = subject.meta(seed=args.seed, settings=result.settings.model_dump(), dtype=args.dtype)
-        wrote = [write_json(args.out, {"schema": "evaluation", "schema_version": 1, **record, "meta": meta})]
+        wrote = [
+            write_json(args.out, {"schema": "evaluation", "schema_version": 1, **record.model_dump(), "meta": meta})
+        ]
     return Outcome(data=record, text=table(record), wrote=wrote, next=[f"rrdyn diagnose {args.ckpt}"])

@@ -48,8 +48,8 @@ def run(args: Args) -> Outcome:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
     tables = [of_result(result.arrays, result.meta) for result in done]
     return Outcome(
-        data={"results": [{"path": str(result.path), **table.record(), "sentences": sentences(table).splitlines()}
-                          for result, table in zip(done, tables)]},
+        data={"results": [{"path": str(result.path), **table.record().model_dump(),
+                           "sentences": sentences(table).splitlines()} for result, table in zip(done, tables)]},
         text="\n\n".join(f"{result.path}\n{told(table)}" for result, table in zip(done, tables)),
         wrote=[result.path for result in done if result.fresh],
         kept=[result.path for result in done if not result.fresh],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import MeasurementOptions
@@ -33,8 +32,7 @@ def run(args: Args) -> Outcome:
     from rrdyn.measurement.measurement import measurement_named
     from rrdyn.training.recipes import settings_from
 
-    settings: dict[str, Any] = settings_from(args.set)
-    done = campaign.run(args.request(args.name, args.ckpts, args.out, **settings))
+    done = campaign.run(args.request(args.name, args.ckpts, args.out, **settings_from(args.set)))
     if not done:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
     following = measurement_named(args.name).following

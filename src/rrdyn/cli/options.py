@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from rrdyn.artifacts.record import Settings
 from rrdyn.cli.command import Arguments, Outcome, Positional
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class ThresholdOptions(AnalysisOptions):
 
     @model_validator(mode="before")
     @classmethod
-    def _files_after_tau(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def _files_after_tau(cls, given: Settings) -> Settings:
         """`--tau otsu a.npz b.npz`: what follows the threshold are files."""
         from rrdyn.analysis.thresholds import from_words
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import Count, MeasurementOptions, Seed, Segments
+
+if TYPE_CHECKING:
+    from rrdyn.analysis.overview import RestartsRow
 
 
 class Args(MeasurementOptions):
@@ -48,6 +51,8 @@ class Args(MeasurementOptions):
     """Folder for the three-file cell (calib.json, trajectory.json, pmass.json); needs --calibrate-kl."""
     exponent: bool = False
     """Also the leading exponent of every restart; doubles the cost."""
+    periods: Annotated[int, Field(ge=0, le=4096)] = 16
+    """Return distances after 1 to so many segments; 0: none."""
     out: Path | None = None
     """File to write; default RUN/eval/ for a checkpoint of a run, else perturb.npz beside it."""
     seed: Seed = 0
@@ -78,7 +83,7 @@ def run(args: Args) -> Outcome:
     readout = int(result.meta["readout"])
     rows = of_restarts(result.arrays, readout)
     n, failed = failures(result.arrays)
-    data: dict[str, Any] = {"rows": rows, "readout": readout, "n": n}
+    data: dict[str, object] = {"rows": rows, "readout": readout, "n": n}
     text = told(rows, readout, n, failed)
     found = perturbation(request).calibration
     if found is not None:
@@ -95,7 +100,7 @@ def run(args: Args) -> Outcome:
     )
 
 
-def told(rows: list[dict[str, Any]], readout: int, n: int, failed: int) -> str:
+def told(rows: list[RestartsRow], readout: int, n: int, failed: int) -> str:
     from tabulate import tabulate
 
     heads = {
@@ -107,9 +112,8 @@ def told(rows: list[dict[str, Any]], readout: int, n: int, failed: int) -> str:
         "kl_p95": "KL p95 [nats]",
         "noise_norm": "|noise|",
     }
-    body = tabulate(
-        [{heads[k]: v for k, v in row.items()} for row in rows], headers="keys", floatfmt=".3g", missingval="-"
-    )
+    shown = [{heads[key]: value for key, value in row} for row in rows]
+    body = tabulate(shown, headers="keys", floatfmt=".3g", missingval="-")
     return (
         f"{body}\n{n} puzzles, {failed} of them wrong at segment {readout}. The row sigma = 0 had the longer "
         "budget too: subtract it. Best of K knows the answer."

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rrdyn.artifacts.record import Settings
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import Count, MeasurementOptions, Seed
 
@@ -35,6 +36,8 @@ class Args(MeasurementOptions):
     """Stop a puzzle once it was right this many segments in a row (its drift is NaN from then on); 0: never."""
     keep_state: bool = False
     """Write the last states too, so that the rollout can be extended."""
+    periods: Annotated[int, Field(ge=0, le=4096)] = 16
+    """Return distances after 1 to so many segments; 0: none. An extension has those of what it extends."""
     extend: Path | None = None
     """A rollout.npz that kept its state: go on from there."""
     seed: Seed | None = None
@@ -52,16 +55,16 @@ def run(args: Args) -> Outcome:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
     result = done[0]
     data = of_rollout(result.arrays, result.budget)
-    budget, T = data["budget"], data["segments"]
-    text = f"{data['n']} puzzles: {_percent(data['accuracy_at_budget'])} right at segment {budget}, "
-    text += f"{_percent(data['accuracy_at_end'])} at {T}"
-    if data["failures_at_budget"]:
+    budget, T = data.budget, data.segments
+    text = f"{data.n} puzzles: {_percent(data.accuracy_at_budget)} right at segment {budget}, "
+    text += f"{_percent(data.accuracy_at_end)} at {T}"
+    if data.failures_at_budget:
         text += (
-            f"\nof {data['failures_at_budget']} failures at {budget}: {_percent(data['ever_right_of_failures'])} right "
-            f"at some later segment, {_percent(data['right_at_end_of_failures'])} at {T}"
+            f"\nof {data.failures_at_budget} failures at {budget}: {_percent(data.ever_right_of_failures)} right "
+            f"at some later segment, {_percent(data.right_at_end_of_failures)} at {T}"
         )
-    if data["unlabelled"]:
-        text += f"\n{data['unlabelled']} puzzles have no label: counted in none of these"
+    if data.unlabelled:
+        text += f"\n{data.unlabelled} puzzles have no label: counted in none of these"
     files = [result.path, *result.also]
     wrote, kept = (files, []) if result.fresh else ([], files)
     return Outcome(data=data, text=text, wrote=wrote, kept=kept, next=[f"rrdyn survival {result.path}"])
@@ -71,7 +74,7 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
 
 
-def puzzles(args: Args) -> dict[str, Any]:
+def puzzles(args: Args) -> Settings:
     """Which puzzles: as given, else as usual; those of the rollout that is extended, and no others."""
     given = {key: getattr(args, key) for key in ("n", "split", "seed") if getattr(args, key) is not None}
     if args.extend is None:

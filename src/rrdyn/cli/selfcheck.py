@@ -6,7 +6,9 @@ from rrdyn.cli.command import Arguments, Outcome
 
 
 class Args(Arguments):
-    """The estimators against systems with known exponents. Takes some seconds; exits with 4 where a check fails.
+    """The estimators against systems with known exponents and fates. Exits with 4 where a check fails.
+
+    Takes some seconds.
 
     1. rrdyn selfcheck
     """
@@ -21,7 +23,7 @@ def run(args: Args) -> Outcome:
     from rrdyn.runtime.progress import Progress
 
     checks = []
-    with Progress(18, "selfcheck") as progress:
+    with Progress(20, "selfcheck") as progress:
         for check in run_checks():
             checks.append(check)
             progress.advance(note=check.name)

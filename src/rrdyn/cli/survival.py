@@ -51,5 +51,5 @@ def run(args: Args) -> Outcome:
         from rrdyn.plotting import plot
 
         wrote += plot("rollout", out, out=out).wrote
-    record = {"models": {model.tag: model.record() for model in models}, "log_rank": survival.compare(models)}
+    record = survival.told(models)
     return Outcome(data=record, text=survival.summary(record), wrote=wrote)

@@ -65,8 +65,8 @@ def run(args: Args) -> Outcome:
     rows = of_toy(args.T, ftle, success)
     heads = {"T": "T", "success": "success", "auc": "AUC", "ftle_success": "ftle success",
              "ftle_failure": "ftle failure", "failures": "failures"}  # fmt: skip
-    table = tabulate([{heads[k]: v for k, v in row.items()} for row in rows], headers="keys", floatfmt=".3f",
-                     missingval="-")  # fmt: skip
+    shown = [{heads[key]: value for key, value in row} for row in rows]
+    table = tabulate(shown, headers="keys", floatfmt=".3f", missingval="-")
     return Outcome(
         data={"rows": rows, "n": args.n, "seeds": list(args.seeds)},
         text=f"{table}\n{args.n} trajectories x {len(args.seeds)} seeds; exponents in nats per step",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any
 
 from rrdyn.artifacts.config import presets, read_preset
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.places import entries, is_folder, shown
+from rrdyn.artifacts.record import Settings
 from rrdyn.data.build import build, made_from
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.record import RECORD
@@ -16,7 +16,7 @@ from rrdyn.data.registry import find_kind, makeable
 from rrdyn.runtime.progress import say
 
 
-def recipe_of(task: str, settings: dict[str, Any]) -> Recipe:
+def recipe_of(task: str, settings: Settings) -> Recipe:
     """The recipe of a task, such as "sudoku" or "maze", from settings by name."""
     kind = find_kind(task)
     if kind is None or kind.recipe is None:
@@ -26,11 +26,11 @@ def recipe_of(task: str, settings: dict[str, Any]) -> Recipe:
 
 def preset_recipe(preset: str) -> tuple[str, Recipe]:
     """Task and recipe of a preset in `configs/data`, by name, or of any YAML file with `task` and its settings."""
-    settings = read_preset("data", preset)
+    settings = dict(read_preset("data", preset))
     task = settings.pop("task", None)
     if task is None:
         raise InputError(f"the data preset {preset} names no task", expected="task: sudoku or task: maze")
-    return task, recipe_of(str(task), settings)
+    return str(task), recipe_of(str(task), settings)
 
 
 def ensure(task: str, preset: str, root: Path | str = "data") -> Path:

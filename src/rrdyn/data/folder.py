@@ -73,7 +73,7 @@ class PuzzleSplit:
     @cached_property
     def example_identifiers(self) -> np.ndarray:
         """Puzzle identifier (N,) int32 of each example."""
-        return np.asarray(self.puzzle_identifiers, dtype=np.int32)[self.puzzle_of]
+        return np.asarray(np.asarray(self.puzzle_identifiers, dtype=np.int32)[self.puzzle_of])
 
     @cached_property
     def originals(self) -> np.ndarray:

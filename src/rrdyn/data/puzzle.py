@@ -75,6 +75,8 @@ class Puzzle(ABC):
     """Characters that may stand in an answer but not in a question."""
     recipe: ClassVar[type[Recipe] | None] = None
     """The settings that a dataset is made from (`rrdyn data NAME`); None where nothing but a folder is read."""
+    presets: ClassVar[tuple[str, str]] = ("small-att", "large-att")
+    """The presets of configs/train that it is trained with where none is named: without and with an accelerator."""
     sizes: ClassVar[str] = "the number of cells of this kind"
     """In words, how many cells there may be."""
     rule: ClassVar[str] = "an answer of this kind"
@@ -200,7 +202,7 @@ class Puzzle(ABC):
         """A rating (N,) float64 of every puzzle, or None where the kind has none."""
         return None
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """What a dataset records, so that `Puzzle.of` makes the same kind again."""
         return {"kind": self.name, "height": self.height, "width": self.width}
 

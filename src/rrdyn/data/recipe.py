@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -46,7 +47,7 @@ class Recipe(Config):
         return self.model_dump(mode="json", exclude={"offline", "workers"})
 
     @classmethod
-    def recorded(cls, settings: dict[str, Any]) -> Self:
+    def recorded(cls, settings: Mapping[str, object]) -> Self:
         """The recipe that a dataset recorded; settings that it does not have yet count as their defaults."""
         return cls(**settings)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, RootModel
 
@@ -31,9 +30,9 @@ class DatasetRecord(Record):
     """What the dataset is called; the folder may be called otherwise."""
     source: str | None = None
     """generate, csv, hub, or a word of whoever wrote it."""
-    puzzle: dict[str, Any] | None = None
+    puzzle: dict[str, object] | None = None
     """What `Puzzle.describe` gave."""
-    recipe: dict[str, Any] | None = None
+    recipe: dict[str, object] | None = None
     """The settings that it was made from."""
     meta: Provenance = Provenance()
 

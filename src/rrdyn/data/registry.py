@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
 from rrdyn.artifacts.places import said
+from rrdyn.artifacts.record import Meta
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.tokens import Tokens, unknown_grid
@@ -51,7 +52,7 @@ def kind_of(recipe: Recipe) -> type[Puzzle]:
     raise UsageError(f"no kind of puzzle is made from a {type(recipe).__name__}")
 
 
-def from_description(description: dict[str, Any], where: str = "the dataset") -> Puzzle:
+def from_description(description: Meta, where: str = "the dataset") -> Puzzle:
     """The puzzle that a dataset recorded with `Puzzle.describe`; `where` names its place in a message.
 
     Raises InputError where nobody knows the kind, or the kind does not take what is described.

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from rrdyn.artifacts.errors import InputError, UsageError
-from rrdyn.artifacts.record import Record
+from rrdyn.artifacts.record import Meta, Record
 from rrdyn.data.folder import PuzzleSplit
 from rrdyn.data.puzzle import Symmetries
 from rrdyn.runtime.streams import generator
@@ -163,7 +163,7 @@ class Sampler:
         stream.bit_generator.advance(first * blocks)  # type: ignore[attr-defined]
         return stream.random((count, blocks * PHILOX_BLOCK))
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Meta:
         """Where the sampler stands, in plain numbers and strings."""
         return {
             "round": self.round,
@@ -173,7 +173,7 @@ class Sampler:
             **self._identity(),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Meta) -> None:
         """Stand where another sampler stood; raises InputError where it sampled other data or otherwise."""
         try:
             saved = SamplerState.model_validate(state)
@@ -191,7 +191,7 @@ class Sampler:
         self.at, self.batch = saved.at, saved.batch
         _restore(self._rng, saved.rng)
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, object]:
         """What must be the same on resume; the number of ranks may differ."""
         return {
             "dataset": self.split.digest,
@@ -263,7 +263,7 @@ def _symmetries(split: PuzzleSplit, augment: bool | Symmetries | None) -> Symmet
     return split.puzzle.symmetries
 
 
-def _plain_state(rng: np.random.Generator) -> dict[str, Any]:
+def _plain_state(rng: np.random.Generator) -> dict[str, object]:
     """The state of a Philox generator without arrays, so that it fits into JSON."""
     state: dict[str, Any] = dict(rng.bit_generator.state)
     inner = {key: [int(word) for word in words] for key, words in state["state"].items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import isqrt
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Tokens(Puzzle):
     def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
         return {}
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         return {**super().describe(), "vocab_size": self.vocab_size}
 
 

@@ -22,6 +22,7 @@ from rrdyn.dynamics import protocol
 from rrdyn.dynamics.protocol import Recurrence
 from rrdyn.dynamics.returns import TOLERANCE, noise_floor
 from rrdyn.dynamics.trajectory import plain_segment
+from rrdyn.runtime.shapes import Bool, Complex, Float, Integer
 from rrdyn.runtime.streams import generator
 from rrdyn.runtime.threads import each
 
@@ -41,15 +42,15 @@ class Cycle:
 
     state: Any
     """Parts (B,...): a point on each."""
-    residual: Tensor
+    residual: Float[Tensor, " B"]
     """(B,) ||F^p(z) - z|| over the largest norm of z and of the state it was refined from."""
-    eigenvalues: Tensor
+    eigenvalues: Complex[Tensor, "B m"]
     """(B,m) complex128, leading ones of the derivative of one period, by descending modulus; NaN where not found."""
-    converged: Tensor
+    converged: Bool[Tensor, " B"]
     """(B,) whether the residual is within tolerance."""
-    period: Tensor
+    period: Integer[Tensor, " B"]
     """(B,) smallest period of what was found: a divisor of the one asked for; 0 where it has not converged."""
-    moved: Tensor
+    moved: Float[Tensor, " B"]
     """(B,) distance from the state it was refined from, over the same norm as the residual."""
 
     @property
@@ -134,7 +135,7 @@ class _Orbit:
 
     def off(self, x: np.ndarray) -> np.ndarray:
         """F^p(x) - x."""
-        return self.passed(x)[-1] - x
+        return np.asarray(self.passed(x)[-1] - x)
 
     def product(self, x: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         """(n,K): the derivative of F^p at x times vectors (n,K)."""
@@ -168,7 +169,8 @@ class _OneOfBatch:
 
 def _alone(recurrence: Recurrence, z: Any, i: int) -> Recurrence:
     if hasattr(recurrence, "rows"):
-        return recurrence.rows(slice(i, i + 1))
+        alone: Recurrence = recurrence.rows(slice(i, i + 1))
+        return alone
     if isinstance(recurrence, protocol.CallableRecurrence):
         updates = tuple(_OneOfBatch(update, z, i) for update in recurrence.sub_updates)
         return protocol.CallableRecurrence(updates)  # type: ignore[arg-type]
@@ -220,9 +222,9 @@ def _solve(derivative: np.ndarray | LinearOperator, off: np.ndarray) -> np.ndarr
     if isinstance(derivative, np.ndarray):
         u, s, vt = np.linalg.svd(np.eye(len(off)) - derivative)
         known = s > NEUTRAL * max(1.0, s[0])
-        return vt[known].T @ ((u[:, known].T @ off) / s[known])
+        return np.asarray(vt[known].T @ ((u[:, known].T @ off) / s[known]))
     shifted = LinearOperator(derivative.shape, dtype=np.float64, matvec=lambda v: v - derivative.matvec(v))
-    return gmres(shifted, off, rtol=1e-4, restart=50, maxiter=2)[0]
+    return np.asarray(gmres(shifted, off, rtol=1e-4, restart=50, maxiter=2)[0])
 
 
 def _leading(derivative: np.ndarray | LinearOperator, count: int, start: np.ndarray) -> np.ndarray:

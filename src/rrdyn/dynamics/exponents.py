@@ -74,14 +74,14 @@ def correlated(log_r: np.ndarray, pieces: int = 64, level: float = 0.95) -> np.n
     for lag in (1, 2, 3):
         ratio = ratio + 2 * (1 - lag / 4) * (off[lag:] * off[:-lag]).sum(0)
     # 2 (2q - 1)(q - 1) / 3q for q = 4
-    return ratio > (1 + ndtri(level) * math.sqrt(3.5 / pieces)) * np.square(off).sum(0)
+    return np.asarray(ratio > (1 + ndtri(level) * math.sqrt(3.5 / pieces)) * np.square(off).sum(0))
 
 
 def drift_of_estimate(log_r: np.ndarray, steps: int = 1) -> np.ndarray:
     """How far the estimate of the second half lies from that of the first: not converged where it is large."""
     half = len(log_r) // 2
     first, second = log_r[:half], log_r[len(log_r) - half :]
-    return (second.mean(0) - first.mean(0)) / steps
+    return np.asarray((second.mean(0) - first.mean(0)) / steps)
 
 
 def of_each(log_r: np.ndarray, steps: int, n: int | None = None) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ from rrdyn.dynamics.protocol import Recurrence
 from rrdyn.dynamics.returns import TOLERANCE, ClosestReturns, Pace, Returns, noise_floor
 from rrdyn.dynamics.settling import Departure, Settling
 from rrdyn.dynamics.trajectory import Observer, Step, follow
+from rrdyn.runtime.shapes import Float, Integer
 from rrdyn.runtime.threads import each
 
 FATES = ("fixed", "cycle", "quasiperiodic", "slow", "marginal", "chaotic", "diverged")
@@ -33,26 +34,26 @@ FIXED, CYCLE, QUASIPERIODIC, SLOW, MARGINAL, CHAOTIC, DIVERGED = range(len(FATES
 class Fates:
     """What became of B trajectories."""
 
-    fate: Tensor
+    fate: Integer[Tensor, " B"]
     """(B,) codes into FATES."""
-    period: Tensor
+    period: Integer[Tensor, " B"]
     """(B,) segments after which it returns: 1 of a fixed point, 0 where it does not."""
-    settled_at: Tensor
+    settled_at: Integer[Tensor, " B"]
     """(B,) first segment from which it stays on its fixed point or cycle, 0 being the start; -1 where it has none."""
-    return_distance: Tensor
+    return_distance: Float[Tensor, "B P"]
     """(B,P) at the end: ||z(t) - z(t-p)|| over the largest norm it has had, p = 1..P; NaN where t < p."""
-    lambda_late: Tensor
+    lambda_late: Float[Tensor, " B"]
     """(B,) leading exponent of its last stretch, nats per sub-update; NaN where it has settled or diverged."""
-    lambda_low: Tensor
+    lambda_low: Float[Tensor, " B"]
     """(B,) with lambda_high the 95% interval; NaN also where none holds."""
-    lambda_high: Tensor
-    band: Tensor
+    lambda_high: Float[Tensor, " B"]
+    band: Float[Tensor, " B"]
     """(B,) exponents nearer to 0, nats per sub-update, are not told from 0 over this window."""
-    tolerance: Tensor
+    tolerance: Float[Tensor, " B"]
     """(B,) up to which a return distance counts as 0."""
-    closest_return: Tensor
+    closest_return: Float[Tensor, " B"]
     """(B,) of the late window, over the largest norm; NaN where it has settled or diverged."""
-    segments: Tensor
+    segments: Integer[Tensor, " B"]
     """(B,) segments followed."""
     state: Any
     """The last states."""

@@ -154,7 +154,7 @@ def smooth_mean(series: np.ndarray) -> float:
 def _smooth(n: int) -> np.ndarray:
     u = (np.arange(n) + 0.5) / n
     weights = np.exp(-1 / (u * (1 - u)))
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def _over(rates: np.ndarray, length: int, end: int, rounding: float) -> LateExponent:
@@ -178,7 +178,7 @@ def _over(rates: np.ndarray, length: int, end: int, rounding: float) -> LateExpo
 
 def _batches(rates: np.ndarray, number: int) -> np.ndarray:
     size = len(rates) // number
-    return rates[len(rates) - number * size :].reshape(number, size) @ _smooth(size)
+    return np.asarray(rates[len(rates) - number * size :].reshape(number, size) @ _smooth(size))
 
 
 def _half(estimates: np.ndarray) -> float:

@@ -11,7 +11,7 @@ not become too flat in between, which `auto` watches.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from rrdyn.dynamics import protocol
 from rrdyn.dynamics.protocol import Recurrence
 from rrdyn.dynamics.qr import Factor, clipped, log_of_diagonal, orthonormalise
 from rrdyn.dynamics.trajectory import Spread, Step, follow
+from rrdyn.runtime.shapes import Float
 from rrdyn.runtime.streams import generator
 from rrdyn.runtime.threads import each
 
@@ -38,17 +39,17 @@ FLATTEST = {torch.float32: 20.0, torch.float64: 1e4}
 class Spectrum:
     """Leading K finite-time exponents of B trajectories."""
 
-    log_r: Tensor
+    log_r: Float[Tensor, "n_qr B K"]
     """(n_qr, B, K) float64: log R_ii of each factorisation in QR order, nats."""
-    exponents: Tensor
+    exponents: Float[Tensor, "B K"]
     """(B, K) float64, nats per sub-update, descending."""
-    frame: Tensor
+    frame: Float[Tensor, "B n K"]
     """(B, n, K) the last orthonormal frame, columns over the state flattened part after part."""
     state: Any
     """The last state."""
     steps: int
     """Sub-updates averaged over."""
-    loss: Tensor
+    loss: Float[Tensor, " B"]
     """(B,) largest bound on |Q^T Q - I| met."""
     clipped: Tensor
     """(B,) logs that were clipped at 1e-30 (-69.08), as where a Jacobian is 0: exponents they enter mean nothing."""
@@ -63,11 +64,11 @@ class Spectrum:
 
 
 def lyapunov_spectrum(
-    recurrence: Recurrence,
+    recurrence: Recurrence | Callable[[Any], Any],
     z0: Any,
     segments: int,
     k: int,
-    q0: Tensor | None = None,
+    q0: Float[Tensor, "B n K"] | None = None,
     qr_every: Cadence = "substep",
     *,
     warmup: int = 0,
@@ -78,7 +79,8 @@ def lyapunov_spectrum(
 ) -> Spectrum:
     """The k leading finite-time exponents of every trajectory in a batch.
 
-    recurrence : `model.recurrence(e)`, a map of `rrdyn.dynamics.maps`, or anything of that protocol.
+    recurrence : `model.recurrence(e)`, a map of `rrdyn.dynamics.maps`, anything of that protocol, or a plain callable
+        z -> z, which is one segment of one sub-update.
     z0 : state, a tuple of tensors (B,...), or one tensor (B,...).
     segments : segments averaged over.
     q0 : first frame (B,n,k) with orthonormal columns; default random, drawn per example from (seed, key).
@@ -92,7 +94,7 @@ def lyapunov_spectrum(
     On a CPU a recurrence with `rows` is followed one example by one thread: the result of an example is the
     same bits in any batch. Raises UsageError for k outside 1..n, an unknown cadence or a q0 of another shape.
     """
-    z0 = protocol.as_state(z0)
+    recurrence, z0 = protocol.as_recurrence(recurrence), protocol.as_state(z0)
     batch = z0[0].shape[0]
     n = sum(part[0].numel() for part in z0)
     dtype = dtype or (z0[0].dtype if z0[0].dtype in FLATTEST else torch.float32)

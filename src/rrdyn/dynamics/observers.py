@@ -9,15 +9,17 @@ import torch
 from torch import Tensor
 
 from rrdyn.dynamics.trajectory import Step
+from rrdyn.runtime.shapes import Float
 
 
-def distance(a: Tensor, b: Tensor | None = None) -> Tensor:
+def distance(a: Float[Tensor, "B *any"], b: Float[Tensor, "B *any"] | None = None) -> Float[Tensor, " B"]:
     """(B,) L2 norm of a - b over all but the batch, in float64."""
     difference = a.double() if b is None else a.double() - b.double()
-    return difference.flatten(1).norm(dim=1)
+    found: Tensor = difference.flatten(1).norm(dim=1)
+    return found
 
 
-def together(parts: Sequence[Tensor]) -> Tensor:
+def together(parts: Sequence[Float[Tensor, " B"]]) -> Float[Tensor, " B"]:
     """(B,) norm of the joint state from the norms (B,) of its parts."""
     total = parts[0]
     for part in parts[1:]:

@@ -64,7 +64,8 @@ class OneProduct(TorchFunctionMode):
         out = moved[: len(few)] if bias is None else moved[: len(few)] + bias
         out = out.repeat_interleave(K, dim=0) if alike else out.clone()
         # cloned, as make_dual would, but slower: it wants both parts laid out alike
-        return forward_ad.make_dual(out.view(shape), moved[len(few) :].clone().view(shape))
+        dual: Tensor = forward_ad.make_dual(out.view(shape), moved[len(few) :].clone().view(shape))
+        return dual
 
 
 def _plain(x: Tensor | None) -> bool:

@@ -94,7 +94,8 @@ def as_recurrence(recurrence: Recurrence | Callable[[Any], Any]) -> Recurrence:
 def rebuild(like: S, parts: Iterable[Tensor]) -> S:
     """A state of the type of `like` from its tensors."""
     if hasattr(like, "_make"):
-        return like._make(parts)
+        moved: S = like._make(parts)
+        return moved
     return tuple(parts)  # type: ignore[return-value]
 
 
@@ -155,10 +156,12 @@ def _joined(column: Sequence[Any]) -> Any:
 def advance(update: Any, bundle: S) -> S:
     """Value and tangents one sub-update later: by its own rule or, without one, by forward differentiation."""
     if hasattr(update, "advance"):
-        return update.advance(bundle)
+        moved: S = update.advance(bundle)
+        return moved
     state, tangents = value_of(bundle), tangents_of(bundle)
     if hasattr(update, "value_and_tangents"):
-        return join(*update.value_and_tangents(state, tangents))
+        both: S = join(*update.value_and_tangents(state, tangents))
+        return both
     if getattr(update, "any_batch", False):
         return _tiled(update.value, bundle)
     return join(*value_and_tangents(update.value, state, tangents))

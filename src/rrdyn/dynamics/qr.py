@@ -49,7 +49,8 @@ class Factor:
     def condition(self) -> Tensor:
         """(B,) condition number of the tangents, Frobenius, each tangent scaled to length 1."""
         unit = self.r / self.r.norm(dim=-2, keepdim=True)
-        return torch.linalg.cond(unit, "fro") / unit.shape[-1] ** 0.5
+        found: Tensor = torch.linalg.cond(unit, "fro") / unit.shape[-1] ** 0.5
+        return found
 
 
 LEAST = 1e-30
@@ -171,4 +172,5 @@ def _householder(rows: Sequence[Tensor]) -> Tensor:
     sign = torch.where(r.diagonal() < 0, -1.0, 1.0).to(r)
     for part, columns in zip(rows, (q * sign).T.split(sizes, dim=-1)):
         part.copy_(columns)
-    return sign[:, None] * r * length
+    found: Tensor = sign[:, None] * r * length
+    return found

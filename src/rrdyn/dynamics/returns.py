@@ -1,4 +1,5 @@
-"""How near a trajectory comes to where it has been: after p segments, and over a growing window.
+"""How near a trajectory comes to where it has been, after p segments and over a growing window, and what
+counts as back.
 
 ||z(t) - z(t-p)|| is taken over the largest norm that the trajectory has had: divided by ||z(t)|| itself it would stay 1
 forever on z <- z/2. The norm is that of the joint state, over all its parts, summed in float64.
@@ -7,7 +8,7 @@ forever on z <- z/2. The norm is that of the joint state, over all its parts, su
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ def joint_norm(parts: Sequence[Tensor]) -> Tensor:
 def _lengths(parts: Sequence[Tensor]) -> Tensor:
     """(B,C) joint norms of C states each, parts (B,C,...)."""
     norms = [torch.linalg.vector_norm(part.flatten(2), dim=2, dtype=torch.float64) for part in parts]
-    total = norms[0]
+    total: Tensor = norms[0]
     for norm in norms[1:]:
         total = total.hypot(norm)
     return total
@@ -76,6 +77,15 @@ class Positions:
         return found
 
 
+class Past(NamedTuple):
+    """What return distances need of a trajectory to go on with it."""
+
+    states: tuple[Tensor, ...]
+    """Parts (B,R,...): its last R states, the last one last; NaN where they are not known."""
+    largest: Tensor
+    """(B,) largest norm it has had; NaN where it is not known, and so is every return distance from there on."""
+
+
 class Returns:
     """Return distances after 1..P segments; memory for P states, whatever the number of segments.
 
@@ -85,8 +95,8 @@ class Returns:
     size : (b,) norm after the last step; scale : (b,) the largest so far, at least the smallest normal number.
     """
 
-    def __init__(self, z0: Any, periods: int, *, series: bool = False) -> None:
-        """`series` keeps every step's, for `distances`."""
+    def __init__(self, z0: Any, periods: int, *, series: bool = False, past: Past | None = None) -> None:
+        """`series` keeps every step's, for `distances`; `past` is of trajectories that go on from their end z0."""
         state = protocol.as_state(z0)
         batch = state[0].shape[0]
         self.periods, self.seen = periods, 0
@@ -94,6 +104,8 @@ class Returns:
         self._store(state)
         self.size = joint_norm(state)
         self.scale = self.size.clamp_min(torch.finfo(torch.float64).tiny)
+        if past is not None:
+            self._recall(past)
         self.last = self.size.new_full((batch, periods), torch.nan)
         self.table = Table(batch) if series else None
         self._positions = Positions(batch)
@@ -117,6 +129,18 @@ class Returns:
         """(B,T,P) of every step; NaN where a trajectory had left, up to `segments`."""
         assert self.table is not None
         return self.table.columns(segments)["return_distance"]
+
+    def past(self) -> Past:
+        """Of the trajectories that are still followed."""
+        known = min(self.seen + 1, self.periods)
+        latest_first = [ring.roll(self.seen, 1)[:, :known] for ring in self.ring]
+        return Past(tuple(states.flip(1) for states in latest_first), self.scale)
+
+    def _recall(self, past: Past) -> None:
+        self.seen, self.scale = -1, past.largest.to(self.scale)
+        for states in zip(*(part.unbind(1) for part in past.states)):
+            self.seen += 1
+            self._store(states)
 
     def _store(self, state: Any) -> None:
         """Backwards round the ring, so that rolled by their number states lie latest first."""

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -50,7 +49,7 @@ def calibrate(
     readout = Perturbation(subject, config).settings.readout
 
     def kl_at(sigma: float) -> float:
-        only = {"sigmas": (sigma,), "segments": readout, "readout": readout, "exponent": False}
+        only = {"sigmas": (sigma,), "segments": readout, "readout": readout, "exponent": False, "periods": 0}
         kl = columns_of(Perturbation(subject, config.model_copy(update=only)), idx)["kl"]
         kl = np.where(np.isfinite(kl), kl, np.inf)
         return float(np.percentile(kl, PERCENTILE, method="lower"))
@@ -88,7 +87,7 @@ def calibrated(request: Request, budget: float, alphas: tuple[float, ...], *, pu
     config = perturbation(request)
     subject = opened(request, request.checkpoints[0], place(request)[1])
     found = calibrate(subject, config, budget, puzzles=puzzles)
-    update: dict[str, Any] = {"calibration": found}
+    update: dict[str, object] = {"calibration": found}
     if found.sigma_star is None:
         say(f"{found.told}; sweeping --sigmas instead")
     else:
@@ -114,7 +113,7 @@ def write_cells(folder: Path, request: Request, result: Result) -> Path:
     path = Path(weights).resolve()
     label = path.stem if path.suffix == ".pt" else path.parent.name
     model = meta["model"]["name"]
-    calib: dict[str, Any] = {
+    calib: dict[str, object] = {
         "model": f"{model}/{label}",
         "method": f"z0-noise-{config.where}",
         "window": config.segments,
@@ -126,8 +125,8 @@ def write_cells(folder: Path, request: Request, result: Result) -> Path:
         "weights": digest,
         "dataset": meta["dataset"]["digest"],
     }
-    kl: dict[str, Any] = {}
-    mass: dict[str, Any] = {}
+    kl: dict[str, object] = {}
+    mass: dict[str, object] = {}
     computed = found.sigma_star is not None
     for number, alpha in enumerate(config.alphas if computed else ()):
         kl[str(float(alpha))] = result.arrays["kl"][:, number].reshape(-1, config.segments)

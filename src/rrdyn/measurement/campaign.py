@@ -1,10 +1,10 @@
-"""The one way a measurement is carried out: a typed request, resolved once to subjects, shares and outputs, then done
-in parts that can be stopped, resumed and shared out, and published.
+"""The one way a measurement is carried out: a typed request, resolved once to subjects, shares and outputs, done in
+batches (halved where memory runs out) and in parts that can be stopped, resumed and shared out, and published.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.files import make_folder, output_file
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.places import is_file, modified
+from rrdyn.artifacts.record import Meta
 from rrdyn.measurement import parts as part_files
 from rrdyn.measurement.measurement import Measurement, MeasurementConfig, measurement_named
 from rrdyn.measurement.parts import Arrays, Parts
@@ -66,7 +67,7 @@ class Measured:
     """The arrays of a measurement, and where they come from."""
 
     arrays: Arrays = field(repr=False)
-    meta: dict[str, Any] = field(repr=False)
+    meta: Meta = field(repr=False)
 
     @property
     def budget(self) -> int:
@@ -161,19 +162,21 @@ def carry_out(
     return Result(**{**vars(result), "also": tuple(measurement.also(out))})
 
 
-def _finish(measurement: Measurement[Any], parts: Parts, joined: Arrays, settings: dict[str, Any]) -> Result:
+def _finish(measurement: Measurement[Any], parts: Parts, joined: Arrays, settings: Mapping[str, object]) -> Result:
     batch = 1 if _on_cpu(measurement.subject) else parts.block
     arrays, meta = _told(measurement, joined, settings, key=parts.key, batch=batch)
     measurement.write(parts, arrays, meta)
-    if not is_file(parts.out):
+    with part_files.locked(parts.out.parent):  # another run may be setting it aside, to put its own there
+        there = is_file(parts.out)
+    if not there:
         raise RrdynError(f"{parts.out} is not there", found="another process took it away",
                          run="the same command again")  # fmt: skip
     return Result(path=parts.out, arrays=arrays, meta=meta, fresh=True)
 
 
 def _told(
-    measurement: Measurement[Any], joined: Arrays, settings: dict[str, Any], **more: Any
-) -> tuple[Arrays, dict[str, Any]]:
+    measurement: Measurement[Any], joined: Arrays, settings: Mapping[str, object], **more: Any
+) -> tuple[Arrays, Meta]:
     """The output's arrays, and where they come from."""
     subject = measurement.subject
     arrays = {**measurement.finish(joined), "asked": subject.asked(joined["idx"])}

@@ -1,5 +1,5 @@
-"""Diagnosis of a checkpoint: per puzzle how the state moved, how fast nearby states spread, when it would have
-halted, and whether it was right, over the budgeted segments. Halting is recorded and never applied.
+"""What `diag.npz` holds of a checkpoint: per puzzle how the state moved, how fast nearby states spread, when it would
+have halted, and whether it was right, over the budgeted segments. Halting is recorded and never applied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from rrdyn.dynamics.growth import Nearby
 from rrdyn.dynamics.lyapunov import Tangents, first_frame
 from rrdyn.dynamics.observers import Motion
 from rrdyn.dynamics.qr import clipped
-from rrdyn.dynamics.trajectory import Carrier, Step, follow, plain_segment
+from rrdyn.dynamics.returns import Returns
+from rrdyn.dynamics.trajectory import Carrier, Observer, Step, follow, plain_segment
 from rrdyn.measurement.answers import Answers
 from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
 from rrdyn.measurement.parts import Arrays
@@ -43,6 +44,8 @@ class DiagnosisConfig(MeasurementConfig):
     """tangents: exact derivatives; growth: one nearby trajectory, cheap, the leading exponent only."""
     tangent_dtype: Literal["auto", "float32", "float64"] = "auto"
     """What the tangents are carried in; auto: as the model, and float32 for a bfloat16 one."""
+    periods: Annotated[int, Field(ge=0, le=4096)] = 16
+    """Return distances after 1 to so many segments; 0: none."""
     save_states: tuple[int, ...] = ()
     """Indices of puzzles whose full states are written beside the output."""
 
@@ -51,7 +54,8 @@ class DiagnosisConfig(MeasurementConfig):
         """The dtype of the tangents."""
         if self.tangent_dtype == "auto":
             return torch.float64 if self.dtype == "float64" else torch.float32
-        return getattr(torch, self.tangent_dtype)
+        dtype: torch.dtype = getattr(torch, self.tangent_dtype)
+        return dtype
 
     @property
     def exponents(self) -> int:
@@ -62,7 +66,7 @@ class DiagnosisConfig(MeasurementConfig):
 class Diagnosis(Measurement[DiagnosisConfig]):
     """The columns of `diag.npz`."""
 
-    name, config, schema = "diag", DiagnosisConfig, DIAG
+    name, config, schema, revision = "diag", DiagnosisConfig, DIAG, 2
     following = "analyze-2x2"
 
     def resolved(self, config: DiagnosisConfig) -> DiagnosisConfig:
@@ -85,14 +89,15 @@ class Diagnosis(Measurement[DiagnosisConfig]):
     def cost(self) -> Cost:
         config, model = self.settings, self.subject.model
         return Cost(
-            memory=model.activation_bytes(tangents=config.exponents, width=8 if config.width == torch.float64 else 4),
+            memory=model.activation_bytes(tangents=config.exponents, width=8 if config.width == torch.float64 else 4)
+            + 8 * config.periods * model.state_elements,
             work=model.state_elements
             * (1 + config.exponents)
             * config.segments
             * self.subject.model.sub_updates_per_segment,
         )
 
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, object]:
         return self.settings.model_dump(exclude={"save_states"})
 
     def observe(self, questions: Questions) -> Arrays:
@@ -102,7 +107,9 @@ class Diagnosis(Measurement[DiagnosisConfig]):
         motion = Motion(len(questions))
         answers = Answers(model, questions.labels, keep=("q_halt", "q_continue", "preds", "exact", "token_acc"))
         spreads = _Spreads()
-        end = follow(recurrence, z0, config.segments, [motion, answers, spreads], self._carrier(z0, questions.idx))
+        returns = [Returns(z0, config.periods, series=True)] if config.periods else []
+        observers: list[Observer] = [motion, answers, spreads, *returns]
+        end = follow(recurrence, z0, config.segments, observers, self._carrier(z0, questions.idx))
         table = answers.table.columns()
         log_r = torch.stack(spreads.log_r, dim=1)
         steps = (config.segments - config.align) * len(recurrence.sub_updates)
@@ -120,6 +127,7 @@ class Diagnosis(Measurement[DiagnosisConfig]):
             "q_halt_positive_at": _first(table["q_halt"] > 0),
             "residual": motion.residual(plain_segment(recurrence, end)),
             "clipped": torch.as_tensor(spreads.clipped).expand(len(questions)),
+            **({"return_distance": returns[0].distances().float()} if returns else {}),
         }
         return {**{key: value.cpu().numpy() for key, value in columns.items()}, "idx": questions.idx}
 
@@ -142,14 +150,14 @@ class Diagnosis(Measurement[DiagnosisConfig]):
         rating = {} if rated is None else {"difficulty": np.asarray(rated[idx], dtype=np.float64)}
         return {**arrays, **rating, **self.subject.validity(idx, arrays["preds"][:, -1]), **beyond}
 
-    def about(self, arrays: Arrays) -> dict[str, Any]:
+    def about(self, arrays: Arrays) -> dict[str, object]:
         return {"estimator": self._estimator(), "state_parts": list(self.subject.model.initial(1)._fields)}
 
     @classmethod
-    def counted(cls, arrays: Arrays) -> dict[str, Any]:
+    def counted(cls, arrays: Arrays) -> dict[str, object]:
         return {"diverged": int((~finite_rows(arrays)).sum())}
 
-    def _estimator(self) -> dict[str, Any]:
+    def _estimator(self) -> dict[str, object]:
         """What the exponents are: files whose estimators differ must not be compared."""
         config = self.settings
         return {
@@ -219,9 +227,11 @@ def _first(flags: Tensor) -> Tensor:
 def finite_rows(arrays: Arrays) -> np.ndarray:
     """(N,) whether every number of a puzzle is finite."""
     keys = [key for key in arrays if key.startswith("drift_")] + ["q_halt", "lyap_spec"]
-    return np.logical_and.reduce([np.isfinite(arrays[key]).reshape(len(arrays["idx"]), -1).all(1) for key in keys])
+    return np.asarray(
+        np.logical_and.reduce([np.isfinite(arrays[key]).reshape(len(arrays["idx"]), -1).all(1) for key in keys])
+    )
 
 
 def diverged(arrays: Arrays) -> np.ndarray:
     """Indices (of the split) of puzzles whose state or exponents are not finite."""
-    return arrays["idx"][~finite_rows(arrays)]
+    return np.asarray(arrays["idx"][~finite_rows(arrays)])

@@ -8,17 +8,22 @@ and leaves the batch: what is computed is what is counted. Both give the same an
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from rrdyn.analysis.intervals import rate
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.artifacts.rates import Z95, wilson
+from rrdyn.artifacts.interval import LEVEL, Interval
+from rrdyn.artifacts.rates import Z95
+from rrdyn.artifacts.record import Count, Written
 from rrdyn.artifacts.schemas import EVALUATION
 from rrdyn.dynamics.trajectory import follow
 from rrdyn.measurement.answers import Answers
@@ -56,7 +61,7 @@ class Evaluated(Measurement[EvaluationConfig]):
     def choose(self) -> np.ndarray:
         return self.subject.choose(self.settings.n or len(self.subject.split), self.settings.seed)
 
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, object]:
         return self.settings.model_dump(exclude={"batch"})
 
     def resolved(self, config: EvaluationConfig) -> EvaluationConfig:
@@ -104,7 +109,7 @@ class Evaluation:
 
     @property
     def segments(self) -> int:
-        return self.exact.shape[1]
+        return int(self.exact.shape[1])
 
     @property
     def halted_at(self) -> np.ndarray:
@@ -113,7 +118,7 @@ class Evaluation:
 
     def at_halt(self, values: np.ndarray) -> np.ndarray:
         """Column halted_at - 1 of (N,S,...)."""
-        return values[np.arange(len(values)), self.halted_at - 1]
+        return np.asarray(values[np.arange(len(values)), self.halted_at - 1])
 
 
 def evaluate(subject: Subject, config: EvaluationConfig, *, label: str | None = None) -> Evaluation:
@@ -150,71 +155,102 @@ def _judgeable(measurement: Evaluated, arrays: Arrays) -> Evaluation:
                       unlabelled=int((~asked).sum()))  # fmt: skip
 
 
-def rate(flags: np.ndarray) -> dict[str, float | int]:
-    """A fraction with its Wilson 95% interval: value, low, high, n."""
-    n, p = len(flags), float(np.mean(flags))
-    low, high = wilson(p, n)
-    return {"value": p, "low": low if p > 0 else 0.0, "high": high if p < 1 else 1.0, "n": n}  # no rounding residue
+def share(flags: np.ndarray) -> Interval:
+    """A fraction of puzzles with its interval."""
+    return rate(int(np.sum(flags)), len(flags))
 
 
-def mean(values: np.ndarray) -> dict[str, float | int]:
-    """A mean over puzzles with its normal 95% interval."""
+def mean(values: np.ndarray) -> Interval:
+    """A mean over puzzles with its normal interval."""
     n, m = len(values), float(np.mean(values))
     half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-    return {"value": m, "low": m - half, "high": m + half, "n": n}
+    return Interval(value=m, low=m - half, high=m + half, n=n, method="normal", level=LEVEL)
 
 
-def summary(result: Evaluation) -> dict[str, Any]:
-    """The result as a record: a row a segment (at the fixed budget), and what halting gives and costs."""
-    halted = {
-        "exact": rate(result.at_halt(result.exact)),
-        "token_acc": mean(result.at_halt(result.arrays["token_acc"])),
-    }
-    valid = result.arrays.get("valid")
-    if valid is not None:
-        halted[str(result.validity)] = rate(result.at_halt(valid))
-    record: dict[str, Any] = {
-        "n": len(result.exact),
-        "budget": result.segments,
-        "halting": {
-            **halted,
-            "steps": mean(result.halted_at.astype(np.float64)),
-            "steps_used": {str(step): int(count) for step, count in enumerate(np.bincount(result.halted_at)) if count},
-        },
+class Scores(Written):
+    """How often answers are right, by which rule; a kind's own checker adds one under its name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Interval] = Field(init=False)
+    exact: Interval
+    token_acc: Interval
+
+    @property
+    def named(self) -> dict[str, Interval]:
+        """By the name of the rule."""
+        return {"exact": self.exact, "token_acc": self.token_acc, **(self.__pydantic_extra__ or {})}
+
+
+class SegmentScores(Scores):
+    """After one segment of the budget."""
+
+    segment: Count
+
+
+class HaltingScores(Scores):
+    """At the halting segment, and what halting costs."""
+
+    steps: Interval
+    """Segments run."""
+    steps_used: dict[str, int]
+    """Puzzles by the segment at which they halt."""
+    lost: Count | None = None
+    """Right after the whole budget, and not at the halting segment."""
+    gained: Count | None = None
+
+
+class EvaluationRecord(Written):
+    """An evaluation; without `segments` where only halting was run."""
+
+    n: Count
+    budget: Count
+    halting: HaltingScores
+    segments: list[SegmentScores] = []
+
+
+def summary(result: Evaluation) -> EvaluationRecord:
+    """A row a segment (at the fixed budget), and what halting gives and costs."""
+    scored = {"exact": share, "token_acc": mean}
+    columns = {"exact": result.exact, "token_acc": result.arrays["token_acc"]}
+    if "valid" in result.arrays:
+        scored[str(result.validity)], columns[str(result.validity)] = share, result.arrays["valid"]
+
+    def scores(pick: Callable[[np.ndarray], np.ndarray]) -> dict[str, Interval]:
+        return {name: scored[name](pick(column)) for name, column in columns.items()}
+
+    last, at_halt = result.exact[:, -1], result.at_halt(result.exact)
+    halting: dict[str, Any] = {
+        **scores(result.at_halt),
+        "steps": mean(result.halted_at.astype(np.float64)),
+        "steps_used": {str(step): int(count) for step, count in enumerate(np.bincount(result.halted_at)) if count},
     }
     if result.settings.halt:
-        return record
-    rows = []
-    for segment in range(result.segments):
-        row: dict[str, Any] = {"segment": segment + 1, "exact": rate(result.exact[:, segment])}
-        row["token_acc"] = mean(result.arrays["token_acc"][:, segment])
-        if valid is not None:
-            row[str(result.validity)] = rate(valid[:, segment])
-        rows.append(row)
-    last, at_halt = result.exact[:, -1], result.at_halt(result.exact)
-    record["segments"] = rows
-    record["halting"] |= {"lost": int((last & ~at_halt).sum()), "gained": int((at_halt & ~last).sum())}
-    return record
+        return EvaluationRecord(n=len(result.exact), budget=result.segments, halting=HaltingScores(**halting))
+    rows = [
+        SegmentScores(segment=segment + 1, **scores(itemgetter((slice(None), segment))))
+        for segment in range(result.segments)
+    ]
+    halting |= {"lost": int((last & ~at_halt).sum()), "gained": int((at_halt & ~last).sum())}
+    return EvaluationRecord(
+        n=len(result.exact), budget=result.segments, halting=HaltingScores(**halting), segments=rows
+    )
 
 
-def table(record: dict[str, Any]) -> str:
+def table(record: EvaluationRecord) -> str:
     """The record as text: one row a segment, rows that change nothing left out, then halting."""
-    names = [key for key in record["halting"] if key not in ("steps", "steps_used", "lost", "gained")]
-    head = f"{'segment':>8}  " + "  ".join(f"{name:<22}" for name in names)
-    lines = [f"{record['n']} puzzles, budget {record['budget']} segments, 95% intervals", "", head.rstrip()]
-    rows = record.get("segments", [])
-    kept = {1, len(rows)} | {b["segment"] for a, b in pairwise(rows) if len(rows) <= 32 or a["exact"] != b["exact"]}
-    lines += [_row(str(row["segment"]), [row[name] for name in names]) for row in rows if row["segment"] in kept]
-    halting = record["halting"]
-    lines.append(_row("halted", [halting[name] for name in names]))
-    steps = halting["steps"]
-    share = steps["value"] / record["budget"]
-    lines += ["", f"halting uses {steps['value']:.2f} of {record['budget']} segments ({share:.0%})"]
-    if "lost" in halting:
-        lines[-1] += f"; against the full budget {halting['lost']} answers lost, {halting['gained']} gained"
+    halting, rows = record.halting, record.segments
+    head = f"{'segment':>8}  " + "  ".join(f"{name:<22}" for name in halting.named)
+    lines = [f"{record.n} puzzles, budget {record.budget} segments, 95% intervals", "", head.rstrip()]
+    kept = {1, len(rows)} | {b.segment for a, b in pairwise(rows) if len(rows) <= 32 or a.exact != b.exact}
+    lines += [_row(str(row.segment), row) for row in rows if row.segment in kept]
+    lines.append(_row("halted", halting))
+    used = halting.steps.value or 0.0
+    lines += ["", f"halting uses {used:.2f} of {record.budget} segments ({used / record.budget:.0%})"]
+    if halting.lost is not None:
+        lines[-1] += f"; against the full budget {halting.lost} answers lost, {halting.gained} gained"
     return "\n".join(lines)
 
 
-def _row(label: str, values: list[dict[str, Any]]) -> str:
-    cells = [f"{v['value']:.4f} [{v['low']:.4f} {v['high']:.4f}]" for v in values]
+def _row(label: str, scores: Scores) -> str:
+    cells = [f"{v.value:.4f} [{v.low:.4f} {v.high:.4f}]" for v in scores.named.values()]
     return f"{label:>8}  " + "  ".join(f"{cell:<22}" for cell in cells).rstrip()

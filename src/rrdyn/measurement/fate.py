@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -106,7 +106,7 @@ class Fate(Measurement[FateConfig]):
                 values[row, : found.eigenvalues.shape[1]] = found.eigenvalues[0].cpu().numpy()
         return {"refined_residual": residual, "multiplier_re": values.real, "multiplier_im": values.imag}
 
-    def about(self, arrays: Arrays) -> dict[str, Any]:
+    def about(self, arrays: Arrays) -> dict[str, object]:
         return {"fates": list(FATES), "clock": "segment", "exponents": "nats per sub-update"}
 
 

@@ -6,19 +6,21 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from rrdyn.runtime.shapes import Bool, Float, Integer
+
 
 class Judgement(NamedTuple):
     """Of answers to B puzzles of L cells."""
 
-    preds: Tensor
+    preds: Integer[Tensor, "B L"]
     """(B,L) predicted tokens."""
-    exact: Tensor
+    exact: Bool[Tensor, " B"]
     """(B,) bool: every asked cell is right. False where nothing is asked."""
-    token_acc: Tensor
+    token_acc: Float[Tensor, " B"]
     """(B,) float64: share of asked cells that are right; 0 where nothing is asked."""
 
 
-def judge(logits: Tensor, labels: Tensor) -> Judgement:
+def judge(logits: Float[Tensor, "B L V"], labels: Integer[Tensor, "B L"]) -> Judgement:
     """Compare logits (B,L,V) with the right tokens (B,L); cells with label 0 are not asked."""
     preds = logits.argmax(-1)
     asked = labels > 0

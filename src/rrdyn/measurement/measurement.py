@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
@@ -93,7 +94,7 @@ class Measurement(ABC, Generic[C]):
         """(N,) the puzzles of the whole output."""
         return self.subject.choose(self.settings.n, self.settings.seed)
 
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, object]:
         """The settings as they are written, and as far as numbers depend on them."""
         return self.settings.model_dump()
 
@@ -101,16 +102,16 @@ class Measurement(ABC, Generic[C]):
         """The output's arrays from the joined columns."""
         return arrays
 
-    def about(self, arrays: Arrays) -> dict[str, Any]:
+    def about(self, arrays: Arrays) -> dict[str, object]:
         """What else stands in `meta`."""
         return {}
 
     @classmethod
-    def counted(cls, arrays: Arrays) -> dict[str, Any]:
+    def counted(cls, arrays: Arrays) -> dict[str, object]:
         """What `meta` counts in the output's arrays; a merge counts anew."""
         return {}
 
-    def write(self, parts: Parts, arrays: Arrays, meta: dict[str, Any]) -> None:
+    def write(self, parts: Parts, arrays: Arrays, meta: Mapping[str, object]) -> None:
         """Put the output in its place."""
         publish(parts, self.schema, arrays, meta)
 

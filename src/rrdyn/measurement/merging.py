@@ -12,6 +12,7 @@ from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import sha256
 from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
 from rrdyn.artifacts.provenance import digest, provenance
+from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schema import Schema
 from rrdyn.measurement.measurement import MEASUREMENTS, Measurement, measurement_named
 from rrdyn.measurement.parts import Arrays, join, set_aside
@@ -38,16 +39,17 @@ def merge(files: Sequence[Path], out: Path) -> Artifact:
     for piece in pieces:
         _check(piece, pieces[0])
     arrays = _rows_of_all(pieces, kind.schema)
-    meta = {
+    merged = {str(path): sha256(path) for path in files}
+    meta: dict[str, Any] = {
         **pieces[0].meta,
         **{key: value for key, value in provenance().items() if key in ("command", "git_commit", "rrdyn_version")},
         "n": len(arrays["idx"]),
-        "merged": {str(path): sha256(path) for path in files},
+        "merged": merged,
     }
     meta |= kind.counted(arrays)
     if "keep_state" in (meta.get("settings") or {}):
         meta["settings"] = {**meta["settings"], "keep_state": False}
-    meta["key"] = digest({"merged": sorted(meta["merged"].values())})
+    meta["key"] = digest({"merged": sorted(merged.values())})
     set_aside(out, meta["key"])
     write_npz(out, kind.schema, arrays, meta)
     return Artifact(path=out, schema=kind.schema, arrays=arrays, meta=meta)
@@ -68,7 +70,7 @@ def _unmergeable(piece: Artifact) -> InputError:
     )
 
 
-def identity(meta: dict[str, Any]) -> dict[str, Any]:
+def identity(meta: Meta) -> dict[str, object]:
     """What has to be equal: checkpoint, dataset, and every setting but OWN_SETTINGS."""
     dataset = meta.get("dataset") or {}
     return {

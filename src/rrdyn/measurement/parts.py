@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
@@ -44,7 +44,7 @@ class Plan(BaseModel):
 
     total: Annotated[int, Field(ge=1)]
     block: Annotated[int, Field(ge=1)]
-    fingerprint: dict[str, Any]
+    fingerprint: Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Parts:
     """The parts of one output file."""
 
     out: Path
-    fingerprint: dict[str, Any]
+    fingerprint: Mapping[str, object]
     total: int
     block: int
     """Puzzles a part."""
@@ -89,12 +89,12 @@ class Parts:
         return [part for part in range(self.count) if is_file(self.path(part))]
 
 
-def key_of(fingerprint: dict[str, Any]) -> str:
+def key_of(fingerprint: Mapping[str, object]) -> str:
     """The digest that names a measurement in its parts and in its output."""
     return digest(fingerprint)
 
 
-def plan(out: Path, fingerprint: dict[str, Any], total: int, choose_block: Callable[[], int], *,
+def plan(out: Path, fingerprint: Mapping[str, object], total: int, choose_block: Callable[[], int], *,
          wanted: int | None = None) -> Parts:  # fmt: skip
     """The parts of `out`: those of an unfinished run with the same fingerprint, or new ones of a newly chosen size.
 
@@ -174,7 +174,12 @@ def complete(
 
 
 def publish(
-    parts: Parts, schema: Schema, arrays: Arrays, meta: dict[str, Any], *, state: tuple[Schema, Arrays] | None = None
+    parts: Parts,
+    schema: Schema,
+    arrays: Arrays,
+    meta: Mapping[str, object],
+    *,
+    state: tuple[Schema, Arrays] | None = None,
 ) -> None:
     """Write the whole and remove the parts. A result of other settings under the same name is set aside first.
 

@@ -23,6 +23,7 @@ from rrdyn.dynamics import protocol
 from rrdyn.dynamics.growth import Nearby
 from rrdyn.dynamics.observers import Motion, distance
 from rrdyn.dynamics.protocol import Recurrence
+from rrdyn.dynamics.returns import Returns
 from rrdyn.dynamics.trajectory import Observer, Step, follow, plain_segment
 from rrdyn.measurement.answers import Answers
 from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
@@ -82,6 +83,8 @@ class PerturbationConfig(MeasurementConfig):
     """The fixed readout segment; 0: the model's budget."""
     exponent: bool = False
     """Also the leading exponent of every restart, by a finite difference: doubles the cost."""
+    periods: Annotated[int, Field(ge=0, le=4096)] = 16
+    """Return distances after 1 to so many segments; 0: none."""
     calibration: Calibration | None = None
     """How the sigmas were found, where they are multiples of a calibrated scale."""
     alphas: tuple[Annotated[float, Field(ge=0)], ...] = ()
@@ -93,7 +96,7 @@ class Run:
     """What trajectories of a batch did, segment by segment; T segments."""
 
     columns: dict[str, Tensor]
-    """correct, q_halt, drift, residual, correct_mass (B,T)."""
+    """correct, q_halt, drift, residual, correct_mass (B,T), return_distance (B,T,P)."""
     log_p: Tensor
     """(B,T,L,V) log-probabilities of the answers."""
     preds: Tensor
@@ -117,7 +120,7 @@ class Run:
 class Perturbation(Measurement[PerturbationConfig]):
     """The columns of `perturb.npz`."""
 
-    name, config, schema = "perturb", PerturbationConfig, PERTURB
+    name, config, schema, revision = "perturb", PerturbationConfig, PERTURB, 2
     following = "select"
 
     def resolved(self, config: PerturbationConfig) -> PerturbationConfig:
@@ -141,12 +144,12 @@ class Perturbation(Measurement[PerturbationConfig]):
                 + (large if size > LARGE else ""))  # fmt: skip
 
     def _expected_bytes(self) -> int:
-        """Size of the output: five float32 series and one of flags, and the predictions, for every restart."""
+        """Size of the output: 5 + P float32 series and one of flags, and the predictions, for every restart."""
         config, cells = self.settings, self.subject.split.metadata.seq_len
         n = min(config.n, len(self.subject.split))
-        return n * len(config.sigmas) * config.copies * (config.segments * 25 + cells + 32)
+        return n * len(config.sigmas) * config.copies * (config.segments * (25 + 4 * config.periods) + cells + 32)
 
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, object]:
         return self.settings.model_dump(exclude={"calibration", "alphas"})
 
     def cost(self) -> Cost:
@@ -154,7 +157,7 @@ class Perturbation(Measurement[PerturbationConfig]):
         kept = 8 * config.segments * model.config.seq_len * model.config.vocab_size
         restarts = config.copies * len([sigma for sigma in config.sigmas if sigma > 0]) + 1
         return Cost(
-            memory=config.copies * (model.activation_bytes() + kept),
+            memory=config.copies * (model.activation_bytes() + 8 * config.periods * model.state_elements + kept),
             work=model.state_elements * restarts * config.segments * model.sub_updates_per_segment,
         )
 
@@ -166,9 +169,9 @@ class Perturbation(Measurement[PerturbationConfig]):
     def finish(self, arrays: Arrays) -> Arrays:
         return {**arrays, "sigmas": np.array(self.settings.sigmas)}
 
-    def about(self, arrays: Arrays) -> dict[str, Any]:
+    def about(self, arrays: Arrays) -> dict[str, object]:
         found = self.settings.calibration
-        calibrated: dict[str, Any] = {}
+        calibrated: dict[str, object] = {}
         if found is not None:
             calibrated = {"calibration": found.model_dump(), "sigma_star": found.sigma_star}
             calibrated |= {"alphas": self.settings.alphas} if found.sigma_star is not None else {}
@@ -213,7 +216,8 @@ class Perturbation(Measurement[PerturbationConfig]):
         answers = Answers(self.subject.model, labels, keep=("exact", "q_halt", "preds"), extra=_mass)
         nearby = Nearby(seed=config.seed, keys=keys.tolist()) if config.exponent else None
         growth = _Growth(len(labels), labels.device)
-        observers: list[Observer] = [motion, answers, *([growth] if config.exponent else [])]
+        returns = [Returns(z0, config.periods, series=True)] if config.periods else []
+        observers: list[Observer] = [motion, answers, *returns, *([growth] if config.exponent else [])]
         end = follow(recurrence, z0, config.segments, observers, nearby)
         table = answers.table.columns()
         steps = config.segments * len(recurrence.sub_updates)
@@ -224,6 +228,7 @@ class Perturbation(Measurement[PerturbationConfig]):
                 "drift": motion.drift(0).float(),
                 "residual": motion.residual(plain_segment(recurrence, end)).float(),
                 "correct_mass": table["mass"].float(),
+                **({"return_distance": returns[0].distances().float()} if returns else {}),
             },
             log_p=table["log_p"],
             preds=table["preds"][:, config.readout - 1],

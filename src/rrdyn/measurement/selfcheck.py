@@ -1,4 +1,4 @@
-"""The estimators against systems whose exponents are known, the derivative rules against explicit Jacobians.
+"""The estimators against systems whose exponents and fates are known, the derivative rules against explicit Jacobians.
 
 Tiers: exact (known to rounding), literature (known to a few digits; many starts stand in for a long run), model.
 """
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rrdyn.dynamics import maps, protocol
+from rrdyn.dynamics import classify_fate, find_cycle, maps, protocol
 from rrdyn.dynamics.exponents import kaplan_yorke_dimension
+from rrdyn.dynamics.known_fates import KnownFate, known_fates
 from rrdyn.dynamics.lyapunov import Spectrum, lyapunov_spectrum
 from rrdyn.dynamics.maps import Map
 from rrdyn.dynamics.trajectory import plain_segment
@@ -25,6 +26,8 @@ STARTS = 256
 """Trajectories that stand in for a long one."""
 ALIGN = 50
 """Iterations in which their frames align."""
+SHORT = 600
+"""Known fates that are told within so many segments are checked; the others are tests."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,8 @@ def _checks() -> Iterator[Check]:
     yield literature(maps.towel(), 400, 0.01)
     yield literature(maps.lorenz(), 1000, 0.03)
     yield henon_dimension()
+    yield fates()
+    yield multipliers()
     yield rule_against_generic()
     for name in ("trm-mlp", "trm-attention", "hrm"):
         yield explicit_jacobian(name)
@@ -105,6 +110,30 @@ def henon_dimension() -> Check:
     dimension = kaplan_yorke_dimension(_from_many_starts(maps.henon(), 400).exponents.mean(0).numpy())
     return Check(name="Henon, dimension", tier="literature", found=f"{dimension.value:.4f}", known="1.2583",
                  error=abs(dimension.value - 1.2583), tolerance=0.003)  # fmt: skip
+
+
+def fates() -> Check:
+    """What becomes of systems of every fate but divergence, with their periods."""
+    short = [known for known in known_fates() if known.horizon <= SHORT]
+    wrong = [known.name for known in short if not _came_out(known)]
+    return Check(
+        name="known fates", tier="exact", found=f"{len(short) - len(wrong)} right", known=f"all {len(short)}",
+        error=float(len(wrong)), tolerance=0.0, note=f"wrong: {', '.join(wrong)}" if wrong else "",
+    )  # fmt: skip
+
+
+def _came_out(known: KnownFate) -> bool:
+    found = classify_fate(known.system, known.system.start, known.horizon)
+    return (found.names[0], int(found.period[0])) == (known.fate, known.period)
+
+
+def multipliers() -> Check:
+    """The eigenvalue of the logistic map's cycle of period 2 is 4 + 2 r - r^2: attracting, and a saddle."""
+    rates = (3.2, 3.5)
+    cycles = [find_cycle(maps.logistic(r), torch.tensor([[0.8]], dtype=torch.float64), 2) for r in rates]
+    found = torch.stack([cycle.eigenvalues[0, 0].real for cycle in cycles])
+    known = torch.tensor([4 + 2 * r - r * r for r in rates], dtype=torch.float64)
+    return _check("logistic, eigenvalue of period 2", "exact", found, known, 1e-10)
 
 
 def rule_against_generic() -> Check:

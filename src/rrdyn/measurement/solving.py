@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ import torch
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.places import exists, is_file
 from rrdyn.artifacts.reading import read_text
+from rrdyn.artifacts.record import Row
 from rrdyn.data.folder import open_split
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.registry import recognised
@@ -52,7 +52,7 @@ class Attempt:
         """(L,) bool: cells of the answer after `segment` (from 1) that cannot be so."""
         answer = self.answers[segment - 1]
         if self.solution is not None:
-            return answer != self.solution
+            return np.asarray(answer != self.solution)
         return self.puzzle.wrong_cells(self.question, answer)
 
 
@@ -105,9 +105,9 @@ def read_puzzle(text: str) -> str:
     return text
 
 
-def series(tried: Attempt) -> list[dict[str, Any]]:
+def series(tried: Attempt) -> list[Row]:
     """A record a segment: halt logit, cells changed, wrong cells, right or not."""
-    rows = []
+    rows: list[Row] = []
     for segment in range(1, len(tried.answers) + 1):
         answer = tried.answers[segment - 1]
         changed = int((answer != tried.answers[segment - 2]).sum()) if segment > 1 else None

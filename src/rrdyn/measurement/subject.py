@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.errors import InputError, notice
 from rrdyn.artifacts.files import sha256
 from rrdyn.artifacts.places import exists, is_folder
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Meta
 from rrdyn.data.folder import PuzzleSplit, open_split
+from rrdyn.data.record import identifier_difference, read_identifiers
 from rrdyn.models.checkpoints import load
 from rrdyn.models.model import Model
 from rrdyn.runtime import devices
@@ -89,9 +91,9 @@ class Subject:
 
     def asked(self, idx: np.ndarray) -> np.ndarray:
         """(N,) how many cells each puzzle asks for: 0 where it has no label, and cannot be right or wrong."""
-        return (np.asarray(self.split.labels[idx]) > 0).sum(axis=1).astype(np.int64)
+        return np.asarray((np.asarray(self.split.labels[idx]) > 0).sum(axis=1).astype(np.int64))
 
-    def fingerprint(self, idx: np.ndarray, settings: dict[str, Any], **more: Any) -> dict[str, Any]:
+    def fingerprint(self, idx: np.ndarray, settings: Mapping[str, object], **more: Any) -> dict[str, object]:
         """Everything a result depends on: two runs with equal fingerprints write equal arrays, on one machine."""
         return {
             **more,
@@ -110,7 +112,7 @@ class Subject:
         several = source is not None and len(source.choices) > 1
         return {"taken": source.weights or "the file itself"} if source is not None and several else {}
 
-    def meta(self, *, seed: int, settings: dict[str, Any], dtype: str, **extra: Any) -> dict[str, Any]:
+    def meta(self, *, seed: int, settings: Mapping[str, object], dtype: str, **extra: Any) -> Meta:
         source = self.model.source
         return provenance(
             seed=seed,
@@ -167,6 +169,10 @@ def open_subject(
     puzzles = open_split(named, split)
     config = model.config
     puzzles.require_match(seq_len=config.seq_len, vocab_size=config.vocab_size, of=str(checkpoint))
+    if model.puzzle_table is not None and source.dataset is not None and exists(source.dataset):
+        told = identifier_difference(puzzles.identifiers, read_identifiers(Path(source.dataset)))
+        if told is not None:
+            notice(f"{named} has {told}: the model takes another puzzle's vector")
     return Subject(model=model, split=puzzles, weights=Path(source.path), device=device)
 
 

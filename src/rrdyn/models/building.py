@@ -25,9 +25,9 @@ def model_config(fields: Mapping[str, Any] | ModelConfig, **sizes: Any) -> Model
     arch = dict(fields)
     named = arch.pop("name", None)
     family = find_family(named)
-    arch = family.from_upstream(arch, published="@" in str(named))
+    own = family.from_upstream(arch, published="@" in str(named))
     given = {key: value for key, value in sizes.items() if value is not None}
-    return family.config(**{**given, **arch, "name": family.name})
+    return family.config(**{**given, **own, "name": family.name})
 
 
 def build(config: Mapping[str, Any] | ModelConfig, dtype: torch.dtype | None = None) -> Model:

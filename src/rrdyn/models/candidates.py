@@ -78,7 +78,7 @@ def find_candidates(value: Any) -> list[Candidate]:
     return found
 
 
-def _inside(item: Any) -> dict[str, Any]:
+def _inside(item: Any) -> dict[str, object]:
     """What a mapping or a foreign object holds by name; of a whole module its state dict."""
     if isinstance(item, dict):
         return {name: entry for name, entry in item.items() if isinstance(name, str)}
@@ -88,11 +88,11 @@ def _inside(item: Any) -> dict[str, Any]:
     return module_tensors(item) if "_modules" in fields and "_parameters" in fields else fields
 
 
-def module_tensors(module: Record, depth: int = 0) -> dict[str, Any]:
+def module_tensors(module: Record, depth: int = 0) -> dict[str, object]:
     """The state dict of a module that was pickled whole."""
     fields = module.fields
     left_out = fields.get("_non_persistent_buffers_set")
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for kind in ("_parameters", "_buffers"):
         entries = fields.get(kind)
         for name, entry in entries.items() if isinstance(entries, dict) else ():

@@ -16,6 +16,7 @@ from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import make_folder, replacing, sha256, write_json
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import parse_json
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.archives import damaged
 from rrdyn.models.building import build
 from rrdyn.models.candidates import Choice, Described, choose
@@ -220,7 +221,7 @@ def save(model: Model, folder: Path | str, meta: Mapping[str, Any] | None = None
     return folder
 
 
-def _known(model: Model) -> dict[str, Any]:
+def _known(model: Model) -> Meta:
     """What the model's own source says, kept when it is saved again."""
     if model.source is None:
         return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
@@ -103,7 +103,7 @@ class ReasonerConfig(ModelConfig):
     """Cross entropy it is trained with."""
 
     @model_serializer(mode="wrap")
-    def _in_published_order(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    def _in_published_order(self, handler: Callable[[Any], Mapping[str, object]]) -> dict[str, Any]:
         # pydantic puts the fields of the base first; the text of a config enters the digests of files
         fields = handler(self)
         return {key: fields[key] for key in ReasonerConfig.__annotations__ if key in fields}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rrdyn.artifacts.files import sha256
+from rrdyn.artifacts.record import Count, Meta, Written
 from rrdyn.models.checkpoints import load_found
 from rrdyn.models.layouts import locate
 from rrdyn.models.model import Model
@@ -15,7 +15,49 @@ UNKNOWN_LENGTH = 1
 PROVENANCE = ("rrdyn_version", "git_commit", "command", "seed")
 
 
-def describe(path: Path | str, *, weights: str | None = None) -> tuple[dict[str, Any], str]:
+class Clock(Written):
+    """Sub-updates of a segment, and segments of the budget."""
+
+    per_segment: Count
+    differentiated_in_training: Count
+    budget_segments: Count
+
+
+class Expected(Written):
+    """The puzzles that a checkpoint takes."""
+
+    seq_len: Count | None
+    vocab_size: Count
+    num_puzzle_identifiers: Count
+    prefix: Count
+    dataset: str | None
+    dataset_here: bool
+
+
+class Description(Written):
+    """What a checkpoint is."""
+
+    kind: str
+    what: str
+    path: str
+    layout: str
+    step: int | None
+    ema: bool | None
+    weights: str | None
+    weights_in_file: list[str]
+    bytes: Count
+    sha256: str
+    parameters: dict[str, int]
+    """By part, and "all"."""
+    initial_state: Count
+    forward_dtype: str
+    sub_updates: Clock
+    expects: Expected
+    config: Meta
+    provenance: Meta
+
+
+def describe(path: Path | str, *, weights: str | None = None) -> tuple[Description, str]:
     """A record and a text for a person; `weights`: which of several, as in `load`.
 
     Raises InputError as `load` does, but for an unknown puzzle length.
@@ -27,36 +69,36 @@ def describe(path: Path | str, *, weights: str | None = None) -> tuple[dict[str,
     config_fields = config.model_dump()
     length_known = config.seq_len != UNKNOWN_LENGTH
     here = resolve_dataset(found.dataset, found.weights)
-    record: dict[str, Any] = {
-        "kind": "checkpoint",
-        "what": config.summary if length_known else config.short,
-        "path": str(found.weights),
-        "layout": source.layout,
-        "step": source.step,
-        "ema": source.ema,
-        "weights": source.weights,
-        "weights_in_file": list(source.choices),
-        "bytes": found.weights.stat().st_size,
-        "sha256": sha256(found.weights),
-        "parameters": parts(model),
-        "initial_state": sum(model.state_dict()[name].numel() for name in model.initial_tensors),
-        "forward_dtype": config.forward_dtype,
-        "sub_updates": {
-            "per_segment": model.sub_updates_per_segment,
-            "differentiated_in_training": model.gradient_span,
-            "budget_segments": model.budget,
-        },
-        "expects": {
-            "seq_len": config.seq_len if length_known else None,
-            "vocab_size": config.vocab_size,
-            "num_puzzle_identifiers": config.num_puzzle_identifiers,
-            "prefix": model.prefix,
-            "dataset": source.dataset,
-            "dataset_here": here is not None,
-        },
-        "config": config_fields if length_known else {**config_fields, "seq_len": None},
-        "provenance": {key: (found.meta or {})[key] for key in PROVENANCE if key in (found.meta or {})},
-    }
+    record = Description(
+        kind="checkpoint",
+        what=config.summary if length_known else config.short,
+        path=str(found.weights),
+        layout=source.layout,
+        step=source.step,
+        ema=source.ema,
+        weights=source.weights,
+        weights_in_file=list(source.choices),
+        bytes=found.weights.stat().st_size,
+        sha256=sha256(found.weights),
+        parameters=parts(model),
+        initial_state=sum(model.state_dict()[name].numel() for name in model.initial_tensors),
+        forward_dtype=config.forward_dtype,
+        sub_updates=Clock(
+            per_segment=model.sub_updates_per_segment,
+            differentiated_in_training=model.gradient_span,
+            budget_segments=model.budget,
+        ),
+        expects=Expected(
+            seq_len=config.seq_len if length_known else None,
+            vocab_size=config.vocab_size,
+            num_puzzle_identifiers=config.num_puzzle_identifiers,
+            prefix=model.prefix,
+            dataset=source.dataset,
+            dataset_here=here is not None,
+        ),
+        config=config_fields if length_known else {**config_fields, "seq_len": None},
+        provenance={key: (found.meta or {})[key] for key in PROVENANCE if key in (found.meta or {})},
+    )
     return record, text(record)
 
 
@@ -71,37 +113,31 @@ def parts(model: Model) -> dict[str, int]:
     return {**counts, "all": sum(counts.values())}
 
 
-def text(record: dict[str, Any]) -> str:
+def text(record: Description) -> str:
     """The record for a person."""
-    expects, clock = record["expects"], record["sub_updates"]
-    step = "unknown" if record["step"] is None else f"{record['step']:,}"
-    weights = {True: ", moving average of the weights", False: ", raw weights", None: ""}[record["ema"]]
-    if len(record["weights_in_file"]) > 1:
-        weights += f"; of {', '.join(record['weights_in_file'])} (--weights raw, ema or a key)"
-    dataset = expects["dataset"] or "not named"
-    where = (
-        ""
-        if not expects["dataset"]
-        else " (here)"
-        if expects["dataset_here"]
-        else " (not on this machine: --data FOLDER)"
-    )
-    length = expects["seq_len"] or "unknown (rotary positions do not show it): --data FOLDER"
+    expects, clock = record.expects, record.sub_updates
+    step = "unknown" if record.step is None else f"{record.step:,}"
+    weights = {True: ", moving average of the weights", False: ", raw weights", None: ""}[record.ema]
+    if len(record.weights_in_file) > 1:
+        weights += f"; of {', '.join(record.weights_in_file)} (--weights raw, ema or a key)"
+    dataset = expects.dataset or "not named"
+    there = " (here)" if expects.dataset_here else " (not on this machine: --data FOLDER)"
+    length = expects.seq_len or "unknown (rotary positions do not show it): --data FOLDER"
     lines = [
-        f"{record['what']}: {record['parameters']['all']:,} parameters",
-        f"file        {record['path']} ({record['layout']} layout, {record['bytes']:,} bytes)",
-        f"sha256      {record['sha256']}",
+        f"{record.what}: {record.parameters['all']:,} parameters",
+        f"file        {record.path} ({record.layout} layout, {record.bytes:,} bytes)",
+        f"sha256      {record.sha256}",
         f"step        {step}{weights}",
-        f"computes    in {record['forward_dtype']}; {clock['budget_segments']} segments of {clock['per_segment']} "
-        f"sub-updates, the last {clock['differentiated_in_training']} of each differentiated in training",
-        f"expects     puzzles of length {length}, {expects['vocab_size']} tokens, "
-        f"{expects['num_puzzle_identifiers']} identifiers; {expects['prefix']} prefix positions",
-        f"dataset     {dataset}{where}",
+        f"computes    in {record.forward_dtype}; {clock.budget_segments} segments of {clock.per_segment} "
+        f"sub-updates, the last {clock.differentiated_in_training} of each differentiated in training",
+        f"expects     puzzles of length {length}, {expects.vocab_size} tokens, "
+        f"{expects.num_puzzle_identifiers} identifiers; {expects.prefix} prefix positions",
+        f"dataset     {dataset}{there if expects.dataset else ''}",
         "parameters  "
-        + ", ".join(f"{part} {count:,}" for part, count in record["parameters"].items() if part != "all")
-        + f"; beside them the initial state, {record['initial_state']:,} numbers that training leaves alone",
-        "config      " + " ".join(f"{key}={value}" for key, value in record["config"].items()),
+        + ", ".join(f"{part} {count:,}" for part, count in record.parameters.items() if part != "all")
+        + f"; beside them the initial state, {record.initial_state:,} numbers that training leaves alone",
+        "config      " + " ".join(f"{key}={value}" for key, value in record.config.items()),
     ]
-    named = {key.removeprefix("rrdyn_").replace("_", " "): value for key, value in record["provenance"].items()}
+    named = {key.removeprefix("rrdyn_").replace("_", " "): value for key, value in record.provenance.items()}
     lines += [f"{name:<12}{value}" for name, value in named.items() if value is not None]
     return "\n".join(lines)

@@ -12,18 +12,19 @@ import numpy as np
 import torch
 import yaml
 
-import rrdyn
 from rrdyn.artifacts.arrays import read_npy
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
 from rrdyn.artifacts.places import is_file, shown
 from rrdyn.artifacts.reading import read_json
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.checkpoints import EXPORT, save, stored
 from rrdyn.models.config import SIZES, ModelConfig
 from rrdyn.models.family import find_family
 from rrdyn.models.layouts import UPSTREAM_CONFIG
 from rrdyn.models.model import Model
 from rrdyn.models.sizes import dataset_sizes
+from rrdyn.version import __version__
 
 Layout = Literal["pt", "upstream", "hub", "rrdyn"]
 COMPILED = "_orig_mod.model."
@@ -59,12 +60,12 @@ def _write_torch(path: Path, value: Any) -> Path:
     return path
 
 
-def _single(model: Model) -> dict[str, Any]:
+def _single(model: Model) -> Meta:
     source = model.source
     return {
         "format": EXPORT,
         "version": 1,
-        "rrdyn_version": rrdyn.__version__,
+        "rrdyn_version": __version__,
         "config": model.config.model_dump(),
         "step": source.step if source else None,
         "ema": source.ema if source else None,
@@ -85,7 +86,7 @@ def _step(model: Model) -> int:
     return (model.source.step if model.source else None) or 0
 
 
-def upstream_config(model: Model) -> dict[str, Any]:
+def upstream_config(model: Model) -> Meta:
     """The content of all_config.yaml: as it came, or composed from our config with upstream's usual recipe.
 
     Upstream takes the sizes from its dataset and refuses them under `arch`; they stand in a section of their own,
@@ -97,8 +98,8 @@ def upstream_config(model: Model) -> dict[str, Any]:
     dataset = source.dataset if source else None
     sizes = {key: getattr(model.config, key) for key in SIZES}
     family = find_family(model.config.name)
-    content: dict[str, Any] = {"arch": family.to_upstream(model.config), **RECIPE, "sizes": sizes}
-    return content | family.upstream_run(dataset, ema=bool(source and source.ema))
+    run = family.upstream_run(dataset, ema=bool(source and source.ema))
+    return {"arch": family.to_upstream(model.config), **RECIPE, "sizes": sizes, **run}
 
 
 def _hub(model: Model, root: Path) -> list[Path]:

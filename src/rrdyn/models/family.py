@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 import torch
 
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.config import ModelConfig
 from rrdyn.models.model import Model
 from rrdyn.runtime.plugins import HOW_TO_ADD, load_plugins
@@ -39,14 +40,14 @@ class ModelFamily(ABC):
         """Whether a config that names this model means this family."""
         return named in self.upstream
 
-    def from_upstream(self, arch: Mapping[str, Any], *, published: bool) -> dict[str, Any]:
+    def from_upstream(self, arch: Mapping[str, Any], *, published: bool) -> Meta:
         """Our fields from those of a config, which may be a stranger's.
 
         `published`: the config names the model by a class path, so that the defaults of that class hold.
         """
         return dict(arch)
 
-    def to_upstream(self, config: Any) -> dict[str, Any]:
+    def to_upstream(self, config: Any) -> Meta:
         """The arch section of a published config, without sizes.
 
         Raises UsageError where no one else has code for such models.
@@ -57,7 +58,7 @@ class ModelFamily(ABC):
             run="export to one .pt file or to rrdyn's own layout",
         )
 
-    def upstream_run(self, dataset: str | None, *, ema: bool) -> dict[str, Any]:
+    def upstream_run(self, dataset: str | None, *, ema: bool) -> Meta:
         """What a published config says beside `arch` of the data and the average, where that is the family's own."""
         return {}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rrdyn.artifacts.errors import UsageError, notice
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.family import find_family
 from rrdyn.models.nano import is_nano, nano_arch
 
@@ -26,9 +27,9 @@ REFERENCE = re.compile(r"\$\{\.{0,2}(?:arch\.|model\.)?([A-Za-z_]\w*)\}")
 class Configured:
     """What a config says."""
 
-    arch: dict[str, Any]
+    arch: Meta
     """Fields of the model, with `name` where it says one."""
-    run: dict[str, Any] | None = None
+    run: Meta | None = None
     """The whole of it, where it is one of upstream's training."""
     dataset: str | None = None
     nano: bool = False
@@ -73,7 +74,7 @@ def inside(about: Mapping[str, Any], tensors: Mapping[str, Any]) -> Configured |
     return _of_section(dict(about), tensors)
 
 
-def _of_section(fields: dict[str, Any], tensors: Mapping[str, Any]) -> Configured | None:
+def _of_section(fields: Meta, tensors: Mapping[str, Any]) -> Configured | None:
     if is_nano(fields, tensors):
         return Configured(arch=nano_arch(fields, tensors), nano=True)
     found = configured(fields) if is_arch(fields) or "name" in fields else None
@@ -83,7 +84,7 @@ def _of_section(fields: dict[str, Any], tensors: Mapping[str, Any]) -> Configure
     return Configured(arch=_without_training(arch), run=found.run, dataset=found.dataset)
 
 
-def _without_training(arch: dict[str, Any]) -> dict[str, Any]:
+def _without_training(arch: Meta) -> Meta:
     """The fields of the model, where those of its training stand among them."""
     if not any(key in arch for key in OF_TRAINING):
         return arch
@@ -107,7 +108,7 @@ def _family_by_names(tensors: Mapping[str, Any]) -> str | None:
     return "trm" if any(".L_level." in f".{name}" for name in tensors) else None
 
 
-def _fields(value: Any) -> dict[str, Any] | None:
+def _fields(value: Any) -> Meta | None:
     """The fields of a section; of omegaconf's mappings, which keep nodes of values, the values."""
     if not isinstance(value, dict):
         return None
@@ -119,7 +120,7 @@ def _fields(value: Any) -> dict[str, Any] | None:
     }
 
 
-def _unwrapped(content: Mapping[str, Any]) -> dict[str, Any]:
+def _unwrapped(content: Mapping[str, Any]) -> Meta:
     """A config of W&B holds each field as {desc, value}."""
     held = {key: item for key, item in content.items() if isinstance(item, Mapping) and "value" in item}
     if not any(set(item) <= {"desc", "value"} for item in held.values()):
@@ -127,7 +128,7 @@ def _unwrapped(content: Mapping[str, Any]) -> dict[str, Any]:
     return {key: item["value"] for key, item in held.items() if not key.startswith("_")}
 
 
-def _resolved(arch: Mapping[str, Any]) -> dict[str, Any]:
+def _resolved(arch: Mapping[str, Any]) -> Meta:
     def value(item: Any) -> Any:
         match = REFERENCE.fullmatch(item) if isinstance(item, str) else None
         return arch.get(match[1], item) if match else item

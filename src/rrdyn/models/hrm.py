@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, model_validator
 
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.config import Cycles, ReasonerConfig
 from rrdyn.models.family import register
 from rrdyn.models.layers import Stack
@@ -77,17 +78,16 @@ class HRMFamily(PublishedFamily):
     def claims(self, named: str) -> bool:
         return named.partition("@")[2] == "HierarchicalReasoningModel_ACTV1"
 
-    def from_upstream(self, arch: Mapping[str, Any], *, published: bool) -> dict[str, Any]:
+    def from_upstream(self, arch: Mapping[str, Any], *, published: bool) -> Meta:
         fields = super().from_upstream(arch, published=published)
-        if published:  # its class does not read these two
-            fields.update(no_ACT_continue=False, puzzle_emb_len=0)
-        return fields
+        unread = {"no_ACT_continue": False, "puzzle_emb_len": 0} if published else {}  # its class reads neither
+        return {**fields, **unread}
 
-    def to_upstream(self, config: ReasonerConfig) -> dict[str, Any]:
-        arch = super().to_upstream(config)
+    def to_upstream(self, config: ReasonerConfig) -> Meta:
+        arch = dict(super().to_upstream(config))
         if config.mlp_t or config.pos_encodings == "none":  # only the HRM of TRM's repository has these
             arch["name"] = self.upstream[1]
         return {key: value for key, value in arch.items() if key not in TRM_ONLY or (key == "mlp_t" and value)}
 
-    def upstream_run(self, dataset: str | None, *, ema: bool) -> dict[str, Any]:
+    def upstream_run(self, dataset: str | None, *, ema: bool) -> Meta:
         return {"data_path": dataset or ""}

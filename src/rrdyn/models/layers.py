@@ -10,6 +10,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from rrdyn.runtime.shapes import Float, Integer
@@ -182,7 +183,8 @@ class Attention(nn.Module):
             q, k = rotate(qkv[:, :, : 2 * self.heads], *cos_sin).split(self.heads, dim=2)
         v = qkv[:, :, 2 * self.heads :]
         mixed = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
-        return self.o_proj(mixed.transpose(1, 2).reshape(B, S, self.heads * self.head_dim))
+        out: Tensor = self.o_proj(rearrange(mixed, "B heads S d -> B S (heads d)"))
+        return out
 
 
 class SwiGLU(nn.Module):
@@ -198,7 +200,8 @@ class SwiGLU(nn.Module):
         """x (...,size) -> (...,size)."""
         if wants_gradient(x, self.gate_up_proj.weight):
             gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
-            return self.down_proj(F.silu(gate) * up)
+            out: Tensor = self.down_proj(F.silu(gate) * up)
+            return out
         rows = max(1, WIDE_AT_ONCE // len(self.gate_up_proj.weight))
         if x.device.type != "cpu" or x.numel() // x.shape[-1] <= rows:
             return self._overwriting(x)
@@ -206,7 +209,8 @@ class SwiGLU(nn.Module):
 
     def _overwriting(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
-        return self.down_proj(F.silu(gate, inplace=True).mul_(up))
+        out: Tensor = self.down_proj(F.silu(gate, inplace=True).mul_(up))
+        return out
 
 
 class Block(nn.Module):

@@ -19,6 +19,7 @@ from typing import Any
 from rrdyn.artifacts.errors import InputError, RrdynError
 from rrdyn.artifacts.places import entries, existing, exists, is_file, is_folder, regular, shown
 from rrdyn.artifacts.reading import read_json, read_text, read_yaml
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.foreign import Configured, configured, is_arch
 from rrdyn.runtime.hub import pull
 from rrdyn.runtime.hub_address import SCHEME, is_address
@@ -43,11 +44,11 @@ class Found:
 
     weights: Path
     layout: str
-    config: dict[str, Any] | None = None
+    config: Meta | None = None
     """Arch fields with `name`; None where only the weights file itself can hold them."""
-    meta: dict[str, Any] | None = None
+    meta: Meta | None = None
     """Our meta.json."""
-    upstream: dict[str, Any] | None = None
+    upstream: Meta | None = None
     """The whole all_config.yaml."""
     dataset: str | None = None
     """The dataset named, as written."""

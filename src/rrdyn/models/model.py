@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.config import ModelConfig
 from rrdyn.models.recurrence import Recurrence
 from rrdyn.runtime.shapes import Bool, Float, Integer
@@ -46,7 +47,7 @@ class Source:
     """Whether the weights are a moving average, where known."""
     dataset: str | None = None
     """The dataset folder it names."""
-    upstream: dict[str, object] | None = None
+    upstream: Meta | None = None
     """The whole all_config.yaml it came with."""
 
 

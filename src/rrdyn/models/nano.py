@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.record import Meta
 
 FIELDS = {
     "hidden_size": "hidden_size", "num_layers": "L_layers", "num_heads": "num_heads", "H_cycles": "H_cycles",
@@ -34,7 +35,7 @@ def is_nano(fields: Mapping[str, Any], tensors: Mapping[str, Any]) -> bool:
     )
 
 
-def nano_arch(fields: Mapping[str, Any], tensors: Mapping[str, Any]) -> dict[str, Any]:
+def nano_arch(fields: Mapping[str, Any], tensors: Mapping[str, Any]) -> Meta:
     """Our fields. Raises InputError that lists what a TRM of ours has not."""
     positions = fields.get("pos_emb_type")
     positions = positions if isinstance(positions, str) else None

@@ -65,10 +65,10 @@ class Record:
     entries: dict[Any, Any] = field(default_factory=dict)
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, object]:
         """Attributes by name, and what it holds where it is a mapping."""
         states = self.state if isinstance(self.state, tuple) else (self.state,)  # the second: attributes in slots
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         for state in states:
             if isinstance(state, dict):
                 inside = state.get("__dict__")  # as pydantic writes its models

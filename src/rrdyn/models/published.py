@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rrdyn.artifacts.errors import UsageError, notice
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.config import SIZES, ReasonerConfig
 from rrdyn.models.family import ModelFamily, Shaped
 
@@ -16,7 +17,7 @@ NOT_READ = ("batch_size", "causal")
 class PublishedFamily(ModelFamily):
     """A family whose configs and checkpoints other code writes and reads."""
 
-    def from_upstream(self, arch: Mapping[str, Any], *, published: bool) -> dict[str, Any]:
+    def from_upstream(self, arch: Mapping[str, Any], *, published: bool) -> Meta:
         known = {*self.config.model_fields, "loss"}
         off = [key for key, value in arch.items() if key not in known and (not value or value == "none")]
         neutral = off if published else []
@@ -33,7 +34,7 @@ class PublishedFamily(ModelFamily):
             fields["pos_encodings"] = "none"
         return fields
 
-    def to_upstream(self, config: ReasonerConfig) -> dict[str, Any]:
+    def to_upstream(self, config: ReasonerConfig) -> Meta:
         arch = {key: value for key, value in config.model_dump().items() if key not in SIZES}
         arch["name"] = self.upstream[0]
         arch["loss"] = {"name": "losses@ACTLossHead", "loss_type": f"{config.loss}_cross_entropy"}
@@ -53,8 +54,8 @@ class PublishedFamily(ModelFamily):
         positions = rows("L_level.layers.0.mlp_t.down_proj.weight") or rows("embed_pos.embedding_weight")
         if positions is not None and arch.get("seq_len") is None:
             fields = self.from_upstream(arch, published="@" in str(arch.get("name")))
-            fields |= {"name": self.name, "seq_len": 1, "vocab_size": 1, "num_puzzle_identifiers": 1}
-            found["seq_len"] = positions - self.config(**fields).prefix  # type: ignore[attr-defined]
+            least = {"name": self.name, "seq_len": 1, "vocab_size": 1, "num_puzzle_identifiers": 1}
+            found["seq_len"] = positions - self.config(**{**fields, **least}).prefix  # type: ignore[attr-defined]
         return {key: size for key, size in found.items() if size is not None}
 
 

@@ -145,7 +145,8 @@ class Reasoner(Model):
             e = torch.cat((rearrange(vectors, "B (P D) -> B P D", P=self.prefix), e), dim=-2)
         if self.config.pos_encodings == "learned":
             e = ROOT_HALF * (e + self.inner.embed_pos.weight_as(self.dtype))
-        return math.sqrt(size) * e
+        out: Tensor = math.sqrt(size) * e
+        return out
 
     def initial(self, batch: int) -> Latent:
         """The initial state of `batch` puzzles: one fixed vector for z_H, one for z_L, at every position."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.config import ReasonerConfig
 from rrdyn.models.family import register
 from rrdyn.models.layers import Stack
@@ -49,7 +50,7 @@ class TRMFamily(PublishedFamily):
     def build(self, config: TRMConfig, dtype: torch.dtype | None) -> TRM:
         return TRM(config, dtype)
 
-    def upstream_run(self, dataset: str | None, *, ema: bool) -> dict[str, Any]:
+    def upstream_run(self, dataset: str | None, *, ema: bool) -> Meta:
         paths = [dataset] if dataset else []
         return {"data_paths": paths, "data_paths_test": [], "evaluators": [], "ema": ema, "ema_rate": 0.999}
 

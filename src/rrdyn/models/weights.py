@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.places import existing, is_folder, opened, regular, said, shown
+from rrdyn.artifacts.record import Meta
 from rrdyn.models.archives import StoredTensor, TorchFile, damaged, is_legacy, read_legacy, read_zip
 from rrdyn.models.candidates import Candidate, Described, find_candidates
 from rrdyn.models.pickles import Record, plain
@@ -29,7 +29,7 @@ class Contents:
 
     candidates: list[Candidate]
     """Sets of tensors that may be weights, by the names of the file."""
-    about: dict[str, Any] = field(default_factory=dict)
+    about: Meta = field(default_factory=dict)
     """What stands beside them, by name, as plain values; objects of foreign classes as mappings of their fields."""
     foreign: tuple[str, ...] = ()
     """Classes and functions that the file names and that nobody looked at."""
@@ -86,7 +86,7 @@ def read_weights(path: Path) -> Contents:
     )
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Meta]:
     from safetensors import safe_open
 
     try:

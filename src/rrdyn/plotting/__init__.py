@@ -3,7 +3,9 @@
 `plot` draws one, `register` adds one of your own; see `rrdyn.plotting.registry`.
 """
 
-from rrdyn.plotting.options import FigureOptions, Positional
+from tyro.conf import Positional
+
+from rrdyn.plotting.options import FigureOptions
 from rrdyn.plotting.registry import FIGURES, draw, find, from_outside, plot, register
 
 __all__ = ["FIGURES", "FigureOptions", "Positional", "draw", "find", "from_outside", "plot", "register"]

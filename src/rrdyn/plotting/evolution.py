@@ -37,9 +37,13 @@ def evolution(source: Path, tag: str, style: Style) -> Plate:
     figure = style.figure(4.3 if stacked else 2.6)
     shares, exponents = figure.subplots(2, 1, sharex=True) if stacked else figure.subplots(1, 2)
     table = Table()
-    labels = [_shares(shares, style, steps, values, table), _exponents(exponents, style, steps, values, table)]
+    joined = names is None  # different models have no order: their marks are not joined
+    labels = [
+        _shares(shares, style, steps, values, table, joined),
+        _exponents(exponents, style, steps, values, table, joined),
+    ]
     for ax in (exponents,) if stacked else (shares, exponents):
-        ax.set_xlabel("training step" if names is None else "checkpoint")
+        ax.set_xlabel("training step" if joined else "model")
     for ax in (shares, exponents):
         if names is None:
             ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -48,31 +52,35 @@ def evolution(source: Path, tag: str, style: Style) -> Plate:
         else:
             ax.set_xticks(steps, names, rotation=40, ha="right")
         marks.range_frame(ax, steps, None)
-    counts = f"n = {int(values['n'].min()):,} puzzles a checkpoint" if "n" in values else f"{steps.size} checkpoints"
+    what = "checkpoint" if joined else "model"
+    counts = f"n = {int(values['n'].min()):,} puzzles a {what}" if "n" in values else f"{steps.size} {what}s"
     shares.set_title(f"{tag}: shares of the cells\n{counts}")
     exponents.set_title(f"{tag}: median $\\lambda_1$ of each cell\n(cells of 3 or more)")
     marks.spread(figure, labels)
     return Plate(
         figure=figure,
         table=table,
-        caption=f"{tag} over {steps.size} checkpoints ({counts}). Shares of the four cells with accuracy (A + C), and "
+        caption=f"{tag} over {steps.size} {what}s ({counts}). Shares of the four cells with accuracy (A + C), and "
         "the median leading exponent of each cell in nats per sub-update; a cell of fewer than three puzzles has "
         "none. Bands: 95% intervals.",
-        alt=f"Accuracy goes from {values['acc'][0]:.2f} to {values['acc'][-1]:.2f} over {steps.size} checkpoints; "
+        alt=f"Accuracy goes from {values['acc'][0]:.2f} to {values['acc'][-1]:.2f} over {steps.size} {what}s; "
         "lines of the four cells' shares and of their median exponents.",
     )
 
 
-def _shares(ax: Axes, style: Style, steps: np.ndarray, values: dict[str, np.ndarray], table: Table) -> list[Annotation]:
+def _shares(
+    ax: Axes, style: Style, steps: np.ndarray, values: dict[str, np.ndarray], table: Table, joined: bool
+) -> list[Annotation]:
     ends: list[marks.End] = []
-    ax.plot(steps, values["acc"], color=style.ink, lw=1.6 * style.scale)
-    _band(ax, steps, values, "acc", style.ink)
+    ax.plot(steps, values["acc"], color=style.ink, lw=1.6 * style.scale, ls="-" if joined else "",
+            marker=None if joined else "D")  # fmt: skip
+    _band(ax, steps, values, "acc", style.ink, joined)
     table.add(panel="share", series="accuracy", step=steps, value=values["acc"], **_bounds(values, "acc"))
     ends.append((steps[-1], values["acc"][-1], "accuracy", style.ink))
     for cell, look in CELLS.items():
         y = values[f"f{cell}"]
-        ax.plot(steps, y, color=style.cell(cell), marker=look.marker, ls=look.dashes)
-        _band(ax, steps, values, f"f{cell}", style.cell(cell))
+        ax.plot(steps, y, color=style.cell(cell), marker=look.marker, ls=look.dashes if joined else "")
+        _band(ax, steps, values, f"f{cell}", style.cell(cell), joined)
         table.add(panel="share", series=cell, step=steps, value=y, **_bounds(values, f"f{cell}"))
         ends.append((steps[-1], y[-1], f"{cell} {look.name}", style.cell(cell)))
     ax.set_ylim(-0.03, 1.03)
@@ -81,7 +89,7 @@ def _shares(ax: Axes, style: Style, steps: np.ndarray, values: dict[str, np.ndar
 
 
 def _exponents(
-    ax: Axes, style: Style, steps: np.ndarray, values: dict[str, np.ndarray], table: Table
+    ax: Axes, style: Style, steps: np.ndarray, values: dict[str, np.ndarray], table: Table, joined: bool
 ) -> list[Annotation]:
     ends: list[marks.End] = []
     marks.rule(ax, style, y=0.0)
@@ -90,8 +98,8 @@ def _exponents(
         seen = np.flatnonzero(np.isfinite(y))
         if not seen.size:
             continue
-        ax.plot(steps[seen], y[seen], color=style.cell(cell), marker=look.marker, ls=look.dashes)
-        _band(ax, steps, values, f"l1{cell}", style.cell(cell))
+        ax.plot(steps[seen], y[seen], color=style.cell(cell), marker=look.marker, ls=look.dashes if joined else "")
+        _band(ax, steps, values, f"l1{cell}", style.cell(cell), joined)
         table.add(panel="lambda_1", series=cell, step=steps, value=y, **_bounds(values, f"l1{cell}"))
         ends.append((steps[seen[-1]], y[seen[-1]], f"{cell} {look.name}", style.cell(cell)))
     if not ends:
@@ -100,9 +108,13 @@ def _exponents(
     return marks.label_ends(ax, style, ends)
 
 
-def _band(ax: Axes, steps: np.ndarray, values: dict[str, np.ndarray], name: str, colour: str) -> None:
+def _band(ax: Axes, steps: np.ndarray, values: dict[str, np.ndarray], name: str, colour: str, joined: bool) -> None:
     bounds = _bounds(values, name)
-    if bounds and np.isfinite(bounds["low"]).any():
+    if not bounds or not np.isfinite(bounds["low"]).any():
+        return
+    if not joined:
+        ax.vlines(steps, bounds["low"], bounds["high"], color=colour, lw=0.8)
+    else:
         ax.fill_between(steps, bounds["low"], bounds["high"], color=colour, alpha=0.15, lw=0)
 
 

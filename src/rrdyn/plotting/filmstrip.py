@@ -43,7 +43,7 @@ class Strip:
     @property
     def wrong(self) -> np.ndarray:
         """(S, L) cells that are asked for and not answered with the solution."""
-        return (self.answers != self.label) & (self.label != 0)
+        return np.asarray((self.answers != self.label) & (self.label != 0))
 
 
 def draw(inputs: PuzzleOptions, out: Output, style: Style) -> None:

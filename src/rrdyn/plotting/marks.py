@@ -64,7 +64,7 @@ def _parted(wanted: np.ndarray, heights: np.ndarray) -> np.ndarray:
             total, count = blocks.pop()
             blocks[-1][0] += total
             blocks[-1][1] += count
-    return offsets + np.concatenate([np.full(int(count), total / count) for total, count in blocks])
+    return np.asarray(offsets + np.concatenate([np.full(int(count), total / count) for total, count in blocks]))
 
 
 def _within(centres: np.ndarray, heights: np.ndarray, floor: float, ceiling: float) -> np.ndarray:

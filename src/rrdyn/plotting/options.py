@@ -21,7 +21,9 @@ class FigureOptions(Config):
     dark: bool = False
     """Light lines on a dark ground."""
     out: Path | None = None
-    """A folder, or a name that ends in .png or .pdf; default: beside what was read. The other files go along."""
+    """A folder, or a name that ends in .png, .pdf or .svg; default: beside what was read. The others go along."""
+    style: Path | None = None
+    """A style sheet of matplotlib (.mplstyle), whose settings come on top of ours."""
 
 
 class PageOptions(FigureOptions):

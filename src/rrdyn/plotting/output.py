@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.files import replacing, write_text
 from rrdyn.artifacts.places import said
-from rrdyn.plotting.plate import Plate, origin, save
+from rrdyn.plotting.plate import ON_REQUEST, PICTURES, Plate, origin, save
 from rrdyn.plotting.style import Style
 
-DRAWN = (".png", ".pdf")
-PICTURES = {*DRAWN, ".jpg", ".jpeg", ".svg", ".eps", ".gif", ".tif", ".tiff", ".webp"}
+DRAWN = (*PICTURES, ON_REQUEST)
+ENDINGS = {*DRAWN, ".jpg", ".jpeg", ".eps", ".gif", ".tif", ".tiff", ".webp"}
 """Endings of --out that mean a picture rather than a folder."""
 
 
@@ -37,12 +37,14 @@ class Output:
 
     def __init__(self, given: Path | None, style: Style, *, writes: bool = True) -> None:
         self.given, self.style, self.writes = given, style, writes
-        if given is not None and given.suffix in PICTURES.difference(DRAWN):
-            raise UsageError(f"figures are not written as {given.suffix}", expected="NAME.png, NAME.pdf or a folder")
+        if given is not None and given.suffix in ENDINGS.difference(DRAWN):
+            raise UsageError(
+                f"figures are not written as {given.suffix}", expected="NAME.png, NAME.pdf, NAME.svg or a folder"
+            )
         self.plates: dict[str, Plate] = {}
         """Stem of the picture's name -> what is on it."""
         self.wrote: list[Path] = []
-        self.told: dict[str, Any] = {}
+        self.told: dict[str, object] = {}
         """What the command has to tell with --json."""
         self.text = ""
         """What it tells a person; empty: which pictures were drawn."""
@@ -71,7 +73,8 @@ class Output:
             raise RrdynError(f"two pictures of one figure are called {stem.name}", expected="a name each")
         self.plates[stem.name] = plate
         if self.writes:
-            self.wrote += save(plate, stem, self.style, meta=origin(inputs, self.style, **told))
+            svg = self.given is not None and self.given.suffix == ON_REQUEST
+            self.wrote += save(plate, stem, self.style, meta=origin(inputs, self.style, **told), svg=svg)
         return stem
 
     def begin_again(self) -> None:

@@ -166,7 +166,7 @@ def _kl_panel(
     ax.fill_between(x, p10, p90, color=colour, alpha=0.18 if view.quantile_lines else 0.25, lw=0)
     if view.quantile_lines:
         ax.fill_between(x, p25, p75, color=colour, alpha=0.32, lw=0)
-    ax.plot(x, p50, color=colour, lw=view.median_lw * style.scale)
+    ax.plot(x, p50, color=style.text(colour), lw=view.median_lw * style.scale, zorder=3, clip_on=False)
     table.add(
         row="kl", alpha=here.alpha, kind="quantiles", n=here.n, step=x, p10=p10, p25=p25, p50=p50, p75=p75, p90=p90
     )

@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-import rrdyn
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.artifacts.files import dump_json, replacing, write_text
 from rrdyn.artifacts.places import is_file, shown
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_bytes
+from rrdyn.artifacts.record import Meta
 from rrdyn.plotting.style import Style
+from rrdyn.version import __version__
 
 PICTURES, BESIDE = (".png", ".pdf"), (".data.csv", ".caption.txt")
+ON_REQUEST = ".svg"
 MARK = re.compile(rb"rrdyn \d")
 """What every picture of ours says of who wrote it."""
 
@@ -32,7 +34,7 @@ class Table:
 
     def __init__(self) -> None:
         self.columns: list[str] = []
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[dict[str, object]] = []
 
     def add(self, **columns: Any) -> None:
         """Add one row, or as many as the longest column; single values are repeated."""
@@ -42,10 +44,10 @@ class Table:
         wide = {name: np.broadcast_to(array, (length,)).tolist() for name, array in arrays.items()}
         self.rows += [dict(zip(wide, values)) for values in zip(*wide.values())]
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[dict[str, object]]:
         return iter(self.rows)
 
-    def where(self, **equal: Any) -> list[dict[str, Any]]:
+    def where(self, **equal: Any) -> list[dict[str, object]]:
         return [row for row in self.rows if all(row.get(key) == value for key, value in equal.items())]
 
     def column(self, name: str, **equal: Any) -> np.ndarray:
@@ -81,8 +83,8 @@ class Plate:
         return " ".join([self.caption, *self.notes])
 
 
-def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) -> list[Path]:
-    """Write `stem` .png, .pdf, .data.csv and .caption.txt; drawing again gives the same bytes.
+def save(plate: Plate, stem: Path | str, style: Style, *, meta: Meta, svg: bool = False) -> list[Path]:
+    """Write `stem` .png, .pdf, with `svg` .svg, .data.csv and .caption.txt; drawing again gives the same bytes.
 
     No date is kept. Call it inside `style.active()`: fonts and ground are settings of the saving too.
     """
@@ -91,7 +93,7 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) 
     refuse_foreign(stem, table)
     caption = plate.words
     origin = dump_json(meta, indent=None)
-    title = f"{stem.name} (rrdyn {rrdyn.__version__})"
+    title = f"{stem.name} (rrdyn {__version__})"
     png = {
         "Title": title,
         "Description": caption,
@@ -99,12 +101,15 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: dict[str, Any]) 
         "rrdyn": origin,
         "Alt": plate.alt,
     }
-    png["Software"] = f"rrdyn {rrdyn.__version__}, matplotlib"
-    pdf = {"Title": title, "Subject": caption, "Keywords": origin, "Creator": f"rrdyn {rrdyn.__version__}"}
+    png["Software"] = f"rrdyn {__version__}, matplotlib"
+    pdf = {"Title": title, "Subject": caption, "Keywords": origin, "Creator": f"rrdyn {__version__}"}
+    words = {"Title": title, "Description": caption, "Source": str(meta.get("command", "")), "Coverage": origin,
+             "Creator": f"rrdyn {__version__}", "Date": None}  # fmt: skip
+    kinds = {".png": png, ".pdf": {**pdf, "CreationDate": None, "ModDate": None}} | ({ON_REQUEST: words} if svg else {})
     plate.figure.draw_without_rendering()
-    plate.figure.set_layout_engine("none")  # one layout for both files
+    plate.figure.set_layout_engine("none")  # one layout for all of them
     wrote = []
-    for suffix, metadata in zip(PICTURES, (png, {**pdf, "CreationDate": None, "ModDate": None})):
+    for suffix, metadata in kinds.items():
         path = stem.with_name(stem.name + suffix)
         with replacing(path) as partial:
             plate.figure.savefig(partial, format=suffix[1:], dpi=style.format.dpi, metadata=metadata)
@@ -119,7 +124,8 @@ def refuse_foreign(stem: Path, table: str) -> None:
 
     A picture is ours if it says so. What lies beside one is; without a picture, a table with the same columns is.
     """
-    pictures, (numbers, caption) = ([stem.with_name(stem.name + end) for end in ends] for ends in (PICTURES, BESIDE))
+    ends = ((*PICTURES, ON_REQUEST), BESIDE)
+    pictures, (numbers, caption) = ([stem.with_name(stem.name + end) for end in kind] for kind in ends)
     there = [path for path in pictures if is_file(path)]
     foreign = next((path for path in there if not MARK.search(read_bytes(path))), None)
     if not there and is_file(numbers):
@@ -135,9 +141,13 @@ def refuse_foreign(stem: Path, table: str) -> None:
         )
 
 
-def origin(inputs: Iterable[Path | str], style: Style, **extra: Any) -> dict[str, Any]:
+def origin(inputs: Iterable[Path | str], style: Style, **extra: Any) -> Meta:
     """Provenance of a figure: versions, command, the digest of each file that was read."""
-    return provenance(inputs=inputs, style={"size": style.size, "dark": style.dark}, **extra)
+    return provenance(
+        inputs=inputs,
+        style={"size": style.size, "dark": style.dark} | ({"sheet": style.sheet.name} if style.sheet else {}),
+        **extra,
+    )
 
 
 def read_alt(png: Path | str) -> str:
@@ -148,9 +158,10 @@ def read_alt(png: Path | str) -> str:
         return str(image.info.get("Alt", ""))
 
 
-def read_origin(png: Path | str) -> dict[str, Any]:
+def read_origin(png: Path | str) -> Meta:
     """The provenance kept inside a png."""
     from PIL import Image
 
     with Image.open(png) as image:
-        return json.loads(image.info["rrdyn"])
+        meta: Meta = json.loads(image.info["rrdyn"])
+        return meta

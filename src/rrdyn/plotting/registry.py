@@ -108,7 +108,7 @@ def draw(name: str, inputs: FigureOptions, *, writes: bool = True) -> Output:
     from rrdyn.plotting.output import Output
     from rrdyn.plotting.style import Style
 
-    style = Style(size=inputs.size, dark=inputs.dark)
+    style = Style(size=inputs.size, dark=inputs.dark, sheet=inputs.style)
     out = Output(inputs.out, style, writes=writes)
     with style.active():
         find(name).draw(inputs, out, style)

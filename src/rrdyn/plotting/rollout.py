@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.places import existing, is_folder, shown
 from rrdyn.artifacts.reading import read_json
-from rrdyn.artifacts.results import SurvivalModelRecord, SurvivalRecord
+from rrdyn.artifacts.survival import SurvivalModelRecord, SurvivalRecord
 from rrdyn.plotting import marks
 from rrdyn.plotting.options import RolloutOptions
 from rrdyn.plotting.output import Output
@@ -71,7 +71,10 @@ def rollout(folder: Path, models: dict[str, SurvivalModelRecord], style: Style) 
     compute.set_xlabel("segments (log scale)")
     compute.set_ylabel("accuracy (exact)")
     compute.set_title("accuracy against compute\n" + _counts(models, "n"))
-    if lower:
+    escapes = any(end[1] < 1 for end in lower)
+    if lower and not escapes:
+        survival.set_ylim(0, 1.03)  # nothing left: a logarithmic axis would magnify nothing
+    elif lower:
         survival.set_yscale("log")
         narrow = survival.get_ylim()[0] > 0.2  # less than a decade: 1, 2, 5 would leave the axis without a number
         survival.yaxis.set_major_locator(LogLocator(subs=tuple(range(1, 10)) if narrow else (1, 2, 5), numticks=12))
@@ -80,7 +83,7 @@ def rollout(folder: Path, models: dict[str, SurvivalModelRecord], style: Style) 
     else:
         marks.empty(survival, style, "no failure at the budget:\nnothing to survive")
     survival.set_xlabel("segments after the budget")
-    survival.set_ylabel("failures never yet right\n(log scale)")
+    survival.set_ylabel("failures never yet right" + "\n(log scale)" * escapes)
     survival.set_title("survival of failures; thin: best fit by AIC\n" + _counts(models, "failures"))
     labels = [marks.label_ends(compute, style, upper), marks.label_ends(survival, style, lower)]
     marks.spread(figure, labels)

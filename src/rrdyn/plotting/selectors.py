@@ -24,6 +24,9 @@ RISKS = ("selector", "sigma", "coverage", "risk")
 BINS = ("sigma", "confidence", "accuracy", "low", "high", "n")
 
 
+SHOWN = {"oracle": "oracle\n(at the readout)"}
+
+
 def draw(inputs: SelectorsOptions, out: Output, style: Style) -> None:
     """Draw every select_<tag>.csv that is meant, with the tables beside it."""
     for one in tagged(inputs.path, "select", ".csv", RUN, out):
@@ -58,8 +61,9 @@ def selectors(files: list[Path], tag: str, style: Style, sigma: float | None = N
         figure=figure,
         table=table,
         caption=f"Selectors among K restarts of {n:,} puzzles ({tag}). First: accuracy of the chosen restart at each "
-        f"noise scale, with 95% intervals; `oracle` counts any right restart. Second: error rate over the most trusted "
-        f"share of puzzles, at sigma = {at:g}. Third: share right against sigmoid(q_halt), in bins.",
+        f"noise scale, with 95% intervals; `oracle` counts any restart that is right at the readout. Second: error "
+        f"rate over the most trusted share of puzzles, at sigma = {at:g}. Third: share right against "
+        "sigmoid(q_halt), in bins.",
         alt=f"Accuracy of the selectors {', '.join(names)}; risk-coverage curves; reliability of q_halt.",
     )
 
@@ -109,7 +113,7 @@ def _accuracies(
             low=values["right_low"][rows],
             high=values["right_high"][rows],
         )
-    ax.set_yticks(list(places.values()), names)
+    ax.set_yticks(list(places.values()), [SHOWN.get(name, name) for name in names])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_ylim(-len(names) + 0.4, 0.6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def _range(one: Curve) -> str:
     return f"{one.values.min():.3g} to {one.values.max():.3g}, n = {one.values.size:,}"
 
 
-def record(run: Run, schema: LogSchema) -> dict[str, Any]:
+def record(run: Run, schema: LogSchema) -> dict[str, object]:
     """The same numbers for a program."""
     columns = {
         name: {

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import read_json
-from rrdyn.artifacts.results import CellRecord, IntervalRecord, ResultsRecord
+from rrdyn.artifacts.results import CellRecord, ResultsRecord
 from rrdyn.plotting.style import CELLS
 from rrdyn.plotting.tables import checked, numbers, read_columns
 
@@ -111,7 +112,7 @@ class Study:
         """(k,) 95% bounds of those medians; NaN where the file has none."""
         size = self.spectrum(letter).size
         found = (self.results.intervals or {}).get(f"cells.{CELLS[letter].key}.spectrum_median")
-        rows = found if isinstance(found, list) and len(found) == size else [IntervalRecord(value=None)] * size
+        rows = found if isinstance(found, list) and len(found) == size else [Interval(value=None)] * size
         low, high = ([np.nan if end is None else end for end in ends] for ends in (
             [row.low for row in rows], [row.high for row in rows]))  # fmt: skip
         return np.array(low), np.array(high)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import matplotlib
+from matplotlib import rc_params_from_file
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.places import said, shown
+from rrdyn.artifacts.reading import read_text
 from rrdyn.plotting.options import Size
 
 Dashes = tuple[float, tuple[float, ...]] | str
@@ -63,10 +70,11 @@ MARKERS = ["o", "s", "^", "X", "D", "v", "P"]
 
 @dataclass(frozen=True)
 class Style:
-    """What the user chose: `size` of the paper, `dark` ground or light."""
+    """What the user chose: `size` of the paper, `dark` ground or light, a style sheet of matplotlib on top."""
 
     size: Size = "column"
     dark: bool = False
+    sheet: Path | None = None
 
     @property
     def format(self) -> Format:
@@ -130,7 +138,7 @@ class Style:
         """matplotlib's settings while a figure is drawn and saved, whatever the user's matplotlibrc says."""
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
-            matplotlib.rcParams.update(self._settings())
+            matplotlib.rcParams.update(self._settings() | (read_sheet(self.sheet) if self.sheet else {}))
             yield self
 
     def _settings(self) -> dict[Any, Any]:
@@ -178,6 +186,25 @@ class Style:
             "svg.fonttype": "none",
             "svg.hashsalt": "rrdyn",
         }
+
+
+def read_sheet(path: Path) -> dict[Any, Any]:
+    """The settings of a matplotlib style sheet. Raises InputError where a line is none."""
+    text = read_text(path)
+    lines = (line.split("#", 1)[0].partition(":") for line in text.split("\n"))
+    keys = [key.strip() for key, _, _ in lines if key.strip()]
+    unknown = next((key for key in keys if key not in matplotlib.rcParams), None)
+    if unknown is not None:
+        near = get_close_matches(unknown, list(matplotlib.rcParams), n=1)
+        raise InputError(f"{shown(path)} is no style sheet of matplotlib", found=repr(unknown)[:60],
+                         expected=f"did you mean {near[0]}?" if near else "lines as axes.grid: True")  # fmt: skip
+    try:
+        with TemporaryDirectory() as scratch:  # as read: without a byte-order mark
+            (plain := Path(scratch) / "sheet").write_text(text, encoding="utf-8")
+            found = rc_params_from_file(plain, fail_on_error=True, use_default_template=False)
+    except Exception as error:
+        raise InputError(f"{shown(path)} is no style sheet of matplotlib", found=said(error)) from None
+    return {key: value for key, value in found.items() if not key.startswith("backend")}
 
 
 def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation
 
 from rrdyn.analysis.readouts import over_times
 from rrdyn.artifacts.errors import InputError, UsageError
@@ -71,9 +72,7 @@ def _histogram(ax: Axes, style: Style, ftle: np.ndarray, success: np.ndarray, re
     ax.set_title(f"toy: exponents at T = {readout}\ndashed: ln 0.5 and ln 2")
 
 
-def _against_time(
-    ax: Axes, style: Style, artifact: Artifact, times: np.ndarray, table: Table
-) -> list[marks.Annotation]:
+def _against_time(ax: Axes, style: Style, artifact: Artifact, times: np.ndarray, table: Table) -> list[Annotation]:
     ends: list[marks.End] = []
     for order, (name, curve) in enumerate(over_times(times, artifact["ftle"], artifact["success"]).items()):
         if not curve.times.size:

@@ -38,7 +38,8 @@ def resolve_dtype(name: str) -> torch.dtype:
 
     if name not in DTYPES:
         raise UsageError("--dtype is not one of its choices", found=name, expected=", ".join(DTYPES))
-    return getattr(torch, name)
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
 
 
 def visible_gpus() -> int:
@@ -75,3 +76,11 @@ def release_memory(device: torch.device) -> None:
 
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def finish(device: torch.device) -> None:
+    """Wait until a CUDA device has done what it was given: before that, a clock measures the giving."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""What a Hub may do to this machine: the rules by which `huggingface_hub` is guarded while it works for us.
+"""What a Hub may do to this machine: names, token, deadline and size, the rules that guard `huggingface_hub`.
 
 The library makes paths of what a server says (`ETag`, `X-Repo-Commit`), waits as long as a server says (`Retry-After`),
 takes a body as long as the server sends one, and gives the user's token to the places that a server names. Here

@@ -164,7 +164,7 @@ def _guard(ref: Ref, limits: Limits) -> Guard:
 
 def _api() -> Any:
     from huggingface_hub import HfApi
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     return HfApi(endpoint=endpoint(), library_name="rrdyn")

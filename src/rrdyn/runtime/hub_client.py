@@ -140,7 +140,7 @@ def _metered(stream: Any, guard: Guard) -> Any:
     """A body whose bytes are counted as they come."""
     library = import_module(type(stream).__module__.partition(".")[0])
 
-    class Metered(library.SyncByteStream):  # type: ignore[name-defined]
+    class Metered(library.SyncByteStream):  # type: ignore[name-defined, misc]
         def __iter__(self) -> Iterator[bytes]:
             for chunk in stream:
                 guard.take(len(chunk))

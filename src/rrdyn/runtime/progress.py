@@ -1,16 +1,29 @@
-"""Messages and progress on stderr: one line that is rewritten on a terminal, a few plain lines elsewhere."""
+"""Messages and progress on stderr: one line that is rewritten on a terminal, a few plain lines elsewhere.
+
+Messages go through loguru. A program that uses rrdyn and has set up loguru itself gets them in its own sinks too, and
+loses none of its settings.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rrdyn.runtime.output import tell
 
+if TYPE_CHECKING:
+    from loguru import Logger, Message, Record
+
 QUIET = "RRDYN_QUIET"
+STAMPED = "{time:HH:mm:ss} | {level} | {message}"
+OURS, JOURNAL = "rrdyn", "rrdyn_journal"
+"""What our messages carry: a mark, and where a journal writes its lines."""
 
 
 def quiet() -> bool:
@@ -21,7 +34,37 @@ def quiet() -> bool:
 def say(text: str) -> None:
     """One message to stderr, unless --quiet."""
     if not quiet():
-        tell(text)
+        _logger().info(text)
+
+
+def journal(write: Callable[[str], None]) -> Callable[[str], None]:
+    """Says one message with the time before it, to `write` first, and then, unless --quiet, to stderr."""
+    return _logger().bind(**{JOURNAL: write}).info
+
+
+@cache
+def _logger() -> Logger:
+    """Ours, with its two sinks; loguru is loaded with the first message."""
+    from loguru import logger
+
+    with suppress(ValueError):  # its first sink, on stderr, where nobody has set up others: not for what we show
+        logger.remove(0)
+        logger.add(_show, filter=lambda record: OURS not in record["extra"])
+    logger.add(_write, format=STAMPED, filter=lambda record: JOURNAL in record["extra"], catch=False)
+    logger.add(_show, format=_form, filter=lambda record: OURS in record["extra"] and not quiet(), catch=False)
+    return logger.bind(**{OURS: True})
+
+
+def _form(record: Record) -> str:
+    return f"{STAMPED if JOURNAL in record['extra'] else '{message}'}\n"
+
+
+def _show(message: Message) -> None:
+    tell(message, end="")
+
+
+def _write(message: Message) -> None:
+    message.record["extra"][JOURNAL](message.removesuffix("\n"))
 
 
 def colour_wanted(stream: object) -> bool:

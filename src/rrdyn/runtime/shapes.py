@@ -1,6 +1,6 @@
 """Shapes in annotations: `Float[Tensor, "B S D"]`, checked under pytest by jaxtyping and beartype, text elsewhere.
 
-Letters: B batch, S positions, L puzzle length, D hidden, V token values, K tangents or copies, T segments, P periods.
+Letters: B batch, S positions, L puzzle length, D hidden, n size of a state, m eigenvalues, V token values, K tangents or copies, T segments, P periods.
 Annotations are never evaluated where nobody checks them (`from __future__ import annotations`), so that neither of
 the two libraries is needed, or loaded, to run.
 """
@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
-    from jaxtyping import Bool, Float, Integer, Shaped
+    from jaxtyping import Bool, Complex, Float, Integer, Shaped
 else:
 
     class Float:
@@ -23,6 +23,9 @@ else:
     class Bool(Float):
         """An array of flags."""
 
+    class Complex(Float):
+        """An array of complex numbers."""
+
     class Integer(Float):
         """An array of whole numbers."""
 
@@ -30,4 +33,4 @@ else:
         """An array of any type."""
 
 
-__all__ = ["Bool", "Float", "Integer", "Shaped"]
+__all__ = ["Bool", "Complex", "Float", "Integer", "Shaped"]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tabulate import tabulate
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder
+from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import read_json, read_jsonl
-from rrdyn.artifacts.results import IntervalRecord, ResultsRecord
+from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.studies.steps import Execute, Step, run_steps
 
 ARMS = ("none-fixed", "multi4")
@@ -53,7 +54,7 @@ class Study:
     """What a finished demo found: words for the terminal, the same as data, the figures, what to run next."""
 
     text: str
-    data: dict[str, Any]
+    data: Mapping[str, object]
     figures: list[Path]
     next: list[str] = field(default_factory=list)
 
@@ -214,7 +215,7 @@ def arms(results: dict[str, ResultsRecord]) -> str:
     return tabulate(rows, ["model", "exact accuracy", "settled", "AUC(-lambda_1 -> correct)"], tablefmt="simple")
 
 
-def bounded(interval: IntervalRecord | None) -> str:
+def bounded(interval: Interval | None) -> str:
     """A value and its interval, such as 0.905 [0.871, 0.937]."""
     if interval is None or interval.value is None:
         return "-"

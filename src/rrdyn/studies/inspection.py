@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
 from rrdyn.artifacts.reading import open_text, read_json
+from rrdyn.artifacts.record import Count, Record, Written
 from rrdyn.artifacts.schema import Schema
 from rrdyn.artifacts.schemas import SCHEMAS
 from rrdyn.runtime.hub_address import is_address
 from rrdyn.studies.steps import read_memory
 
-Described = tuple[dict[str, Any], str]
+Described = tuple[Mapping[str, object] | Record, str]
 LISTED = 24
 KINDS = (
     "an artifact (.npz of " + ", ".join(SCHEMAS) + "; .json), a table (.csv, .tsv), a checkpoint (.pt, .safetensors, "
@@ -25,6 +27,20 @@ KINDS = (
 )
 NAMES = ("", ".yaml", ".json", ".pt", ".pth", ".bin", ".safetensors")
 """How the names of checkpoints, and of the files beside them, end."""
+
+
+class ArrayRecord(Written):
+    """One array of a file: the share that is true of flags, statistics of what is finite of numbers."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+    true: float | None = None
+    not_finite: Count | None = None
+    min: float | None = None
+    median: float | None = None
+    max: float | None = None
+    meaning: str | None
 
 
 def inspect(path: Path | str) -> Described:
@@ -64,7 +80,7 @@ def _folder(path: Path) -> Described:
         from rrdyn.data.inspection import describe
 
         data, text = describe(path)
-        return {"kind": "dataset", **data}, text
+        return {"kind": "dataset", **data.model_dump()}, text
     if is_folder(path / "checkpoints"):
         return run_folder(path)
     if is_file(path / "study.json"):
@@ -98,21 +114,19 @@ def npz(artifact: Artifact) -> Described:
     """The arrays of an npz file with shapes, meanings and a few statistics, and its provenance."""
     schema = artifact.schema or _matching(artifact)
     documented = schema.arrays if schema else {}
-    rows = []
+    rows: list[ArrayRecord] = []
     for key, array in artifact.arrays.items():
         spec = documented.get(key)
-        rows.append({"name": key, "shape": list(array.shape), "dtype": str(array.dtype), **statistics(array),
-                     "meaning": spec.doc if spec else None})  # fmt: skip
+        rows.append(ArrayRecord(name=key, shape=list(array.shape), dtype=str(array.dtype), **_statistics(array),
+                                meaning=spec.doc if spec else None))  # fmt: skip
     what = f"{schema.name}: {schema.doc}" if schema else "an npz file of no known schema"
     if schema and artifact.schema is None:
         what += " (by its keys: it names no schema)"
     lines = [f"{artifact.path}", what, ""]
-    wide = max((len(row["name"]) for row in rows), default=0)
+    wide = max((len(row.name) for row in rows), default=0)
     for row in rows:
-        shape = "x".join(map(str, row["shape"])) or "scalar"
-        lines.append(
-            f"{row['name']:<{wide}} {shape:<14} {row['dtype']:<8} {_in_words(row):<44} {row['meaning'] or ''}".rstrip()
-        )
+        shape = "x".join(map(str, row.shape)) or "scalar"
+        lines.append(f"{row.name:<{wide}} {shape:<14} {row.dtype:<8} {_in_words(row):<44} {row.meaning or ''}".rstrip())
     meta = {key: value for key, value in artifact.meta.items() if value is not None}
     lines += ["", *_aligned(meta)] if meta else ["", "no provenance inside"]
     data = {"kind": schema.name if schema else "npz", "arrays": rows, "meta": artifact.meta}
@@ -130,7 +144,7 @@ def _matching(artifact: Artifact) -> Schema | None:
     return None
 
 
-def statistics(array: np.ndarray) -> dict[str, Any]:
+def _statistics(array: np.ndarray) -> dict[str, Any]:
     """True share of a flag; least, median and largest of numbers, and how many are not finite."""
     if array.size == 0 or array.dtype.kind not in "biuf":
         return {}
@@ -144,14 +158,14 @@ def statistics(array: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def _in_words(row: dict[str, Any]) -> str:
-    if "true" in row:
-        return f"{row['true']:.1%} true"
-    words = f"{row['min']:.4g} .. {row['median']:.4g} .. {row['max']:.4g}" if "min" in row else ""
-    return words + (f", {row['not_finite']} not finite" if row.get("not_finite") else "")
+def _in_words(row: ArrayRecord) -> str:
+    if row.true is not None:
+        return f"{row.true:.1%} true"
+    words = "" if row.min is None else f"{row.min:.4g} .. {row.median:.4g} .. {row.max:.4g}"
+    return words + (f", {row.not_finite} not finite" if row.not_finite else "")
 
 
-def _aligned(rows: dict[str, Any]) -> list[str]:
+def _aligned(rows: Mapping[str, object]) -> list[str]:
     wide = max(map(len, rows), default=0)
     return [f"{key:<{wide}}  {_short(value)}" for key, value in rows.items()]
 

@@ -13,15 +13,17 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import rrdyn
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.artifacts.files import output_file, plain, sha256, write_text
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Meta
 from rrdyn.studies.page import explorer, findings
+from rrdyn.studies.page.explorer import Model
 from rrdyn.studies.page.figures import Picture, pictures
 from rrdyn.studies.page.inventory import Inventory, meta_of, take_stock
+from rrdyn.version import __version__
 
 BEGINS = b"<!"
 """What a page begins with; another file is not replaced by one."""
@@ -48,10 +50,10 @@ def write_report(root: Path | str, out: Path | str | None = None) -> Report:
     models = explorer.models(stock)
     text = page(stock, shown, models)
     write_text(path, text, begins=BEGINS)
-    return Report(path, shown, [model["tag"] for model in models], len(text.encode(errors="backslashreplace")))
+    return Report(path, shown, [model.tag for model in models], len(text.encode(errors="backslashreplace")))
 
 
-def page(stock: Inventory, shown: list[Picture], models: list[dict[str, Any]]) -> str:
+def page(stock: Inventory, shown: list[Picture], models: list[Model]) -> str:
     """The whole page as text. Everything that came from outside is escaped; scripts run only by their digest."""
     scripts = {"chart": _charting_library() if models else "", "script": _asset("page.js")}
     allowed = " ".join(f"'sha256-{_digest(_harmless(text))}'" for text in scripts.values())
@@ -60,7 +62,7 @@ def page(stock: Inventory, shown: list[Picture], models: list[dict[str, Any]]) -
         policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}",
         title=escape(title),
         style=_asset("page.css"),
-        version=escape(rrdyn.__version__),
+        version=escape(__version__),
         claims=_claims(findings.claims(stock)),
         tables="".join(_table(grid) for grid in findings.grids(stock)) or "<p>There are no tables.</p>",
         figures="".join(_figure(picture) for picture in shown) or "<p>There are no figures.</p>",
@@ -81,7 +83,8 @@ def _charting_library() -> str:
         from plotly.offline import get_plotlyjs
     except ImportError:
         raise RrdynError("the explorer needs plotly", run="pip install 'rrdyn[report]'") from None
-    return get_plotlyjs()
+    script: str = get_plotlyjs()
+    return script
 
 
 def _harmless(script: str) -> str:
@@ -138,8 +141,8 @@ def _commands(stock: Inventory) -> str:
     return "<pre>" + "\n".join(escape(line) for line in lines) + "</pre>"
 
 
-def _metas(stock: Inventory) -> dict[Path, dict[str, Any]]:
-    found: dict[Path, dict[str, Any]] = {}
+def _metas(stock: Inventory) -> dict[Path, Meta]:
+    found: dict[Path, Meta] = {}
     for path in stock.trainings:
         meta = path.with_name("meta.json")
         if is_file(meta):
@@ -172,5 +175,5 @@ def _provenance(stock: Inventory) -> str:
     here = provenance()
     versions = ", ".join(f"{name} {version}" for name, version in here["libraries"].items())
     table = _table(findings.Grid("Files this page was made from", heads, rows)) if rows else ""
-    made = f"<code>{escape(here['command'])}</code>, rrdyn {rrdyn.__version__}, {escape(versions)}"
+    made = f"<code>{escape(here['command'])}</code>, rrdyn {__version__}, {escape(versions)}"
     return f"{table}<p>This page: {made}.</p>"

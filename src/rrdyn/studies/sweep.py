@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,7 +85,7 @@ def plan(config: SweepConfig) -> list[Step]:
     return steps
 
 
-def flags(settings: dict[str, Any]) -> list[str]:
+def flags(settings: Mapping[str, Value]) -> list[str]:
     """Settings as arguments of `rrdyn train`."""
     known = [(key.replace("-", "_"), value) for key, value in settings.items()]
     plain = [part for key, value in known if key in FLAGS for part in ("--" + key.replace("_", "-"), text(value))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -69,7 +69,7 @@ class TrainConfig(Config):
     """The preset the settings came from."""
     data: Path
     """The dataset folder."""
-    model: dict[str, Any] = {}
+    model: dict[str, object] = {}
     """The architecture in upstream's field names; with `init` the checkpoint's."""
     aug: AugConfig = AugConfig()
     optim: OptimConfig = OptimConfig()
@@ -112,7 +112,7 @@ class TrainConfig(Config):
             raise UsageError("dtype bfloat16-state rounds small noise away: take bfloat16, whose state is float32")
         return self
 
-    def comparable(self) -> dict[str, Any]:
+    def comparable(self) -> dict[str, object]:
         """What has to be equal for an exact resume: everything but the length of the run and where things lie."""
         content = self.model_dump(mode="json", exclude={"steps", "epochs", "save_minutes", "trackers", "micro_batch"})
         content["eval"].pop("patience")

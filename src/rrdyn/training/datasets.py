@@ -79,4 +79,4 @@ def with_answers(split: PuzzleSplit, examples: np.ndarray) -> np.ndarray:
         )
     if not known.all():
         notice(f"{split.name}: {(~known).sum()} of {len(known)} validation puzzles have no answer: left out")
-    return examples[known]
+    return np.asarray(examples[known])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.files import cannot_write, dump_json, replacing
 from rrdyn.artifacts.places import is_file, opened
-from rrdyn.runtime.progress import duration, say
+from rrdyn.runtime.progress import duration, journal
 from rrdyn.training.folder import LOG, ROWS
 
 COLUMNS: dict[str, tuple[int, str]] = {
@@ -43,15 +42,11 @@ class TrainLog:
         self.folder = folder
         self.rows_since_header = HEADER_EVERY
         self.trackers = [make_tracker(tracker, folder, name) for tracker in trackers]
+        self.message = journal(lambda line: self._append(LOG, line))
+        """Says one line of text, in the log and on stderr."""
         self._end_line()
         for line in heading:
             self.message(line)
-
-    def message(self, text: str) -> None:
-        """One line of text, in the log and on stderr."""
-        line = f"{time.strftime('%H:%M:%S')} | INFO | {text}"
-        self._append(LOG, line)
-        say(line)
 
     def row(self, values: Mapping[str, Cell]) -> None:
         """One row of the table and one JSON object; `values` has the columns, None where unknown, and may have more."""

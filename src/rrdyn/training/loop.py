@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from torch import Tensor
 
 from rrdyn.artifacts.errors import Interrupted, NumericalError, RrdynError
 from rrdyn.artifacts.provenance import command_line
+from rrdyn.artifacts.record import Meta
 from rrdyn.data.sampler import Sampler
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import duration
@@ -272,7 +273,7 @@ class Run:
                 torch.cuda.empty_cache()
             self._message(f"out of memory: going on with micro-batches of {learner.micro} trajectories")
 
-    def _go_back(self, before: tuple[dict[str, Any], dict[str, Tensor]]) -> None:
+    def _go_back(self, before: tuple[Meta, dict[str, Tensor]]) -> None:
         """To where the data and the slots stood before a step that was given up."""
         self.sampler.load_state_dict(before[0])
         self.trainer.objective.load_state_dict(before[1])

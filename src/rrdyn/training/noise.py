@@ -127,5 +127,5 @@ def _sigma(config: NoiseConfig, stream: np.random.Generator) -> float:
         low, high = math.log(config.sigma_min), math.log(config.sigma_max)
         return math.exp(low + place * (high - low))
     if config.sampling == "band":
-        return config.sigma * (1 + config.band) ** (2 * place - 1)
+        return float(config.sigma * (1 + config.band) ** (2 * place - 1))
     return config.sigma

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 
 from rrdyn.models.description import parts
+from rrdyn.runtime.devices import finish
 from rrdyn.runtime.progress import duration
 from rrdyn.training.learner import Rows
 from rrdyn.training.memory import kept_bytes
@@ -75,8 +76,7 @@ def time_step(trainer: Trainer, rows: Rows, repeats: int = 2) -> float:
     for _ in range(1 + repeats):
         started = time.perf_counter()
         trainer.objective.step(rows, trainer.config.aug.noise.warmup_steps + 1, trainer.discard_gradients)
-        if rows["index"].device.type == "cuda":
-            float(trainer.flat.vector[0])
+        finish(trainer.learner.device)
         seconds.append(time.perf_counter() - started)
     trainer.objective.load_state_dict(before)
     trainer.discard_gradients()

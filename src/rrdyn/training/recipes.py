@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pydantic import ConfigDict, JsonValue
 
@@ -13,17 +12,16 @@ from rrdyn.artifacts.config import Config, read_preset
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.places import existing
 from rrdyn.artifacts.reading import parse_yaml
+from rrdyn.artifacts.record import Settings
 from rrdyn.data.defaults import ensure
 from rrdyn.data.folder import open_split
+from rrdyn.data.registry import makeable
 from rrdyn.models import load
 from rrdyn.runtime.progress import say
 from rrdyn.training.augmentation import read_aug
 from rrdyn.training.config import TrainConfig
 
-TASKS = ("sudoku", "maze")
-FULL = {"sudoku": "sudoku-trm-mlp", "maze": "maze-trm"}
-SMALL = {"sudoku": "sudoku-small", "maze": "maze-small"}
-Settings = Mapping[str, JsonValue]
+Changes = Mapping[str, JsonValue]
 """Settings of `TrainConfig` by dotted key, such as "optim.lr"."""
 
 
@@ -42,50 +40,51 @@ class Recipe(Config):
     """Changes where training starts from a checkpoint."""
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Settings:
         """The settings, in the sections they were written in."""
         return dict(self.model_extra or {})
 
 
 def resolve(
-    data: str, *, preset: str | None, aug: str, changes: Settings, accelerated: bool, root: Path = Path("data")
+    data: str, *, preset: str | None, aug: str, changes: Changes, accelerated: bool, root: Path = Path("data")
 ) -> TrainConfig:
     """The config for `rrdyn train DATA`, where DATA is a task or a dataset folder; a task's dataset is made if need be.
 
     `changes` are settings by dotted key ("optim.lr"), the strongest of all. A preset's `finetune` section counts where
     training starts from a checkpoint (`init`), its `rollout` section where whole rollouts start from scratch.
     """
-    if data in TASKS:
-        task = data
+    tasks = makeable()
+    if data in tasks:
+        task, kind = data, tasks[data]
     else:
         path = existing(data, run="rrdyn data sudoku, or rrdyn train sudoku")
-        split = open_split(path, "train")
-        task = split.puzzle.name if split.puzzle.name in TASKS else path.resolve().name
+        kind = type(open_split(path, "train").puzzle)
+        task = kind.name if kind.name in tasks else path.resolve().name
     if preset is None:
-        preset = (FULL if accelerated else SMALL).get(task, "large-att" if accelerated else "small-att")
+        preset = kind.presets[accelerated]
         why = "" if accelerated else " (no CUDA device here: the small preset of the task)"
         say(f"preset: {preset}{why}")
     recipe = Recipe(**read_preset("train", preset, flag="--preset"))
-    if data in TASKS:
+    if data in tasks:
         if recipe.dataset is None:
             raise UsageError(f"the preset {preset} names no dataset", expected="a dataset folder: rrdyn train PATH")
         path = root / Path(recipe.dataset).stem
-    content = recipe.settings
-    content |= {"task": task, "preset": Path(preset).stem, "data": path, "aug": read_aug(aug).model_dump()}
+    given = {"task": task, "preset": Path(preset).stem, "data": path, "aug": read_aug(aug).model_dump()}
+    content: Settings = {**recipe.settings, **given}
     if content["aug"]["rollout"] != "act" and "init" not in changes:
         content = merged(content, recipe.rollout or {}, over_arm=True)
     if "init" in changes:
         content = merged(content, recipe.finetune or {}, over_arm=True)
-        content["model"] = load(str(changes["init"])).config.model_dump()
+        content = {**content, "model": load(str(changes["init"])).config.model_dump()}
     for key, value in changes.items():
-        put(content, key, value)
+        content = put(content, key, value)
     config = TrainConfig(**content)
-    if data in TASKS:  # only now: a mistyped setting is refused before minutes go into a dataset
+    if data in tasks:  # only now: a mistyped setting is refused before minutes go into a dataset
         ensure(task, str(recipe.dataset), root=root)
     return config
 
 
-def merged(base: dict[str, Any], over: Mapping[str, Any], *, over_arm: bool = False) -> dict[str, Any]:
+def merged(base: Settings, over: Settings, *, over_arm: bool = False) -> Settings:
     """`base` with the values of `over`, section by section.
 
     With `over_arm` noise settings are taken only by arms that have noise, so that a preset can shorten their ramp.
@@ -99,15 +98,15 @@ def merged(base: dict[str, Any], over: Mapping[str, Any], *, over_arm: bool = Fa
     return result
 
 
-def put(content: dict[str, Any], key: str, value: JsonValue) -> None:
-    """Set a dotted key, making the sections on the way."""
-    *sections, name = key.split(".")
-    for section in sections:
-        inner = content.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise UsageError(f"--set {key}: {section} is a value, not a section")
-        content[section] = content = dict(inner)
-    content[name] = value
+def put(content: Settings, key: str, value: JsonValue, *, whole: str = "") -> Settings:
+    """`content` with a dotted key set, sections made on the way. Raises UsageError where one of these is a value."""
+    section, _, rest = key.partition(".")
+    if not rest:
+        return {**content, section: value}
+    inner = content.get(section, {})
+    if not isinstance(inner, dict):
+        raise UsageError(f"--set {whole or key}: {section} is a value, not a section")
+    return {**content, section: put(inner, rest, value, whole=whole or key)}
 
 
 def settings_from(pairs: tuple[str, ...]) -> dict[str, JsonValue]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.record import Settings
 from rrdyn.models.family import find_family
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import say
 from rrdyn.training import loop, store
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.folder import find_run, is_run, new_run_folder
-from rrdyn.training.recipes import Settings, put, resolve
+from rrdyn.training.recipes import Changes, put, resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class Request:
     data: str = ""
     preset: str | None = None
     aug: str = "none"
-    changes: Settings = field(default_factory=dict)
+    changes: Changes = field(default_factory=dict)
     resume: str | None = None
     out: Path | None = None
     device: str = "auto"
@@ -94,11 +95,11 @@ def _config(request: Request) -> TrainConfig:
     )
 
 
-def _changed(config: TrainConfig, changes: Settings) -> TrainConfig:
+def _changed(config: TrainConfig, changes: Changes) -> TrainConfig:
     """A saved config with the settings given beside --resume; the loop refuses those that would not be exact."""
-    content = config.model_dump()
+    content: Settings = config.model_dump()
     for key, value in changes.items():
-        put(content, key, value)
+        content = put(content, key, value)
     return TrainConfig(**content)
 
 

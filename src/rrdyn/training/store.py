@@ -15,12 +15,13 @@ from rrdyn.artifacts.files import cannot_write, dump_json, replacing_folder, wri
 from rrdyn.artifacts.places import regular, said
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_yaml
+from rrdyn.artifacts.record import Meta, Settings
 from rrdyn.models import save
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.datasets import TrainingData
 from rrdyn.training.evaluation import Evaluation
 from rrdyn.training.folder import CONFIG, META, STATE, TRANSIENT, RunFolder
-from rrdyn.training.trainer import Trainer
+from rrdyn.training.trainer import Trainer, TrainerState
 
 STATE_VERSION = 1
 
@@ -43,13 +44,13 @@ def require_split(global_batch: int, processes: int) -> None:
         )  # fmt: skip
 
 
-def write_run(folder: RunFolder, config: TrainConfig, about: dict[str, Any]) -> None:
+def write_run(folder: RunFolder, config: TrainConfig, about: Meta) -> None:
     """`config.yaml` and `meta.json` of the run."""
     write_text(folder.path / CONFIG, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
     write_json(folder.path / META, {"schema": "run", "schema_version": 1, **about})
 
 
-def describe(config: TrainConfig, data: TrainingData, device: str, inputs: tuple[Path, ...] = ()) -> dict[str, Any]:
+def describe(config: TrainConfig, data: TrainingData, device: str, inputs: tuple[Path, ...] = ()) -> Meta:
     """What a run and each of its checkpoints say about where they come from; `inputs` are files it began with."""
     return {
         **provenance(seed=config.seed, config=config.comparable(), inputs=inputs, device=device, dtype=config.dtype),
@@ -67,8 +68,8 @@ def read_config(folder: Path) -> TrainConfig:
 def write_checkpoint(
     folder: RunFolder,
     trainer: Trainer,
-    about: dict[str, Any],
-    state: dict[str, Any],
+    about: Meta,
+    state: Meta,
     results: Evaluation | None,
     *,
     transient: bool,
@@ -91,11 +92,11 @@ def write_checkpoint(
 class Saved:
     """A state to go on from."""
 
-    trainer: dict[str, Any]
+    trainer: TrainerState
     """What the trainer takes up."""
-    model: dict[str, Any]
+    model: Settings
     """The architecture."""
-    sampler: dict[str, Any]
+    sampler: Meta
     """The data's position."""
     world: int
     """Processes that saved it."""
@@ -107,9 +108,9 @@ class Saved:
 
 
 def state_of(
-    trainer: Trainer, sampler: dict[str, Any], data: TrainingData, *, best: Evaluation | None, last: Evaluation | None,
+    trainer: Trainer, sampler: Meta, data: TrainingData, *, best: Evaluation | None, last: Evaluation | None,
     since_best: int, transient: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> Meta:  # fmt: skip
     """What goes into state.pt; every process of a group has to call it."""
     told = {
         "best": best and best.record(), "last": last and last.record(), "since_best": since_best,
@@ -146,7 +147,7 @@ def read_state(path: Path, config: TrainConfig, data: TrainingData) -> Saved:
     return Saved(**{field.name: state[field.name] for field in fields(Saved)})
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> Meta:
     """The content of a state file, its texts read; InputError whatever is wrong with it."""
     run = "resume from another of the run's checkpoints: --resume RUN/checkpoints/step_N"
     try:

@@ -18,6 +18,8 @@ from rrdyn.training.objective import Objective, Stats, perturbed, register_objec
 
 COLUMNS = ("steps", "halted")
 """What a saved slot holds beside the parts of its state, under names of their own, and its example."""
+EXAMPLE = ("inputs", "labels", "puzzle_identifiers")
+"""Of a row, what a slot keeps: all that is on the device."""
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Carry:
             z=z,
             steps=torch.zeros(count, dtype=torch.int32, device=device),
             halted=torch.ones(count, dtype=torch.bool, device=device),
-            rows={name: torch.zeros_like(column) for name, column in like.items()},
+            rows={name: torch.zeros_like(column) for name, column in like.items() if name in EXAMPLE},
         )
 
     def refilled(self, z0: Any, batch: Rows) -> Carry:
@@ -56,7 +58,7 @@ class Carry:
             z=rebuild(self.z, (pick(new, old) for new, old in zip(z0, self.z))),
             steps=torch.where(self.halted, 0, self.steps),
             halted=torch.zeros_like(self.halted),
-            rows={name: pick(column, self.rows[name]) for name, column in batch.items()},
+            rows={name: pick(batch[name], self.rows[name]) for name in EXAMPLE},
         )
 
     def advanced(self, learner: Learner, weights: Tensor | None, min_steps: Tensor) -> tuple[Carry, Outcome]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ def computing_dtype(config: TrainConfig, device: torch.device) -> tuple[torch.dt
 
 
 def make_model(
-    config: TrainConfig, device: torch.device, sizes: dict[str, int], architecture: dict[str, Any] | None = None
+    config: TrainConfig, device: torch.device, sizes: dict[str, int], architecture: Mapping[str, object] | None = None
 ) -> Model:
     """The model to start from: the checkpoint of `init`, or fresh weights drawn from the run's seed.
 
@@ -51,6 +51,31 @@ def make_model(
     if dtype == torch.float64:
         model = model.double()
     return model.to(device).train()
+
+
+class RandomState(TypedDict):
+    """Every global generator: of torch, of each CUDA device, of numpy and of Python."""
+
+    torch: Tensor
+    cuda: list[Tensor]
+    numpy: list[Any]
+    python: list[Any]
+
+
+class TrainerState(TypedDict):
+    """Everything that changes while a model learns, on the CPU."""
+
+    step: int
+    weights: Tensor
+    average: Tensor | None
+    """Of the weights, where one is kept."""
+    optimizer: dict[str, Tensor | float]
+    """Its moments by name."""
+    puzzle_vectors: Tensor | None
+    initial: list[Tensor]
+    slots: dict[str, Tensor]
+    """What the objective keeps of every slot of the global batch."""
+    random: RandomState
 
 
 class Trainer:
@@ -177,7 +202,7 @@ class Trainer:
         finally:
             self.model.train()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> TrainerState:
         """Everything but the data's position. Slots are gathered, so that any number of processes can go on."""
         slots = {name: self.group.gather(column).cpu() for name, column in self.objective.state_dict().items()}
         optimizer = self.optimizer.state[self.flat.vector]
@@ -193,14 +218,14 @@ class Trainer:
             "random": random_state(),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: TrainerState) -> None:
         device = self.flat.vector.device
         self.step = state["step"]
         with torch.no_grad():
             self.flat.vector.copy_(state["weights"])
-            if self.ema is not None:
+            if self.ema is not None and state["average"] is not None:
                 self.ema.average.copy_(state["average"])
-            if (table := self.model.puzzle_table) is not None:
+            if (table := self.model.puzzle_table) is not None and state["puzzle_vectors"] is not None:
                 table.copy_(state["puzzle_vectors"])
             for buffer, value in zip(self._buffers(), state["initial"], strict=True):
                 buffer.copy_(value)
@@ -226,7 +251,7 @@ def seed_globals(seed: int) -> None:
     torch.manual_seed(word)
 
 
-def random_state() -> dict[str, Any]:
+def random_state() -> RandomState:
     """Every global generator. Ours are keyed and have no state; these are kept for whatever else draws from them."""
     kind, words, position, has_gauss, gauss = np.random.get_state(legacy=True)
     version, python, python_gauss = random.getstate()
@@ -238,7 +263,7 @@ def random_state() -> dict[str, Any]:
     }
 
 
-def set_random_state(state: dict[str, Any]) -> None:
+def set_random_state(state: RandomState) -> None:
     """Put every global generator (torch, CUDA, numpy, Python) back to a saved state."""
     torch.set_rng_state(state["torch"])
     if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():

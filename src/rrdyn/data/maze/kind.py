@@ -1,4 +1,4 @@
-"""Mazes: tokens, validity of a path, drawing, symmetries."""
+"""Mazes: tokens, validity of a path, drawing, which mazes count as the same."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Maze(Puzzle):
     validity = "path_valid"
     answer_only = "o"
     recipe = MazeRecipe
+    presets = ("maze-small", "maze-trm")
     sizes = "a square number of cells"
     rule = "free cells marked o that join S to G"
     rating_meaning = "steps of a shortest path"
@@ -105,7 +106,7 @@ class Maze(Puzzle):
 
     def contradicts(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         erased = np.where(np.asarray(labels) == PATH, FREE, labels)
-        return (erased != inputs).any(axis=1) | ~self.check(inputs, labels)["path_valid"]
+        return np.asarray((erased != inputs).any(axis=1) | ~self.check(inputs, labels)["path_valid"])
 
     def difficulty(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Steps of a shortest path from start to goal; NaN where there is none."""
@@ -136,10 +137,10 @@ class Maze(Puzzle):
         return Fault(int(wrong[0]), "the answer is no shortest path from S to G", "one that marks no cell too many")
 
     def given(self, question: np.ndarray) -> np.ndarray:
-        return np.asarray(question) != FREE
+        return np.asarray(np.asarray(question) != FREE)
 
     def wrong_cells(self, question: np.ndarray, answer: np.ndarray) -> np.ndarray:
-        return self.given(question) & (answer != question)
+        return np.asarray(self.given(question) & (answer != question))
 
     def solutions(self, question: np.ndarray, label: np.ndarray | None = None) -> Solutions:
         """None where no way leads to the goal; else nobody counts them, and a label is one of maybe many."""
@@ -185,12 +186,12 @@ def _regions(open_cells: np.ndarray) -> np.ndarray:
     """Number of the connected region of every open cell (N, H, W), 0 elsewhere."""
     from scipy.ndimage import label
 
-    return label(open_cells, structure=IN_PLANE)[0]
+    return np.asarray(label(open_cells, structure=IN_PLANE)[0])
 
 
 def _at(regions: np.ndarray, where: np.ndarray) -> np.ndarray:
     """The region at the marked cell of each grid; 0 where there is no such cell."""
-    return (regions * where).max(axis=(1, 2))
+    return np.asarray((regions * where).max(axis=(1, 2)))
 
 
 def _neighbours(cells: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -37,7 +38,7 @@ class MazeRecipe(Recipe):
     """Write the eight rotated and mirrored copies of each training maze."""
 
     @classmethod
-    def recorded(cls, settings: dict[str, Any]) -> Self:
+    def recorded(cls, settings: Mapping[str, object]) -> Self:
         """Datasets made before there was `split_by` were split by puzzle."""
         return cls(**{"split_by": "puzzle", **settings})
 

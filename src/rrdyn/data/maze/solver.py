@@ -36,7 +36,7 @@ def _flood(open_cells: np.ndarray, start: int, steps: np.ndarray, queue: np.ndar
                 steps[r * width + c] = steps[cell] + 1
                 queue[tail] = r * width + c
                 tail += 1
-    return queue[tail - 1]
+    return int(queue[tail - 1])
 
 
 @cache

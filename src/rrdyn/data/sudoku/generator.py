@@ -59,7 +59,8 @@ class Generator:
             if found.solutions:
                 uniforms = rng.random((1, self.symmetries.draws))
                 (shuffled,) = self.symmetries.apply(uniforms, found.answer[None] + 1)
-                return shuffled[0] - 1
+                grid: np.ndarray = shuffled[0] - 1
+                return grid
 
     def dig(self, answer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Take clues away in a random order as long as the solution stays the only one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import isqrt
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class Sudoku(Puzzle):
     name = "sudoku"
     validity = "valid"
     recipe = SudokuRecipe
+    presets = ("sudoku-small", "sudoku-trm-mlp")
     sizes = "16, 36 or 81 (4x4, 6x6, 9x9)"
     rule = "each digit once in every row, column and box"
     rating_meaning = "nodes of an exhaustive search"
@@ -58,7 +59,7 @@ class Sudoku(Puzzle):
     def group_size(self, recipe: SudokuRecipe) -> int:
         return 1 + recipe.aug
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         return {"kind": self.name, "side": self.side}
 
     def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
@@ -101,7 +102,7 @@ class Sudoku(Puzzle):
         for unit in self.geometry.units:
             tokens, counts = np.unique(answer[unit], return_counts=True)
             wrong[unit] |= np.isin(answer[unit], tokens[counts > 1])
-        return wrong
+        return np.asarray(wrong)
 
     def solutions(self, question: np.ndarray, label: np.ndarray | None = None) -> Solutions:
         """By a search of at most NODE_LIMIT nodes."""

@@ -79,7 +79,7 @@ def _lines(blocks: np.ndarray, lines: np.ndarray) -> np.ndarray:
     """Row (or column) order (B, side): the blocks permuted, and the lines within each block."""
     count, of_block = len(blocks), np.argsort(blocks, axis=1)
     within = np.argsort(lines.reshape(count, blocks.shape[1], -1), axis=2)
-    return (of_block[:, :, None] * within.shape[2] + within).reshape(count, -1)
+    return np.asarray((of_block[:, :, None] * within.shape[2] + within).reshape(count, -1))
 
 
 def _rename(names: np.ndarray, grid: np.ndarray) -> np.ndarray:

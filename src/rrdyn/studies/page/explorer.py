@@ -13,6 +13,7 @@ import numpy as np
 from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import is_file
+from rrdyn.artifacts.record import Count, Number, Written
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.plotting.study import read_points
 from rrdyn.studies.page.inventory import Inventory
@@ -21,9 +22,39 @@ BUDGET = 6_000_000
 """Bytes of packed answers on one page: with the charting library and the figures it stays under 15 MB."""
 
 
-def models(stock: Inventory) -> list[dict[str, Any]]:
+class Boards(Written):
+    """Questions, solutions and answers, packed by `pack`."""
+
+    height: Count
+    width: Count
+    box_height: Count
+    box_width: Count
+    tokens: str
+    shades: dict[str, str]
+    unwritten: str
+    given: str
+    label: str
+    changes: str
+
+
+class Model(Written):
+    """One analysed file as the page's script reads it; arrays are packed by `pack`."""
+
+    tag: str
+    tau: Number
+    segments: Count
+    idx: list[int]
+    cell: str
+    x: list[Number | None]
+    y: list[Number | None]
+    drift: str
+    q_halt: str
+    boards: Boards | None
+
+
+def models(stock: Inventory) -> list[Model]:
     """One entry for each analysed file whose diag.npz is there; arrays are packed by `pack`."""
-    found: list[dict[str, Any]] = []
+    found: list[Model] = []
     left = BUDGET
     for source in stock.results:
         tag, diag = source.tag, stock.diag_of(source.record)
@@ -32,73 +63,81 @@ def models(stock: Inventory) -> list[dict[str, Any]]:
             continue
         try:
             artifact = read_npz(diag, DIAG)
-            entry = _model(tag, artifact, read_points(points), source.record.tau)
-            boards = _boards(artifact, entry.pop("rows"), diag)
+            shown = read_points(points)
+            rows, kept = _matched(artifact, shown)
+            boards = _boards(artifact, rows, diag)
         except RrdynError as error:
             notice(f"{tag} is left out of the explorer: {error.problem}")
             continue
-        size = sum(len(board) for board in boards.values() if isinstance(board, str))
+        size = len(boards.given) + len(boards.label) + len(boards.changes) if boards else 0
         if size > left:
             notice(
                 f"the answers of {tag} are left out of the explorer: {size / 1e6:.1f} MB would make the page too large"
             )
-            boards = {}
+            boards = None
         left -= size if boards else 0
-        found.append(entry | {"boards": boards or None})
+        found.append(_model(tag, artifact, shown, source.record.tau, rows, kept, boards))
     return found
 
 
-def _model(tag: str, artifact: Artifact, points: dict[str, np.ndarray], tau: float) -> dict[str, Any]:
+def _matched(artifact: Artifact, points: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the diagnosis and of the table that are of one puzzle."""
     place = {int(idx): row for row, idx in enumerate(artifact["idx"])}
     kept = [row for row, idx in enumerate(points["idx"]) if np.isfinite(idx) and int(idx) in place]
     rows = np.array([place[int(points["idx"][row])] for row in kept], dtype=int)
-    kept_rows = np.array(kept, dtype=int)
-    return {
-        "tag": tag,
-        "tau": tau,
-        "segments": int(artifact["drift_zH"].shape[1]),
-        "idx": points["idx"][kept_rows].astype(int).tolist(),
-        "cell": "".join(points["cell"][kept_rows].tolist()),
-        "x": _rounded(points["log10_late_drift"][kept_rows]),
-        "y": _rounded(points["lambda_1"][kept_rows]),
-        "drift": pack(artifact["drift_zH"][rows].astype("<f4")),
-        "q_halt": pack(artifact["q_halt"][rows].astype("<f4")),
-        "rows": rows,
-    }
+    return rows, np.array(kept, dtype=int)
 
 
-def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> dict[str, Any]:
-    """Question, solution and answers of the rows; empty where the file has no answers or its dataset is not here."""
+def _model(
+    tag: str, artifact: Artifact, points: dict[str, np.ndarray], tau: float, rows: np.ndarray, kept: np.ndarray,
+    boards: Boards | None,
+) -> Model:  # fmt: skip
+    return Model(
+        tag=tag,
+        tau=tau,
+        segments=int(artifact["drift_zH"].shape[1]),
+        idx=points["idx"][kept].astype(int).tolist(),
+        cell="".join(points["cell"][kept].tolist()),
+        x=_rounded(points["log10_late_drift"][kept]),
+        y=_rounded(points["lambda_1"][kept]),
+        drift=pack(artifact["drift_zH"][rows].astype("<f4")),
+        q_halt=pack(artifact["q_halt"][rows].astype("<f4")),
+        boards=boards,
+    )
+
+
+def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> Boards | None:
+    """Question, solution and answers of the rows; None where the file has no answers or its dataset is not here."""
     from rrdyn.data.folder import open_split
 
     named = artifact.meta.get("dataset")
     if "preds" not in artifact or not isinstance(named, dict) or not named.get("path"):
-        return {}
+        return None
     try:
         split = open_split(str(named["path"]), str(named.get("split") or "test"))
     except RrdynError as error:
         notice(f"no answers of {diag.name} in the explorer: {error.problem}")
-        return {}
+        return None
     idx = artifact["idx"][rows].astype(int)
     answers = artifact["preds"][rows].astype(np.uint8)
     if idx.min(initial=0) < 0 or idx.max(initial=-1) >= len(split) or answers.shape[2] != split.inputs.shape[1]:
         notice(f"no answers of {diag.name} in the explorer: {named['path']} is another dataset")
-        return {}
+        return None
     changes = answers.copy()
     changes[:, 1:] ^= answers[:, :-1]  # what changed since the segment before: mostly zeros, which pack well
     boxes = split.puzzle.boxes or (0, 0)
-    return {
-        "height": int(split.puzzle.height),
-        "width": int(split.puzzle.width),
-        "box_height": boxes[0],
-        "box_width": boxes[1],
-        "tokens": split.puzzle.tokens,
-        "shades": split.puzzle.shades,
-        "unwritten": split.puzzle.unwritten,
-        "given": pack(np.asarray(split.inputs[idx], dtype=np.uint8)),
-        "label": pack(np.asarray(split.labels[idx], dtype=np.uint8)),
-        "changes": pack(changes),
-    }
+    return Boards(
+        height=int(split.puzzle.height),
+        width=int(split.puzzle.width),
+        box_height=boxes[0],
+        box_width=boxes[1],
+        tokens=split.puzzle.tokens,
+        shades=split.puzzle.shades,
+        unwritten=split.puzzle.unwritten,
+        given=pack(np.asarray(split.inputs[idx], dtype=np.uint8)),
+        label=pack(np.asarray(split.labels[idx], dtype=np.uint8)),
+        changes=pack(changes),
+    )
 
 
 def pack(array: np.ndarray) -> str:

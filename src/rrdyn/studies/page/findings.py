@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rrdyn.analysis.summary import AUC_NAMES, CELL_NAMES, CONTRAST_NAMES, bounded
-from rrdyn.artifacts.results import (
-    IntervalRecord,
-    ResultsRecord,
-    SelectionRecord,
-    SelectionRow,
-    SurvivalModelRecord,
-)
+from rrdyn.artifacts.interval import Interval
+from rrdyn.artifacts.results import ResultsRecord
+from rrdyn.artifacts.selection import SelectionRecord, SelectionRow
+from rrdyn.artifacts.survival import SurvivalModelRecord
 from rrdyn.studies.page.inventory import Inventory
 
 REFERENCES = ("oracle", "random", "first", "longer")
@@ -122,15 +119,15 @@ def _selection(tag: str, record: SelectionRecord) -> Claims:
     return Claims(f"{tag}: restarts", sentences, [])
 
 
-def _right(row: SelectionRow) -> IntervalRecord:
-    return IntervalRecord(value=row.right, low=row.right_low, high=row.right_high, n=row.n, method="of the table")
+def _right(row: SelectionRow) -> Interval:
+    return Interval(value=row.right, low=row.right_low, high=row.right_high, n=row.n, method="of the table")
 
 
-def _gain(row: SelectionRow) -> IntervalRecord:
-    return IntervalRecord(value=row.gain, low=row.gain_low, high=row.gain_high, n=row.n, method="of the table")
+def _gain(row: SelectionRow) -> Interval:
+    return Interval(value=row.gain, low=row.gain_low, high=row.gain_high, n=row.n, method="of the table")
 
 
-def _percent(interval: IntervalRecord | None) -> str:
+def _percent(interval: Interval | None) -> str:
     if interval is None or interval.value is None:
         return "an unknown share"
     low, high = interval.low, interval.high
@@ -138,8 +135,8 @@ def _percent(interval: IntervalRecord | None) -> str:
     return f"{interval.value:.1%}{bounds} (n = {interval.n})"
 
 
-def _bounded(interval: IntervalRecord | None, digits: int = 3, sign: bool = False) -> str:
-    return bounded(None if interval is None else interval.model_dump(), digits, sign)
+def _bounded(interval: Interval | None, digits: int = 3, sign: bool = False) -> str:
+    return bounded(interval, digits, sign)
 
 
 def _cells(tag: str, record: ResultsRecord) -> Grid:

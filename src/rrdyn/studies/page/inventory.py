@@ -6,14 +6,16 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from rrdyn.artifacts.arrays import array_names
 from rrdyn.artifacts.errors import InputError, RrdynError, notice
 from rrdyn.artifacts.places import existing, is_file, is_folder, shown
 from rrdyn.artifacts.reading import read_json
-from rrdyn.artifacts.record import Record
-from rrdyn.artifacts.results import ResultsRecord, SelectionRecord, SurvivalRecord
+from rrdyn.artifacts.record import Meta, Record
+from rrdyn.artifacts.results import ResultsRecord
+from rrdyn.artifacts.selection import SelectionRecord
+from rrdyn.artifacts.survival import SurvivalRecord
 from rrdyn.studies.steps import StudyRecord
 
 PASSED_OVER = {"checkpoints", "__pycache__"}
@@ -140,7 +142,7 @@ def _sort_npz(found: Inventory, path: Path) -> None:
         found.others.append(path)
 
 
-def meta_of(path: Path) -> dict[str, Any]:
+def meta_of(path: Path) -> Meta:
     """The provenance that a JSON file is (meta.json); {} where it cannot be read."""
     try:
         content = read_json(path)

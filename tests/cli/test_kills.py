@@ -1,0 +1,102 @@
+"""Ten commands stopped at random moments by SIGKILL, SIGTERM and SIGINT: what has a final name can be read, nothing is
+left over after the next run, and what that makes is what an uninterrupted run makes, to the bit."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tests.studies.test_demo import unreadable
+
+from rrdyn.artifacts import provenance
+from rrdyn.cli.app import main
+
+CKPT = "runs/tiny/pretrain/checkpoints/last"
+MADE = ["diagnose", CKPT, "--n", "24", "--k", "2", "--quiet"]
+PIECES = [[*MADE, "--piece", f"{piece}/2", "--out", f"piece{piece}.npz"] for piece in (0, 1)]
+SWEEP = """
+train: runs/tiny/data
+out: out/arms
+arms: {base: {aug: none-fixed}, single: {aug: single}}
+seeds: [0]
+settings: {preset: demo-tiny, steps: 6, batch: 8, eval_every: 3, eval.lyapunov_n: 0, compile: "off"}
+"""
+LINES: dict[str, list[str]] = {
+    "train": ["train", "runs/tiny/data", "--preset", "demo-tiny", "--steps", "30", "--out", "out/run", "--quiet",
+              "--set", "eval_every=10", "save_every=5"],
+    "diagnose": [*MADE, "--out", "out/diag.npz"],
+    "rollout": ["rollout", CKPT, "--n", "24", "--segments", "60", "--keep-state", "--quiet",
+                "--out", "out/rollout.npz"],
+    "perturb": ["perturb", CKPT, "--n", "8", "--copies", "2", "--segments", "12", "--quiet",
+                "--out", "out/perturb.npz"],
+    "analyze-2x2": ["analyze-2x2", "made.npz", "--replicates", "300", "--out", "out/analysis"],
+    "data": ["data", "sudoku", "--source", "generate", "--size", "4", "--clues", "6", "--n", "300", "--test-n", "64",
+             "--out", "out/data", "--quiet"],
+    "report": ["report", "runs/tiny", "--out", "out/report.html"],
+    "sweep": ["sweep", "arms.yaml"],
+    "export": ["export", CKPT, "out/trm.pt"],
+    "merge": ["merge", "piece0.npz", "piece1.npz", "--out", "out/merged.npz"],
+}  # fmt: skip
+TIMED = ("train.jsonl", "train.log", "sweep.json", "study.json", "report.html")  # hold seconds, or the figures' folder
+
+
+def started(line: list[str], folder: Path) -> int:
+    """The command in a child that shares our imports, the head of a group of its own; its process id."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.chdir(folder)
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        os._exit(main(line))
+    return child
+
+
+def ended(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def made(folder: Path) -> dict[str, bytes]:
+    """Relative name -> content of every file of the command."""
+    files = (path for path in (folder / "out").rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): b"" if path.name in TIMED else path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def places(tiny_study, tmp_path, monkeypatch) -> tuple[Path, Path]:
+    """Two equal folders to work in."""
+    monkeypatch.setattr(provenance, "git_commit", lambda: None)  # somebody may commit in between
+    torch.set_num_threads(1)  # a fork does not inherit the threads of a pool
+    for name in ("whole", "stopped"):
+        place = tmp_path / name
+        shutil.copytree(tiny_study.place, place)
+        (place / "out").mkdir()
+        (place / "arms.yaml").write_text(SWEEP)
+        for line in (*PIECES, [*MADE, "--out", "made.npz"]):
+            assert ended(started(line, place)) == 0
+    return tmp_path / "whole", tmp_path / "stopped"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", LINES)
+def test_stopped_at_ten_random_moments(command, places):
+    whole, stopped = places
+    line, draw = LINES[command], random.Random(command)
+    before = time.monotonic()
+    assert ended(started(line, whole)) == 0
+    usual = time.monotonic() - before
+    for number in [signal.SIGKILL, signal.SIGTERM, signal.SIGINT] * 3 + [signal.SIGKILL]:
+        child = started(line, stopped)
+        time.sleep(draw.uniform(0.02, usual))
+        os.killpg(child, number)
+        assert ended(child) in (0, 130, -number)
+        assert unreadable(stopped / "out") == []
+    assert ended(started(line, stopped)) == 0
+    assert made(stopped) == made(whole)
