@@ -32,7 +32,7 @@ GOLDENS = (
     "tests/models/test_golden_models.py",
     "tests/dynamics/test_golden_models.py",
     "tests/dynamics/test_toy.py",
-    "tests/analysis/test_golden_2x2.py",
+    "tests/analysis/test_two_by_two.py",
 )
 LONGEST = 3600  # seconds, after which a run of the tests counts as hung
 

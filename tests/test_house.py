@@ -169,7 +169,7 @@ def signatures(tree: ast.AST, within: str = "") -> list[tuple[str, ast.expr]]:
 
 
 def test_no_mapping_of_anything_is_handed_from_room_to_room():
-    """Records, configs and requests are types. `Meta` and `Settings` are free JSON and YAML; nobody writes into them."""
+    """Records, configs and requests are types. `Meta` and `Settings` are free JSON and YAML that nobody writes into."""
     untyped = {
         f"{path.relative_to(SOURCE).as_posix()}: {name}"
         for path in MODULES.values()
@@ -182,3 +182,76 @@ def test_no_mapping_of_anything_is_handed_from_room_to_room():
 # ---- tests mirror the source -----------------------------------------------------------------------------------------
 
 TESTS = Path(__file__).parent
+ELSEWHERE = {
+    # what is only told apart by what uses it: records, settings, words, the smallest parts of a family
+    "artifacts/test_npz": "artifacts/arrays artifacts/provenance artifacts/schema artifacts/schemas",
+    "artifacts/test_config": "artifacts/errors artifacts/reading",
+    "artifacts/test_files": "artifacts/places",
+    "analysis/test_intervals": "artifacts/interval",
+    "analysis/test_two_by_two": "artifacts/results analysis/cells analysis/summary",
+    "analysis/test_survival": "artifacts/survival",
+    "analysis/test_select": "artifacts/selection analysis/risk analysis/selectors",
+    "analysis/test_batch": "analysis/puzzles",
+    "analysis/test_aggregate": "analysis/runs",
+    "docs/test_pages": "artifacts/citations measurement/measurement",
+    "data/test_registry": "data/tokens",
+    "data/test_defaults": "data/recipe data/sudoku/recipe data/maze/recipe data/modular/recipe",
+    "data/test_equality": "data/collection",
+    "data/test_csv_file": "data/csv_source data/csv_layout",
+    "data/test_build": "data/source data/drawing",
+    "data/sudoku/test_solver": "data/sudoku/geometry",
+    "data/sudoku/test_kind": "data/sudoku/writing",
+    "dynamics/test_lyapunov": "dynamics/growth dynamics/maps models/tangents",
+    "dynamics/test_returns": "dynamics/settling dynamics/trajectory dynamics/observers",
+    "dynamics/test_fate": "dynamics/known_fates dynamics/late_exponent",
+    "test_api": "measurement/fate",
+    "models/test_golden_models": "models/hrm models/trm models/published models/reasoner",
+    "models/test_config": "models/building",
+    "models/test_recurrence": "models/latent",
+    "models/test_checkpoints": "models/sizes",
+    "models/test_family": "models/model",
+    "measurement/test_rollout": "measurement/answers measurement/judging",
+    "measurement/test_parts": "measurement/shard",
+    "measurement/test_solving": "measurement/solving_text",
+    # a run from its config to its folder, step by step
+    "training/test_start": "training/config training/datasets training/folder training/store training/recipes",
+    "training/test_golden_training": "training/trainer training/streaming",
+    "training/test_loop": "training/batches training/meter training/plan training/stopping",
+    "training/test_rollouts": "training/augmentation training/objective training/halting",
+    "training/test_memory": "runtime/live_bytes",
+    "cuda/test_compiling": "training/compiling",
+    # figures are drawn by their commands, and looked at as pictures
+    "plotting/test_artifact_figures": "plotting/filmstrip plotting/latent plotting/puzzle plotting/toy "
+    "plotting/trajectories plotting/basin plotting/evolution plotting/rollout plotting/selectors plotting/spectrum",
+    "plotting/test_renderings": "plotting/marks",
+    "plotting/test_two_by_two": "plotting/study",
+    "plotting/test_registry": "plotting/options",
+    "plotting/test_dynamics": "plotting/columns plotting/series",
+    "plotting/test_logs": "plotting/log_schema plotting/runs",
+    "plotting/test_watching": "plotting/sparklines",
+    "runtime/test_guard": "runtime/hub_client",
+    "runtime/test_hub": "runtime/hub_errors runtime/hub_files",
+    "training/test_log": "runtime/progress",
+    "measurement/test_processes": "runtime/threads runtime/devices",
+    "cli/test_app": "runtime/interrupts runtime/output cli/completion",
+    "studies/test_report": "studies/page/explorer studies/page/figures studies/page/findings studies/page/inventory",
+    "cli/test_data_commands": "cli/data_kind cli/data_maze cli/data_sudoku studies/inspection",
+    # a command's file parses, calls and says: its tests type it
+    "cli/test_analysis_commands": "cli/aggregate cli/analyze_2x2 cli/evolution cli/select cli/survival cli/toy",
+    "cli/test_model_commands": "cli/diagnose cli/evaluate cli/export cli/inspect cli/perturb cli/rollout cli/selfcheck "
+    "cli/solve",
+    "cli/test_bad_input": "cli/command cli/options",
+    "docs/test_commands": "cli/cite cli/demo cli/fate cli/hub_pull cli/hub_push cli/measure cli/merge cli/plot "
+    "cli/report cli/sweep cli/watch cli/within",
+}
+"""Files that have no test of their name, by the file of tests that holds theirs."""
+
+
+def test_every_file_has_its_tests_by_name_or_by_the_list():
+    named = {name.as_posix() for path in TESTS.rglob("test_*.py") for name in [path.relative_to(TESTS).with_suffix("")]}
+    files = {path.relative_to(SOURCE).with_suffix("") for path in MODULES.values() if path.name != "__init__.py"}
+    inside = [path for path in files if len(path.parts) > 1]
+    own = {path.as_posix() for path in inside if (path.parent / f"test_{path.name}").as_posix() in named}
+    listed = [name for names in ELSEWHERE.values() for name in names.split()]
+    assert ELSEWHERE.keys() <= named
+    assert sorted(listed) == sorted({path.as_posix() for path in inside} - own)

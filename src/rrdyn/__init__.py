@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from rrdyn.version import __version__
 
+TYPE_CHECKING = False  # `typing` alone would be a good part of what --help loads
 if TYPE_CHECKING:
     from rrdyn.api import analyze_2x2, diagnose, fate, load, measure, open_subject, plot
 
 __all__ = ["__version__", "analyze_2x2", "diagnose", "fate", "load", "measure", "open_subject", "plot"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """The functions of `rrdyn.api`, and the rooms, at first use: `import rrdyn` alone loads no torch."""
     if name in __all__:
         return getattr(import_module("rrdyn.api"), name)

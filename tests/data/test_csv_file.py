@@ -157,7 +157,7 @@ def test_a_path_in_the_question_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "has no column answer and no column question"),
+        (b"", "has no column of questions"),
         (b"question,answer\n", "holds no puzzles"),
         (b"question,answer\n123,123\n", "line 2: the question has the wrong length"),
         (b"question,answer\n\xff\xfe,1\n", "is not UTF-8 text"),

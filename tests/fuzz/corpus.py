@@ -24,7 +24,8 @@ diagnose runs/tiny/pretrain --n 4 --k 1 --segments 4 --save-states 0 --out diagn
 diagnose runs/tiny/pretrain --n 8 --k 1 --segments 4 --piece 0/2 --out piece_0.npz
 diagnose runs/tiny/pretrain --n 8 --k 1 --segments 4 --piece 1/2 --out piece_1.npz
 toy --T 4 16 --n 200 --seeds 0 --out toy.npz
-evolution runs/tiny/diag/diag_pretrain.npz runs/tiny/diag/diag_multi4.npz --tag tiny --no-figures --replicates 100 \
+diagnose runs/tiny/multi4 --n 16 --k 4 --qr-every auto --out diag_multi4.npz
+evolution runs/tiny/diag/diag_pretrain.npz diag_multi4.npz --tag tiny --no-figures --replicates 100 \
  --out evolution
 survival rolled/rollout.npz --no-figures --out survival
 select perturb.npz --no-figures --replicates 100 --out select
@@ -129,7 +130,6 @@ def _cut_down(root: Path) -> None:
         (checkpoints / name).symlink_to(keep)
     shutil.copytree(checkpoints / keep, root / "step")
     shutil.copyfile(study / "diag" / "diag_pretrain.npz", root / "diag.npz")
-    shutil.copyfile(study / "diag" / "diag_multi4.npz", root / "diag_multi4.npz")
     shutil.copyfile(study / "multi4" / "train.jsonl", root / "train.jsonl")
     for name in ("none-fixed", "multi4"):
         shutil.copytree(study / name, root / "arms" / name, symlinks=True)

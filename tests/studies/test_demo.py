@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from matplotlib.image import imread
 from safetensors import safe_open
 
+from rrdyn.analysis.fates import of_result, read_fates, sentences
 from rrdyn.artifacts.files import read_json
 from rrdyn.artifacts.npz import read_npz
 
@@ -69,8 +71,21 @@ def read_whole(path: Path) -> None:
 
 def test_the_demo_prints_its_result(whole):
     _, done = whole
-    for words in ("settled", "correct", "AUC(-lambda_1 -> correct)", "late drift", "noise"):
+    for words in ("settled", "correct", "AUC(-lambda_1 -> correct)", "late drift", "noise", "McNemar exact p ="):
         assert words in done.stdout
+    last = done.stdout.rstrip().splitlines()[-3:]
+    for model, line in zip(("pretrain", "none-fixed", "multi4"), last):
+        assert re.match(rf"{model}: of \d+ (failures|right) at segment 8: ", line)
+
+
+def test_its_fates_are_those_of_the_files(whole):
+    out, done = whole
+    for model in ("pretrain", "none-fixed", "multi4"):
+        artifact = read_fates(out / "fates" / f"fate_{model}_last.npz")
+        table = of_result(artifact.arrays, artifact.meta)
+        assert table.n == 16
+        assert all(f"{model}: {line}" in done.stdout for line in sentences(table).splitlines())
+        assert all(line in (out / "analysis" / "results.md").read_text() for line in sentences(table).splitlines())
     assert "left" in done.stderr
     assert "$ rrdyn train" in done.stderr
 
@@ -84,7 +99,7 @@ def test_everything_it_wrote_is_readable(whole):
 def test_every_artifact_names_its_command(whole):
     out, _ = whole
     for path in out.rglob("*.npz"):
-        assert read_npz(path).meta["command"].startswith("rrdyn diagnose ")
+        assert read_npz(path).meta["command"].startswith(("rrdyn diagnose ", "rrdyn fate "))
 
 
 def test_the_lines_typed_by_hand_give_the_same_files(whole, tmp_path):

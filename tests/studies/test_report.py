@@ -272,3 +272,26 @@ def test_browser_opens_two_thousand_puzzles_in_time(tmp_path):
         assert opened.value("performance.getEntriesByName('first-contentful-paint')[0].startTime") < PAINTED
         assert opened.value("document.querySelectorAll('#scatter path.point').length") == 2049
         assert opened.errors == []
+
+
+def test_what_became_of_the_puzzles_stands_first(tmp_path):
+    from tests.analysis.test_fates import file_of
+
+    from rrdyn.analysis.fates import of_result, read_fates, sentences
+
+    analysed(tmp_path, 20, "tiny")
+    artifact = read_fates(file_of(tmp_path / "fate_tiny.npz"))
+    report = write_report(tmp_path)
+    text = report.path.read_text()
+    said = sentences(of_result(artifact.arrays, artifact.meta)).splitlines()
+    places = [text.index(line[1:]) for line in said]
+    assert max(places) < text.index("are answered exactly")
+    assert {f"fates_tiny_{name}" for name in ("segments", "flow", "multipliers")} <= {p.name for p in report.figures}
+
+
+def test_a_fate_file_that_says_too_little_is_left_out(tmp_path):
+    from tests.analysis.test_fates import file_of
+
+    analysed(tmp_path, 20, "tiny")
+    file_of(tmp_path / "fate_tiny.npz", meta={})
+    assert "what became of each puzzle" not in write_report(tmp_path).path.read_text()

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from rrdyn.analysis import evolution, settled, two_by_two
+from rrdyn.analysis import evolution, fates, settled, two_by_two
 from rrdyn.analysis.evolution import Evolution
+from rrdyn.analysis.fates import FateTable
 from rrdyn.analysis.intervals import REPLICATES
+from rrdyn.analysis.predictors import fate_of
 from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.thresholds import Tau, Threshold
 from rrdyn.analysis.two_by_two import TwoByTwo
@@ -21,6 +23,8 @@ class Batch:
     """What one call analysed; `series` is the evolution over its files where there are several."""
 
     found: list[TwoByTwo]
+    fates: dict[str, tuple[Path, FateTable]]
+    """By tag, of the fate.npz files that were given beside: where from, and the counts."""
     series: Evolution | None
 
     def write(self, out: Path) -> list[Path]:
@@ -28,7 +32,9 @@ class Batch:
         wrote = [path for item in self.found for path in two_by_two.write(item, out)]
         if self.series is not None:
             wrote += evolution.write(self.series, out)
-        return [*wrote, two_by_two.write_summary(self.found, out)]
+        wrote += [fates.write(table, out, tag, source) for tag, (source, table) in self.fates.items()]
+        page = fates.page({tag: table for tag, (_, table) in self.fates.items()}) if self.fates else ""
+        return [*wrote, two_by_two.write_summary(self.found, out, before=page)]
 
 
 def analyze_files(
@@ -38,24 +44,23 @@ def analyze_files(
     tau: Tau | None = None,
     shared_tau: bool = False,
     settled_by: str = "drift",
-    fate: Path | None = None,
     compat: bool = False,
     seed: int = 0,
     replicates: int = REPLICATES,
+    fate_files: Sequence[Path | str] = (),
 ) -> Batch:
     """Analyse diag.npz files, each alone and together as a series: `rrdyn analyze-2x2`. Nothing is written.
 
     `tau` (default Otsu) chooses the threshold of each, one for the checkpoints of one run, `shared_tau` one for all.
-    `settled_by` is drift or return; `fate` a fate.npz of the same puzzles, whose fates are asked what they add. Missing
-    files are skipped while one is there; files of two estimators are refused.
+    `settled_by` is drift or return. Missing files are skipped while one is there; files of two estimators are refused.
+    fate_files : fate.npz files; what became of the puzzles stands first in results.md, and those of a file's own
+        weights are asked what they add.
     """
     tau = tau or Tau()
-    if compat and (settled_by != "drift" or fate is not None):
-        raise UsageError("--compat knows late drift and no fates", expected="--compat without --settled and --fate")
+    if compat and settled_by != "drift":
+        raise UsageError("--compat knows late drift only", found=settled_by, expected="--compat without --settled")
     files = list(dict.fromkeys(Path(path) for path in paths))
     series = evolution.read_series(files, compat=compat, settled_by=settled_by)
-    if fate is not None and len(series) > 1:
-        raise UsageError("--fate belongs to one file", found=f"{len(series)} files", expected="one diag.npz")
     if tag is not None:
         evolution.checked_tag(tag)
     names = tags([puzzles.path for puzzles in series])
@@ -69,18 +74,28 @@ def analyze_files(
     found = []
     for place, (puzzles, name) in enumerate(zip(series, names)):
         threshold = thresholds[place] if thresholds else None
+        fate = None if compat else fate_of(puzzles, fate_files, alone=len(series) == 1)
         item = two_by_two.analyze(
             puzzles, name, tau=tau, threshold=threshold, fate=fate, compat=compat, seed=seed, replicates=replicates
         )
         for warning in item.warnings:
             notice(f"{name}: {warning}")
         found.append(item)
-    if len(series) == 1:
-        return Batch(found=found, series=None)
-    if compat:
-        return Batch(found=found, series=evolution.evolve_as_source(series, series_tag))
-    evolved = evolution.evolve(series, series_tag, tau=tau, thresholds=thresholds, seed=seed, replicates=replicates)
-    return Batch(found=found, series=evolved)
+    evolved = None
+    if len(series) > 1 and compat:
+        evolved = evolution.evolve_as_source(series, series_tag)
+    elif len(series) > 1:
+        evolved = evolution.evolve(series, series_tag, tau=tau, thresholds=thresholds, seed=seed, replicates=replicates)
+    return Batch(found=found, fates=_fates(fate_files), series=evolved)
+
+
+def _fates(paths: Sequence[Path | str]) -> dict[str, tuple[Path, FateTable]]:
+    """The counts of fate.npz files by tag."""
+    read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, paths))]
+    names = tags([artifact.path for artifact in read])
+    return {
+        name: (artifact.path, fates.of_result(artifact.arrays, artifact.meta)) for name, artifact in zip(names, read)
+    }
 
 
 def _common(names: Sequence[str]) -> str:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
+from rrdyn.analysis.basins import Basins, BasinsRecord, basins
 from rrdyn.analysis.intervals import rate
 from rrdyn.analysis.summary import bounded
+from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.files import write_json
 from rrdyn.artifacts.interval import Interval
-from rrdyn.artifacts.record import Count, Written
+from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.places import shown
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Count, Meta, Row, Written
+from rrdyn.artifacts.schemas import FATE
 
 WORDS = {
     "fixed": ("settles", "settle"),
@@ -43,6 +50,9 @@ class FatesRecord(Written):
     horizon: Count
     unlabelled: Count
     fates: list[FateRow]
+    says: list[str] = []
+    """The same in plain sentences."""
+    basins: BasinsRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +71,8 @@ class FateTable:
     """(F,) of the right ones, those that are wrong at the end."""
     unlabelled: int
     """Puzzles without an answer, left out."""
+    basins: Basins | None = None
+    """What perturbed restarts came to, where there were any."""
 
     def record(self) -> FatesRecord:
         """As data: by fate, counts and shares of the wrong and of the right."""
@@ -69,7 +81,11 @@ class FateTable:
                     out_of_time=int(self.out_of_time[code]), lost=int(self.lost[code]))
             for code, name in enumerate(self.fates)
         ]  # fmt: skip
-        return FatesRecord(n=self.n, budget=self.budget, horizon=self.horizon, unlabelled=self.unlabelled, fates=rows)
+        record = FatesRecord(
+            n=self.n, budget=self.budget, horizon=self.horizon, unlabelled=self.unlabelled, fates=rows,
+            says=sentences(self).splitlines(),
+        )  # fmt: skip
+        return record if self.basins is None else record.model_copy(update={"basins": self.basins.record()})
 
     def share(self, fate: int, right: int) -> Interval:
         """Share of a fate among the puzzles wrong (0) or right (1) at the budget, with its Wilson interval."""
@@ -92,9 +108,81 @@ def fate_table(arrays: Mapping[str, np.ndarray], names: Sequence[str], budget: i
     )  # fmt: skip
 
 
-def of_result(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> FateTable:
+def of_result(arrays: Mapping[str, np.ndarray], meta: Meta) -> FateTable:
     """The counts of a read `fate.npz`."""
-    return fate_table(arrays, meta["fates"], int(meta["budget"]), int(meta["settings"]["horizon"]))
+    table = fate_table(arrays, meta["fates"], int(meta["budget"]), int(meta["settings"]["horizon"]))
+    return replace(table, basins=basins(arrays, meta["fates"]))
+
+
+def read_fates(path: Path | str) -> Artifact:
+    """A fate.npz whose provenance says what its codes mean.
+
+    Raises InputError for another file.
+    """
+    artifact = read_npz(path, FATE)
+    if not _told(artifact):
+        raise InputError(f"{shown(artifact.path)} does not say what its fates are", expected="a file of rrdyn fate",
+                         run="rrdyn fate CKPT")  # fmt: skip
+    return artifact
+
+
+def _told(artifact: Artifact) -> bool:
+    """Whether its codes have names that we know, and budget and horizon are there."""
+    names, settings, codes = artifact.meta.get("fates"), artifact.meta.get("settings"), artifact["fate"]
+    if not isinstance(names, list) or not set(map(str, names)) <= set(WORDS) or not isinstance(settings, dict):
+        return False
+    numbers = (artifact.meta.get("budget"), settings.get("horizon"))
+    within = len(codes) > 0 and bool(((codes >= 0) & (codes < len(names))).all())
+    return within and all(isinstance(number, int) and number > 0 for number in numbers)
+
+
+def write(table: FateTable, out: Path, tag: str, source: Path) -> Path:
+    """fates_<tag>.json."""
+    return write_json(out / f"fates_{tag}.json", {**table.record().model_dump(), "meta": provenance(inputs=[source])})
+
+
+def page(tables: Mapping[str, FateTable]) -> str:
+    """The part of results.md that says what became of the puzzles, tag by tag."""
+    lines = ["# What became of each puzzle", ""]
+    for tag, table in tables.items():
+        lines += [f"## {tag}: fate x right", "", *(f"- **{text}**" for text in sentences(table).splitlines()), ""]
+        lines += [f"{_head(table)}", "", tabulate(_rows(table), headers="keys", tablefmt="pipe"), ""]
+        if table.basins is not None:
+            lines += [table.basins.told("pipe"), ""]
+    return "\n".join(lines) + "\n"
+
+
+def over_segments(arrays: Mapping[str, np.ndarray], names: Sequence[str], segments: int) -> dict[str, np.ndarray]:
+    """Shares (T+1,) of puzzles after 0 to T segments: on a fixed point or cycle by then, on the way to one, or else.
+
+    Only what occurs; they sum to 1.
+    """
+    fate, since = np.asarray(arrays["fate"]), np.asarray(arrays["settled_at"])
+    t = np.arange(segments + 1)
+    shares: dict[str, np.ndarray] = {}
+    for code, name in enumerate(names):
+        mine = fate == code
+        if not mine.any():
+            continue
+        settles = mine & (since >= 0)
+        there = (since[settles][None] <= t[:, None]).sum(1) / len(fate)
+        if settles.any():
+            shares[name] = there
+            shares[f"{name}, not yet"] = settles.sum() / len(fate) - there
+        elsewhere = mine & ~settles
+        if elsewhere.any():
+            shares[name] = shares.get(name, 0.0 * t) + elsewhere.sum() / len(fate)
+    return shares
+
+
+def flow(table: FateTable) -> list[tuple[int, str, int, int]]:
+    """(right at the budget, fate, right at the end, puzzles), those that occur."""
+    found = []
+    for code, name in enumerate(table.fates):
+        wrong, right = (int(count) for count in table.counts[code])
+        late, lost = int(table.out_of_time[code]), int(table.lost[code])
+        found += [(0, name, 0, wrong - late), (0, name, 1, late), (1, name, 0, lost), (1, name, 1, right - lost)]
+    return [row for row in found if row[3]]
 
 
 def sentences(table: FateTable) -> str:
@@ -128,12 +216,20 @@ def _listed(table: FateTable, counts: np.ndarray, settled: str) -> list[str]:
 
 def told(table: FateTable) -> str:
     """The table as text, then the sentences."""
-    rows = [
+    basin = "" if table.basins is None else f"\n\n{table.basins.told('simple')}"
+    return f"{_head(table)}\n\n{tabulate(_rows(table), headers='keys')}\n\n{sentences(table)}{basin}"
+
+
+def _head(table: FateTable) -> str:
+    head = f"{table.n} puzzles, budget {table.budget}, followed to {table.horizon} segments; shares with 95% intervals"
+    left = f"\n{table.unlabelled} puzzles have no answer to compare with: left out" if table.unlabelled else ""
+    return head + left
+
+
+def _rows(table: FateTable) -> list[Row]:
+    return [
         {"fate": name, "wrong": bounded(table.share(code, 0)), "right": bounded(table.share(code, 1)),
          "out of time": int(table.out_of_time[code]), "lost": int(table.lost[code])}
         for code, name in enumerate(table.fates)
         if table.counts[code].any()
     ]  # fmt: skip
-    head = f"{table.n} puzzles, budget {table.budget}, followed to {table.horizon} segments; shares with 95% intervals"
-    left = f"\n{table.unlabelled} puzzles have no answer to compare with: left out" if table.unlabelled else ""
-    return f"{head}{left}\n\n{tabulate(rows, headers='keys')}\n\n{sentences(table)}"

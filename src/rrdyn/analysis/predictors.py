@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +49,10 @@ class Predictors:
     placebo: str
     rows: np.ndarray = field(repr=False)
     """(N,) bool: puzzles for which all of them are known."""
+    fates: dict[str, np.ndarray] = field(default_factory=dict)
+    """What is known of the fate of some puzzles (N, D)."""
+    fated: np.ndarray | None = None
+    """(N,) bool: which ones."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -72,16 +76,28 @@ def predictors(puzzles: Puzzles, fate: Path | None = None) -> Predictors:
              "log10_path": _log10(puzzles.drift_zH.sum(axis=1))}  # fmt: skip
     if puzzles.k == 1:
         added.pop("spectral_mean")
-    warnings = []
+    warnings, fates, fated = [], {}, None
     if fate is not None:
-        columns, known = _of_fates(read_npz(fate, FATE), puzzles)
-        added |= columns
-        rows &= known
-        if not columns:
+        fates, fated = _of_fates(read_npz(fate, FATE), puzzles)
+        if not fates:
             warnings.append(f"{shown(fate)}: all fates are alike, they have nothing to add")
-        if not known.all():
-            warnings.append(f"{int((~known).sum())} puzzles have no fate in {shown(fate)}: left out of the increment")
-    return Predictors(base=_different(base), added=added, placebo="log10_path", rows=rows, warnings=warnings)
+    return Predictors(
+        base=_different(base), added=added, placebo="log10_path", rows=rows, fates=fates, fated=fated,
+        warnings=warnings,
+    )  # fmt: skip
+
+
+def fate_of(puzzles: Puzzles, files: Sequence[Path | str], *, alone: bool) -> Path | None:
+    """The fate.npz of a diagnosis' own weights, None where there is none. `alone`: one diagnosis, to which one file
+    belongs whatever it says."""
+    if alone and len(files) == 1:
+        return Path(files[0])
+    ours = puzzles.meta.get("inputs")
+    for path in files:
+        theirs = read_npz(path, FATE).meta.get("inputs")
+        if isinstance(ours, dict) and isinstance(theirs, dict) and not set(ours.values()).isdisjoint(theirs.values()):
+            return Path(path)
+    return None
 
 
 def _log10(values: np.ndarray) -> np.ndarray:
@@ -137,11 +153,16 @@ def increments(puzzles: Puzzles, *, fate: Path | None = None, seed: int = 0) -> 
     alone = dict(zip(singles, auc_intervals(list(singles.values()), label, rng)))
     weak = [WEAK] if alone["q_halt"].covers(0.5) else []
     results = {one.added: one.record() for one in measure(base, added, label, seed=seed, over=OVER)}
+    if found.fates and found.fated is not None:  # of fewer puzzles: their own base
+        rows = found.rows & found.fated
+        known = [{name: values[rows] for name, values in part.items()} for part in (found.base, found.fates)]
+        results |= {one.added: one.record()
+                    for one in measure(*known, puzzles.correct[rows], seed=seed, over=OVER)}  # fmt: skip
     few = int(min(label.sum(), (~label).sum()))
     return IncrementRecord(
         over=list(base), placebo=found.placebo, folds=FOLDS, splits=SPLITS, n=len(label), alone=alone, added=results,
         warnings=[*found.warnings, *weak],
-        says=_says(results, found.placebo) if results
+        says=_says(results, found.placebo) if "lambda_1" in results
         else f"not measured: {few} puzzles in the smaller class, {SMALLEST_CLASS} are needed",
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ LATE_SEGMENTS = 4
 """Of the source study, whose budget is 16."""
 MOTIONS = {"drift": "late drift", "return": "late return distance"}
 """What a state's motion may be judged by, and its name."""
-KINDS = ("diag", "diagnosis", "rollout", "perturb")  # what file names begin with, before the model's
+KINDS = ("diag", "diagnosis", "rollout", "perturb", "fate")  # what file names begin with, before the model's
 CLIPPED = -69.0  # log 1e-30 is -69.08
 DRIFT_FLOOR = 1e-12  # drifts at or below are exact zeros: the state no longer changes in its dtype
 
@@ -270,7 +270,7 @@ def _only(estimator: Meta, keys: list[str]) -> str:
 
 
 def tags(paths: Sequence[Path]) -> list[str]:
-    """A short name for each file, all different: its name without `diag_`, `rollout_` or `perturb_`, with folders where
+    """A short name for each file, all different: its name without `diag_`, `fate_` and the like, with folders where
     needed, so that the files of one model share a name."""
     depth = 1
     while True:

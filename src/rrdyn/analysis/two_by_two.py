@@ -309,8 +309,9 @@ def _write_tables(found: TwoByTwo, out: Path, tag: str) -> list[Path]:
     ]
 
 
-def write_summary(found: Sequence[TwoByTwo], out: Path) -> Path:
-    """results.md over all files of one call."""
+def write_summary(found: Sequence[TwoByTwo], out: Path, *, before: str = "") -> Path:
+    """results.md over all files of one call, after what stands `before` them."""
     compat = all(item.compat for item in found)
     text = summary.source_text if compat else summary.text
-    return write_text(out / "results.md", text({item.tag: item.results for item in found}))
+    body = text({item.tag: item.results for item in found})
+    return write_text(out / "results.md", f"{before}\n{body}" if before else body)

@@ -16,6 +16,8 @@ from typing import IO
 from rrdyn.artifacts.errors import InputError
 
 LONGEST_SHOWN = 240
+LFS, POINTER = b"version https://git-lfs", 1024
+"""How a Git-LFS pointer begins, and more bytes than one has."""
 SPECIAL = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -23,6 +25,17 @@ SPECIAL = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def is_writable(folder: Path | str) -> bool:
+    """Whether files may be put into a folder: the system allows it, and it is not marked read-only for everybody.
+
+    Whoever may write everywhere is not to write where nobody is meant to.
+    """
+    try:
+        return os.access(folder, os.W_OK) and bool(os.stat(folder).st_mode & 0o222)
+    except (OSError, ValueError):
+        return False
 
 
 def shown(path: Path | str) -> str:
@@ -129,11 +142,21 @@ def opened(path: Path | str, *, most: int | None = None, run: str | None = None)
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(handle, "rb") as stream:
             _check(path, os.fstat(handle), most, run)
+            _refuse_pointer(path, os.pread(handle, POINTER, 0))
             yield stream
     except OSError as error:
         raise InputError(
             f"cannot read {shown(path)}", found=said(error), expected="a file that can be read", run=run
         ) from None
+
+
+def _refuse_pointer(path: Path | str, content: bytes) -> None:
+    """Git-LFS leaves a few lines in the place of a large file that was not fetched."""
+    if content.startswith(LFS) and len(content) < POINTER:
+        raise InputError(
+            f"{shown(path)} is not here yet: it is a Git-LFS pointer", found=f"{len(content)} bytes that name a larger "
+            "file", expected="the file itself", run="git lfs pull, or fetch the file from the page of its repository",
+        )  # fmt: skip
 
 
 def entries(folder: Path | str) -> list[Path]:

@@ -161,6 +161,10 @@ FATE = Schema(
         "asked": Array(dims="N", kind="int", required=False, doc="labelled tokens of the puzzle; 0: it has no answer"),
         "tolerance": Array(dims="N", kind="float", required=False, doc="return distance that counts as 0"),
         "followed": Array(dims="N", kind="int", required=False, doc="segments followed until the fate was decided"),
+        "restart_fate": Array(dims="N K", kind="int", required=False, doc="fates of perturbed restarts, as fate"),
+        "restart_period": Array(dims="N K", kind="int", required=False, doc="their periods, as period"),
+        "restart_right_budget": Array(dims="N K", kind="bool", required=False, doc="their answers at the budget"),
+        "restart_right_end": Array(dims="N K", kind="bool", required=False, doc="their answers when last followed"),
         "multiplier_re": Array(
             dims="N m", kind="float", required=False, doc="leading eigenvalues of one period, real part; NaN if none"
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import BootstrapOptions, ThresholdOptions
 
@@ -26,17 +27,19 @@ class Args(BootstrapOptions, ThresholdOptions):
     """Name in the written files; default: from the file names."""
     settled: Literal["drift", "return"] = "drift"
     """What tells settled from unsettled: late drift, or the late return distance, by which a cycle has settled too."""
-    fate: Path | None = None
-    """A fate.npz of the same puzzles: what do fates and multipliers add?"""
     shared_tau: bool = False
     """One threshold for all files, from their puzzles taken together; default: one for each training run, that of its
     last checkpoint."""
+    fate: tuple[Path, ...] = ()
+    """fate.npz files: what became of the puzzles then stands first in results.md, with fates_<tag>.json beside it, and
+    fates and multipliers are asked what they add."""
     compat: bool = False
     """The source study's numbers by its own rules, nothing else (NaN is written as null)."""
 
 
 def run(args: Args) -> Outcome:
     from rrdyn.analysis.batch import analyze_files
+    from rrdyn.analysis.fates import sentences
     from rrdyn.analysis.summary import headline
 
     out = args.folder("analysis_2x2")
@@ -46,10 +49,10 @@ def run(args: Args) -> Outcome:
         tau=args.threshold,
         shared_tau=args.shared_tau,
         settled_by=args.settled,
-        fate=args.fate,
         compat=args.compat,
         seed=args.seed,
         replicates=args.replicates,
+        fate_files=args.fate,
     )
     wrote = batch.write(out)
     if args.figures:
@@ -60,8 +63,20 @@ def run(args: Args) -> Outcome:
         if batch.series is not None:
             wrote += plot("evolution", out / f"evolution_{batch.series.tag}.csv", out=out).wrote
     return Outcome(
-        data={"results": {item.tag: item.results for item in batch.found}},
-        text="\n\n".join(headline(item.tag, item.results) for item in batch.found),
+        data={
+            "results": {item.tag: item.results for item in batch.found},
+            **(
+                {"fates": {tag: table.record().model_dump() for tag, (_, table) in batch.fates.items()}}
+                if batch.fates
+                else {}
+            ),
+        },
+        text="\n\n".join(
+            [
+                *(f"{tag}\n{sentences(table)}" for tag, (_, table) in batch.fates.items()),
+                *(headline(item.tag, item.results) for item in batch.found),
+            ]
+        ),
         wrote=wrote,
-        next=[] if args.figures else [f"rrdyn plot 2x2 {out}"],
+        next=[] if args.figures else [f"rrdyn plot 2x2 {quoted(out)}"],
     )

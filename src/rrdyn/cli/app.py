@@ -5,24 +5,24 @@ Nothing heavy is imported here: a command's module is loaded when that command i
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
 import sys
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 from rrdyn.artifacts.errors import Interrupted, RrdynError, UsageError, unexpected
 from rrdyn.runtime import interrupts, output
 from rrdyn.version import __version__
 
+TYPE_CHECKING = False  # `typing` alone would be a good part of what --help loads
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from rrdyn.cli.command import Command
 
 GROUPS: dict[str, dict[str, str]] = {
     "start here": {
-        "demo": "a whole study from nothing: data, training, diagnosis, 2x2, figures",
+        "demo": "a whole study from nothing: data, training, fates, 2x2, figures",
         "selfcheck": "the estimators against systems with known exponents",
         "inspect": "what a file is: shapes, config, where it came from",
         "cite": "what to cite",
@@ -64,6 +64,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "plot perturbation": "KL and mass on the right answer after a perturbed start",
         "plot basin": "does a restart free a failed puzzle?",
         "plot selectors": "selectors, risk and coverage",
+        "plot fates": "fates over segments, their flow, multipliers, return distances",
         "plot latent": "one trajectory in its principal plane",
         "plot toy": "the toy model's exponents and success",
         "plot puzzle": "puzzles of a dataset, or an answer over segments",
@@ -164,6 +165,8 @@ def added(group: str) -> dict[str, str]:
 
 
 def _unknown(word: str, known: list[str], program: str) -> UsageError:
+    import difflib
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return UsageError(
         f"{program} has no command {word!r}",
@@ -190,6 +193,6 @@ def overview(only: str | None = None) -> str:
             lines += [f"{group}:", *rows, ""]
     if only is not None and (more := {f"{only} {name}": summary for name, summary in added(only).items()}):
         rows = [f"  {name:<20}{summary}" for name, summary in more.items() if name not in COMMANDS]
-        lines += ["added by plug-ins:", *rows, ""] if rows else []
+        lines += ["further kinds:", *rows, ""] if rows else []
     lines.append("Nothing at hand? `rrdyn demo` makes a whole study in minutes on a laptop.")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from rrdyn.cli.options import Seed
 
 
 class Args(Arguments):
-    """A whole study from nothing, in minutes on a laptop CPU: data, training, two fine-tuned arms, diagnosis, the 2x2.
+    """A whole study from nothing, in minutes on a laptop CPU: data, training, two arms, and the fate of each puzzle.
 
     Stopped and started again, it continues. Every line it runs is a public command and is shown before it runs.
 

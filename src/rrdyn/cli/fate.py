@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import Count, MeasurementOptions, Seed
 
@@ -19,6 +20,7 @@ class Args(MeasurementOptions):
     1. rrdyn fate ckpt.pt
     2. rrdyn fate runs/demo/pretrain --n 128 --horizon 512
     3. rrdyn fate ckpt.pt --multipliers 0 --dtype float64
+    4. rrdyn fate ckpt.pt --n 64 --restarts 8 --sigma 0.3
     """
 
     ckpts: Positional[tuple[Path, ...]]
@@ -33,14 +35,18 @@ class Args(MeasurementOptions):
     """Return distance that counts as 0; 0: from the noise floor of the arithmetic, puzzle by puzzle."""
     multipliers: Annotated[int, Field(ge=0, le=64)] = 6
     """Leading eigenvalues of one period, of each fixed point or cycle refined in float64; 0: none is refined."""
+    restarts: Annotated[int, Field(ge=0, le=65536)] = 0
+    """Perturbed restarts of each puzzle that are followed too: basin stability by fate."""
+    sigma: Annotated[float, Field(gt=0)] = 0.3
+    """Their noise, in units of the deviation of the initial z_H."""
     seed: Seed = 0
-    """Names the choice of puzzles and the first tangents."""
+    """Names the choice of puzzles, the first tangents and the noise."""
     out: Path | None = None
     """File to write; with several checkpoints a folder. Default RUN/eval/ for a checkpoint of a run, else beside it."""
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.analysis.fates import of_result, sentences, told
+    from rrdyn.analysis.fates import of_result, told
     from rrdyn.measurement import campaign
 
     done = campaign.run(args.request("fate", args.ckpts, args.out))
@@ -48,10 +54,13 @@ def run(args: Args) -> Outcome:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
     tables = [of_result(result.arrays, result.meta) for result in done]
     return Outcome(
-        data={"results": [{"path": str(result.path), **table.record().model_dump(),
-                           "sentences": sentences(table).splitlines()} for result, table in zip(done, tables)]},
+        data={
+            "results": [
+                {"path": str(result.path), **table.record().model_dump()} for result, table in zip(done, tables)
+            ]
+        },
         text="\n\n".join(f"{result.path}\n{told(table)}" for result, table in zip(done, tables)),
         wrote=[result.path for result in done if result.fresh],
         kept=[result.path for result in done if not result.fresh],
-        next=[f"rrdyn inspect {done[0].path}"],
+        next=[f"rrdyn plot fates {quoted(done[0].path)}"],
     )  # fmt: skip

@@ -21,7 +21,7 @@ from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.record import read_record
 from rrdyn.data.registry import kind_of
-from rrdyn.data.source import DEFAULT_N, Gathered
+from rrdyn.data.source import Gathered
 from rrdyn.data.writer import MOST_EXAMPLES, new_dataset, write_record, write_split
 from rrdyn.runtime.progress import say
 from rrdyn.runtime.streams import generator
@@ -46,7 +46,7 @@ def build(
     kind = kind or kind_of(recipe)
     if recipe.source == "generate":  # of the others only the file says how many puzzles there are
         puzzle = kind.from_recipe(recipe)
-        _require_room(out or root, (recipe.n or DEFAULT_N) * puzzle.group_size(recipe), puzzle)
+        _require_room(out or root, recipe.sizes["train"] * puzzle.group_size(recipe), puzzle)
     gathered = gather(recipe, kind)
     path = out or root / gathered.name
     with new_dataset(path, force=force) as staging:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from rrdyn.artifacts.config import presets, read_preset
@@ -12,7 +14,7 @@ from rrdyn.artifacts.record import Settings
 from rrdyn.data.build import build, made_from
 from rrdyn.data.recipe import Recipe
 from rrdyn.data.record import RECORD
-from rrdyn.data.registry import find_kind, makeable
+from rrdyn.data.registry import find_kind, kind_of, makeable, supplied
 from rrdyn.runtime.progress import say
 
 
@@ -50,11 +52,29 @@ def ensure(task: str, preset: str, root: Path | str = "data") -> Path:
     return build(recipe, path, kind=find_kind(task))
 
 
+def supply(seq_len: int, vocab_size: int, told: Mapping[str, object], root: Path | str = "data") -> Path | None:
+    """The dataset of a model that names none, where its sizes say which puzzles it was made for; made once.
+
+    `told`: what the model's file says of its training. None where no kind is certain. Raises as `ensure` does.
+    """
+    recipe = supplied(seq_len, vocab_size, told)
+    if recipe is None:
+        return None
+    kind = kind_of(recipe)
+    path = Path(root) / f"{kind.name}-{recipe.variant.rstrip('-')}"
+    if not (is_folder(path) and entries(path)):
+        say(f"the checkpoint names no dataset: {kind.name} puzzles of its sizes are made at {shown(path)}")
+        with suppress(UsageError):  # another process has made it by now
+            return build(recipe, path, kind=kind)
+    _require_same(path, recipe)
+    return path
+
+
 def _require_same(path: Path, recipe: Recipe) -> None:
     if not made_from(path, recipe):
         raise InputError(
-            f"{shown(path)} was made from other settings than its preset has now",
+            f"{shown(path)} was made from other settings",
             found=f"another recipe, or none, in {path / RECORD}",
-            expected="the dataset that this preset makes",
+            expected="the dataset that is to be made",
             run="move that folder away, or give it by its path",
         )

@@ -14,12 +14,10 @@ from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.places import entries, is_folder, shown
 from rrdyn.artifacts.reading import read_json
 from rrdyn.data.arrays import AGAIN, extremes, pieces
-from rrdyn.data.metadata import Cells, Identifiers, Label, Metadata, Vocabulary
+from rrdyn.data.metadata import IGNORED, Cells, Identifiers, Label, Metadata, Vocabulary
 
 FLAT_SUFFIX = "_meta.json"
 FLAT_ARRAYS = ("inputs", "labels", "pid")
-IGNORED = -100
-"""A label that nothing counts, as the study's files may have it."""
 
 
 class FlatSizes(BaseModel):
@@ -64,9 +62,12 @@ def as_split(description: Path, loaded: dict[str, np.ndarray]) -> tuple[Metadata
             )  # fmt: skip
     labels, ignored = loaded["labels"], sizes.ignore_label_id
     if labels.dtype.kind == "i" and any((piece == IGNORED).any() for piece in pieces(labels)):
-        low, high = extremes(labels, but=IGNORED)
-        small = np.uint8 if low >= 0 and high < 256 else labels.dtype
-        labels, ignored = np.where(labels == IGNORED, 0, labels).astype(small), 0
+        if ignored == 0:  # both say the same
+            low, high = extremes(labels, but=IGNORED)
+            small = np.uint8 if low >= 0 and high < 256 else labels.dtype
+            labels = np.where(labels == IGNORED, 0, labels).astype(small)
+        else:
+            ignored = IGNORED
     count = len(loaded["inputs"])
     metadata = Metadata(
         **{**sizes.model_dump(), "ignore_label_id": ignored},

@@ -16,6 +16,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ SAMPLED = 1 << 20
 @dataclass(frozen=True, eq=False)
 class PuzzleSplit:
     """One split of a dataset. `inputs` and `labels` (N, L) are memory-mapped: uint8, or int64 where upstream's
-    builder wrote it. In labels 0 is ignored. `difficulty` (N,) is None where nobody rated the puzzles.
+    builder wrote it; `answers` tells what is asked. `difficulty` (N,) is None where nobody rated the puzzles.
     """
 
     path: Path
@@ -80,11 +81,14 @@ class PuzzleSplit:
         """Index of the first example of each group: the puzzle before augmentation."""
         return np.asarray(self.puzzle_indices)[self.group_indices[:-1].astype(np.int64)].astype(np.int64)
 
+    def answers(self, rows: Any) -> np.ndarray:
+        """Labels (n, L) int64 of some examples, IGNORED where nothing is asked."""
+        return self.metadata.asked_labels(self.labels[rows])
+
     @cached_property
     def asked(self) -> np.ndarray:
         """Cells (N,) int64 of each example that its label says anything about; where it is 0 nothing can be right."""
-        ignored = self.metadata.ignore_label_id
-        counted = [((piece > 0) & (piece != (ignored or 0))).sum(axis=1) for piece in pieces(self.labels)]
+        counted = [(self.metadata.asked_labels(piece) >= 0).sum(axis=1) for piece in pieces(self.labels)]
         return np.concatenate(counted).astype(np.int64) if counted else np.zeros(0, dtype=np.int64)
 
     @cached_property

@@ -13,7 +13,7 @@ from rrdyn.data.equality import Known
 from rrdyn.data.parallel import in_order
 from rrdyn.data.puzzle import Maker, Puzzle
 from rrdyn.data.recipe import Recipe
-from rrdyn.data.source import DEFAULT_N, Gathered
+from rrdyn.data.source import Gathered
 from rrdyn.runtime.progress import Progress, say
 
 FRUITLESS = 2000
@@ -25,10 +25,7 @@ EMPTY = 100
 def generated(recipe: Recipe, kind: type[Puzzle]) -> Gathered:
     """New puzzles: the test split first, so that more training puzzles leave it as it is."""
     puzzle = kind.from_recipe(recipe)
-    sizes = {"test": recipe.test_n or DEFAULT_N, "val": recipe.val_groups, "train": recipe.n or DEFAULT_N}
-    made = distinct(puzzle, puzzle.generate(recipe), sizes, workers=recipe.workers)
-    splits = Splits(train=made["train"], val=made["val"] if len(made["val"]) else None, test=made["test"])
-    _tell_shared(puzzle, splits)
+    splits = puzzle.listed(recipe) or _made(puzzle, recipe)
     return Gathered(
         puzzle=puzzle,
         splits=splits,
@@ -36,6 +33,13 @@ def generated(recipe: Recipe, kind: type[Puzzle]) -> Gathered:
         source="generate",
         origin={},
     )
+
+
+def _made(puzzle: Puzzle, recipe: Recipe) -> Splits:
+    made = distinct(puzzle, puzzle.generate(recipe), recipe.sizes, workers=recipe.workers)
+    splits = Splits(train=made["train"], val=made["val"] if len(made["val"]) else None, test=made["test"])
+    _tell_shared(puzzle, splits)
+    return splits
 
 
 def _tell_shared(puzzle: Puzzle, splits: Splits) -> None:

@@ -18,8 +18,8 @@ from rrdyn.data.csv_source import from_files
 from rrdyn.data.equality import cut_validation
 from rrdyn.data.folder import PuzzleSplit, open_split
 from rrdyn.data.puzzle import Puzzle
-from rrdyn.data.recipe import Recipe
-from rrdyn.data.source import DEFAULT_N, Gathered
+from rrdyn.data.recipe import DEFAULT_N, Recipe
+from rrdyn.data.source import Gathered
 from rrdyn.data.writer import ARRAYS
 from rrdyn.runtime import hub
 from rrdyn.runtime.progress import say

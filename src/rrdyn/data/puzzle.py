@@ -8,7 +8,7 @@ grid of tokens about which nothing is known.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
 from typing import Any, ClassVar, Literal, Protocol, Self
@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, UsageError
-from rrdyn.data.collection import Collection
+from rrdyn.data.collection import Collection, Splits
 from rrdyn.data.drawing import Drawing
 from rrdyn.data.recipe import Recipe
 
@@ -62,10 +62,18 @@ class Fault:
     expected: str
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Completion:
+    """Answers (N, L) that were found for questions, and how many each has (N,): 0, 1, 2 for more, -1 for not known."""
+
+    labels: np.ndarray
+    counts: np.ndarray
+
+
 class Puzzle(ABC):
     """One kind of puzzle on a grid of `height` x `width` cells, written as rows of tokens.
 
-    Token 0 is padding (and, in labels, "ignored"); token t is written as the character `tokens[t]`.
+    Token 0 is padding (and, in labels, "ignored", where `ignored` is not another); token t is written `tokens[t]`.
     """
 
     name: ClassVar[str]
@@ -93,8 +101,13 @@ class Puzzle(ABC):
     """Characters that a figure shows by the ground of their cell; see `rrdyn.data.drawing.SHADES`."""
     boxes: tuple[int, int] | None = None
     """Rows and columns between the heavier lines of a board."""
+    by_look: ClassVar[bool] = False
+    """Whether the sizes of a folder alone do not make its puzzles ones of this kind: `plausible` must say so too."""
+    ignored: int = PAD
+    """What a label has where nothing is asked: a token that is no answer, written into `dataset.json`."""
 
-    def __init__(self, height: int, width: int, tokens: str) -> None:
+    def __init__(self, height: int, width: int, tokens: Sequence[str]) -> None:
+        """`tokens`: how each is written, in one character; a kind with words for them writes and reads them itself."""
         self.height, self.width, self.tokens = index(height), index(width), tokens
         if min(self.height, self.width) < 1:
             raise UsageError("a puzzle has cells", found=f"{height} x {width}", expected="at least 1 x 1")
@@ -134,6 +147,18 @@ class Puzzle(ABC):
         raise UsageError(
             f"{self.name} puzzles cannot be generated", found="--source generate", expected="--source csv, or hub"
         )
+
+    @classmethod
+    def supplying(cls, seq_len: int, vocab_size: int, told: Mapping[str, object]) -> Recipe | None:
+        """The recipe of the puzzles of a model that names no dataset, where its sizes leave no doubt which they are.
+
+        `told` is what its file says of its training: a seed, a part, in the words of whoever wrote it.
+        """
+        return None
+
+    def listed(self, recipe: Any) -> Splits | None:
+        """The splits of a recipe, of a kind with so few puzzles that they are listed; None: `generate` makes them."""
+        return None
 
     def group_size(self, recipe: Any) -> int:
         """Puzzles in a group of the training split: an original and the copies that the recipe asks for."""
@@ -177,6 +202,10 @@ class Puzzle(ABC):
     def solutions(self, question: np.ndarray, label: np.ndarray | None = None) -> Solutions:
         """How many answers a question (L,) has; `label` (L,) where one is known from elsewhere."""
         return Solutions(number="unknown", answer=label)
+
+    def complete(self, inputs: np.ndarray, workers: int | None = None) -> Completion | None:
+        """Answers of questions (N, L) that come without; None where the kind has no solver."""
+        return None
 
     def why_wrong(self, question: np.ndarray, answer: np.ndarray, wrong: np.ndarray) -> str:
         """One sentence on an answer that is wrong in the cells `wrong` (L,) bool."""
@@ -234,7 +263,7 @@ class Puzzle(ABC):
 
     def characters(self) -> str:
         """Every character `encode` takes."""
-        return self.tokens[1:]
+        return "".join(self.tokens[1:])
 
     def codes(self) -> np.ndarray:
         """Token of each of 256 character codes; 255 where there is none."""
@@ -246,7 +275,11 @@ class Puzzle(ABC):
 
     def decode(self, tokens: np.ndarray) -> str:
         """The characters of one row of tokens; a token outside the vocabulary becomes "?"."""
-        return "".join(self.tokens[t] if 0 <= t < len(self.tokens) else "?" for t in np.asarray(tokens).tolist())
+        return "".join(self.written(tokens))
+
+    def written(self, tokens: np.ndarray) -> list[str]:
+        """Each of the tokens as it is written."""
+        return [self.tokens[t] if 0 <= t < len(self.tokens) else "?" for t in np.asarray(tokens).tolist()]
 
     def draw(self, tokens: np.ndarray, question: np.ndarray | None = None) -> str:
         """The puzzle as lines of text for a terminal. `question` tells givens from filled cells, where that matters."""
@@ -256,7 +289,7 @@ class Puzzle(ABC):
     def drawing(self, tokens: np.ndarray, question: np.ndarray | None = None) -> Drawing:
         """The puzzle for a figure. `question` tells givens from filled cells."""
         tokens = np.asarray(tokens)
-        characters = self.decode(tokens)
+        characters = self.written(tokens)
         return Drawing(
             letters=tuple("" if c in self.unwritten else c for c in characters),
             bold=np.zeros(len(tokens), dtype=bool) if question is None else tokens == question,

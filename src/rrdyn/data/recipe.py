@@ -15,6 +15,10 @@ Count = Annotated[int, Field(ge=0, le=100_000_000)]
 """Puzzles: more than these would not fit into memory before they are written."""
 
 
+DEFAULT_N = 1000
+"""Training puzzles of a published set, training and test puzzles of a generator, where no other number is asked for."""
+
+
 class Recipe(Config):
     """What all kinds of dataset share."""
 
@@ -30,9 +34,9 @@ class Recipe(Config):
     seed: int = 0
     """Decides which puzzles are generated or drawn, and how they are shuffled."""
     train: Path | None = None
-    """CSV of the training puzzles, with the columns question, answer and, if you like, source and rating."""
+    """Table of the training puzzles: question, answer and, if you like, rating; or a question a line (docs/data.md)."""
     test: Path | None = None
-    """CSV of the test puzzles."""
+    """Table of the test puzzles; without it a tenth of the others, or --test-n, is kept apart."""
     check: bool = False
     """Also check every answer of a CSV: one solution (Sudoku), a shortest path (maze)."""
     repo: str | None = None
@@ -57,9 +61,19 @@ class Recipe(Config):
         return ""
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Puzzles of each split of a generated dataset, in the order in which they are made."""
+        return {"test": self.test_n or DEFAULT_N, "val": self.val_groups, "train": self.n or DEFAULT_N}
+
+    @property
     def least_rating(self) -> int:
         """Rows of a file rated less are left out."""
         return 0
+
+    @property
+    def names_size(self) -> bool:
+        """Whether the settings alone say how large the puzzles of a file are."""
+        return False
 
     @property
     def repository(self) -> str | None:

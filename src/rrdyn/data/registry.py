@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -80,6 +81,12 @@ def recognised(seq_len: int, vocab_size: int, sample: np.ndarray | str) -> Puzzl
     """The puzzle of so many cells and tokens; `sample`, questions (N, L) or a text, settles what these leave open."""
     load_plugins()
     fitting = [puzzle for kind in KINDS.values() if (puzzle := kind.fitting(seq_len, vocab_size)) is not None]
-    if len(fitting) > 1:
-        fitting = [puzzle for puzzle in fitting if puzzle.plausible(sample)] or fitting
-    return fitting[0] if fitting else unknown_grid(seq_len, vocab_size)
+    likely = [puzzle for puzzle in fitting if puzzle.plausible(sample)]
+    likely = likely or [puzzle for puzzle in fitting if not puzzle.by_look]
+    return likely[0] if likely else unknown_grid(seq_len, vocab_size)
+
+
+def supplied(seq_len: int, vocab_size: int, told: Mapping[str, object]) -> Recipe | None:
+    """The recipe of the puzzles that a model of these sizes must have been made for; None where that is not certain."""
+    recipes = (kind.supplying(seq_len, vocab_size, told) for kind in makeable().values())
+    return next((recipe for recipe in recipes if recipe is not None), None)

@@ -11,10 +11,10 @@ from pydantic import Field, ValidationError
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.record import Meta, Record
 from rrdyn.data.folder import PuzzleSplit
+from rrdyn.data.metadata import IGNORED
 from rrdyn.data.puzzle import Symmetries
 from rrdyn.runtime.streams import generator
 
-IGNORED = -100
 NO_EXAMPLE = -1
 BATCHES_A_ROUND = 64
 PHILOX_BLOCK = 4
@@ -223,12 +223,9 @@ def collate(
     split: PuzzleSplit, inputs: np.ndarray, labels: np.ndarray, identifiers: np.ndarray, rows: np.ndarray
 ) -> Batch:
     """A batch in the types that models take, ignored labels as -100."""
-    labels = labels.astype(np.int32)
-    if split.metadata.ignore_label_id is not None:
-        labels[labels == split.metadata.ignore_label_id] = IGNORED
     return {
         "inputs": inputs.astype(np.int32),
-        "labels": labels,
+        "labels": split.metadata.asked_labels(labels).astype(np.int32),
         "puzzle_identifiers": identifiers.astype(np.int32),
         "index": rows.astype(np.int64),
     }

@@ -9,9 +9,6 @@ from pathlib import Path
 from rrdyn.data.collection import Splits
 from rrdyn.data.puzzle import Puzzle
 
-DEFAULT_N = 1000
-"""Training puzzles of a published set, training and test puzzles of a generator, where no other number is asked for."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Gathered:

@@ -101,8 +101,8 @@ def write_split(
     write_json(
         target / DESCRIPTION,
         {
-            "pad_id": 0,
-            "ignore_label_id": 0,
+            "pad_id": puzzle.ignored,
+            "ignore_label_id": puzzle.ignored,
             "blank_identifier_id": 0,
             "vocab_size": puzzle.vocab_size,
             "seq_len": puzzle.seq_len,

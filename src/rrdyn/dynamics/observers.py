@@ -12,7 +12,7 @@ from rrdyn.dynamics.trajectory import Step
 from rrdyn.runtime.shapes import Float
 
 
-def distance(a: Float[Tensor, "B *any"], b: Float[Tensor, "B *any"] | None = None) -> Float[Tensor, " B"]:
+def distance(a: Float[Tensor, "B ..."], b: Float[Tensor, "B ..."] | None = None) -> Float[Tensor, " B"]:
     """(B,) L2 norm of a - b over all but the batch, in float64."""
     difference = a.double() if b is None else a.double() - b.double()
     found: Tensor = difference.flatten(1).norm(dim=1)

@@ -26,6 +26,7 @@ S = TypeVar("S", bound=tuple[Tensor, ...])
 R = TypeVar("R", bound="DataclassInstance")
 
 
+@runtime_checkable
 class SubUpdate(Protocol):
     """One step of a segment.
 

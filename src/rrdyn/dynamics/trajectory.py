@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -47,6 +47,7 @@ class Step:
     """Of a carrier that measures how nearby states spread."""
 
 
+@runtime_checkable
 class Carrier(Protocol):
     """Takes a state through one segment."""
 
@@ -57,6 +58,7 @@ class Carrier(Protocol):
         """Go on with some of its trajectories only."""
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Notes something of every step."""
 

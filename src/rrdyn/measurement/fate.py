@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from rrdyn.dynamics.trajectory import Step
 from rrdyn.measurement.answers import Answers
 from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
 from rrdyn.measurement.parts import Arrays
+from rrdyn.measurement.perturbation import perturbed
 from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Model, build
 
@@ -33,6 +34,10 @@ class FateConfig(MeasurementConfig):
     """Return distance that counts as 0; 0: from the noise floor of the arithmetic, puzzle by puzzle."""
     multipliers: Annotated[int, Field(ge=0, le=64)] = 6
     """Leading eigenvalues of one period, of each fixed point or cycle refined in float64; 0: none is refined."""
+    restarts: Annotated[int, Field(ge=0, le=1 << 16)] = 0
+    """Perturbed restarts of each puzzle that are followed too (K)."""
+    sigma: Annotated[float, Field(gt=0)] = 0.3
+    """Their noise, in units of the deviation of the initial z_H."""
 
 
 @register
@@ -57,18 +62,13 @@ class Fate(Measurement[FateConfig]):
 
     def cost(self) -> Cost:
         model = self.subject.model
+        trajectories = 1 + self.settings.restarts
         work = model.state_elements * 2 * self.settings.horizon * model.sub_updates_per_segment
-        return Cost(memory=model.activation_bytes(tangents=2) + 8 * self.settings.max_period * model.state_elements,
-                    work=work)  # fmt: skip
+        memory = model.activation_bytes(tangents=2) + 8 * self.settings.max_period * model.state_elements
+        return Cost(memory=trajectories * memory, work=trajectories * work)
 
     def observe(self, questions: Questions) -> Arrays:
-        config, model = self.settings, self.subject.model
-        recurrence = model.recurrence(model.embed(questions.inputs, questions.identifiers))
-        rightness = Rightness(Answers(model, questions.labels, keep=()), model.budget)
-        fates = classify_fate(
-            recurrence, model.initial(len(questions)), config.horizon, max_period=config.max_period,
-            tolerance=config.tolerance or None, seed=config.seed, keys=questions.idx.tolist(), observers=[rightness],
-        )  # fmt: skip
+        fates, rightness = self._followed(questions, self.subject.model.initial(len(questions)))
         columns = {
             "fate": fates.fate,
             "period": fates.period,
@@ -84,7 +84,41 @@ class Fate(Measurement[FateConfig]):
         return {
             **{key: column.cpu().numpy() for key, column in columns.items()},
             **self._refined(questions, fates),
+            **self._restarted(questions),
             "idx": questions.idx,
+        }
+
+    def _followed(self, questions: Questions, z0: Any) -> tuple[Fates, Rightness]:
+        config, model = self.settings, self.subject.model
+        recurrence = model.recurrence(model.embed(questions.inputs, questions.identifiers))
+        rightness = Rightness(Answers(model, questions.labels, keep=()), model.budget)
+        fates = classify_fate(
+            recurrence, z0, config.horizon, max_period=config.max_period, tolerance=config.tolerance or None,
+            seed=config.seed, keys=questions.idx.tolist(), observers=[rightness],
+        )  # fmt: skip
+        return fates, rightness
+
+    def _restarted(self, questions: Questions) -> Arrays:
+        """Fates of perturbed restarts (B,K), and whether they are right at the budget and at the end.
+
+        On a CPU one trajectory at a time: its bits are then the same in any company.
+        """
+        config, model = self.settings, self.subject.model
+        if config.restarts == 0:
+            return {}
+        scale = config.sigma * model.initial_std
+        z0, _ = perturbed(model.initial(1), questions.idx, config.restarts, scale, config.seed)
+        copies = _repeated(questions, config.restarts)
+        size = 1 if z0[0].device.type == "cpu" else len(copies)
+        rows: list[list[Tensor]] = []
+        for at in range(0, len(copies), size):
+            some = slice(at, at + size)
+            fates, rightness = self._followed(_rows(copies, some), protocol.take(z0, some))
+            seen = rightness.columns()
+            rows.append([fates.fate, fates.period, seen["right_budget"], seen["right_end"]])
+        names = ("restart_fate", "restart_period", "restart_right_budget", "restart_right_end")
+        return {
+            name: torch.cat(column).view(len(questions), -1).cpu().numpy() for name, column in zip(names, zip(*rows))
         }
 
     def _refined(self, questions: Questions, fates: Fates) -> Arrays:
@@ -134,6 +168,18 @@ class Rightness:
         """right_budget, right_end, lost (B,) bool, right_at (B,): -1 where wrong at the end."""
         return {"right_budget": self.right_budget, "right_end": self.right, "right_at": self.right_at,
                 "lost": self.right_budget & ~self.right}  # fmt: skip
+
+
+def _repeated(questions: Questions, copies: int) -> Questions:
+    """Each puzzle `copies` times."""
+    inputs, labels, identifiers = (part.repeat_interleave(copies, 0) for part in
+                                   (questions.inputs, questions.labels, questions.identifiers))  # fmt: skip
+    return Questions(inputs=inputs, labels=labels, identifiers=identifiers, idx=questions.idx.repeat(copies))
+
+
+def _rows(questions: Questions, rows: slice) -> Questions:
+    return Questions(inputs=questions.inputs[rows], labels=questions.labels[rows],
+                     identifiers=questions.identifiers[rows], idx=questions.idx[rows])  # fmt: skip
 
 
 def _in_float64(model: Model) -> Model:

@@ -21,9 +21,9 @@ class Judgement(NamedTuple):
 
 
 def judge(logits: Float[Tensor, "B L V"], labels: Integer[Tensor, "B L"]) -> Judgement:
-    """Compare logits (B,L,V) with the right tokens (B,L); cells with label 0 are not asked."""
+    """Compare logits (B,L,V) with the right tokens (B,L); cells with a negative label are not asked."""
     preds = logits.argmax(-1)
-    asked = labels > 0
+    asked = labels >= 0
     right = (preds == labels) & asked
     count = asked.sum(-1)
     return Judgement(preds, (right == asked).all(-1) & (count > 0), right.sum(-1).double() / count.clamp_min(1))

@@ -205,7 +205,7 @@ class Perturbation(Measurement[PerturbationConfig]):
         return {
             "solve": run.columns["correct"].any(1),
             **run.columns,
-            "kl": divergence(run.log_p, clean.log_p, (labels > 0)[:, None]),
+            "kl": divergence(run.log_p, clean.log_p, (labels >= 0)[:, None]),
             "preds": run.preds,
             **({} if run.lambda_1 is None else {"lambda_1": run.lambda_1}),
         }
@@ -237,19 +237,10 @@ class Perturbation(Measurement[PerturbationConfig]):
 
     def _perturbed(self, idx: np.ndarray, sigma: float) -> tuple[Any, Tensor]:
         """Perturbed states (B*K,S,D), added in float32 or wider, and the norm (B,K) that is left after rounding."""
-        config, start = self.settings, self.subject.model.initial(1)
-        wide = torch.float64 if start[0].dtype == torch.float64 else torch.float32
-        shapes = {name: tuple(part.shape[1:]) for name, part in zip(start._fields, start)}
-        drawn = [noise(int(i), config.copies, shapes, config.seed) for i in idx]
-        parts, squared = [], torch.zeros(len(idx) * config.copies, dtype=torch.float64)
-        for name, clean, eps in zip(start._fields, start, zip(*drawn)):
-            added = torch.cat(eps).to(clean.device, wide) * (sigma * self.unit)
-            if config.where not in ("both", name):
-                added = torch.zeros_like(added)
-            state = (clean.to(wide) + added).to(clean.dtype)
-            parts.append(state)
-            squared += distance(state, clean.expand_as(state)).square().cpu()
-        return protocol.rebuild(start, parts), squared.sqrt().view(len(idx), config.copies)
+        config = self.settings
+        return perturbed(
+            self.subject.model.initial(1), idx, config.copies, sigma * self.unit, config.seed, config.where
+        )
 
 
 class _Growth:
@@ -265,10 +256,29 @@ class _Growth:
 
 def _mass(readout: Readout, labels: Tensor) -> dict[str, Tensor]:
     """log_p (B,L,V) float32, and the mean mass (B,) on the right tokens of the asked cells."""
-    asked = labels > 0
+    asked = labels >= 0
     log_p = F.log_softmax(readout.logits.double(), dim=-1)
-    mass = log_p.gather(-1, labels[..., None]).squeeze(-1).exp()
+    mass = log_p.gather(-1, labels.clamp_min(0)[..., None]).squeeze(-1).exp()
     return {"mass": (mass * asked).sum(-1) / asked.sum(-1).clamp_min(1), "log_p": log_p.float()}
+
+
+def perturbed(
+    start: Any, idx: np.ndarray, copies: int, scale: float, seed: int, where: str = "both"
+) -> tuple[Any, Tensor]:
+    """Copies (B*K,S,D) of the initial state (1,S,D) of puzzles `idx` (B,) with noise of deviation `scale`, added in
+    float32 or wider to one part, by its name, or both; and the norm (B,K) that is left after rounding."""
+    wide = torch.float64 if start[0].dtype == torch.float64 else torch.float32
+    shapes = {name: tuple(part.shape[1:]) for name, part in zip(start._fields, start)}
+    drawn = [noise(int(i), copies, shapes, seed) for i in idx]
+    parts, squared = [], torch.zeros(len(idx) * copies, dtype=torch.float64)
+    for name, clean, eps in zip(start._fields, start, zip(*drawn)):
+        added = torch.cat(eps).to(clean.device, wide) * scale
+        if where not in ("both", name):
+            added = torch.zeros_like(added)
+        state = (clean.to(wide) + added).to(clean.dtype)
+        parts.append(state)
+        squared += distance(state, clean.expand_as(state)).square().cpu()
+    return protocol.rebuild(start, parts), squared.sqrt().view(len(idx), copies)
 
 
 def noise(idx: int, copies: int, shapes: dict[str, tuple[int, ...]], seed: int) -> list[Tensor]:

@@ -18,10 +18,12 @@ from rrdyn.artifacts.places import exists, is_file
 from rrdyn.artifacts.reading import read_text
 from rrdyn.artifacts.record import Row
 from rrdyn.data.folder import open_split
+from rrdyn.data.metadata import IGNORED
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.registry import recognised
 from rrdyn.dynamics.trajectory import follow
 from rrdyn.measurement.answers import Answers
+from rrdyn.measurement.subject import dataset_of
 from rrdyn.models import Model
 
 LARGEST_PUZZLE = 1 << 16
@@ -44,7 +46,7 @@ class Attempt:
     solutions: str
     """"none", "one", "several" or "unknown": how many answers the puzzle has."""
     solution: np.ndarray | None
-    """(L,) the only answer, where there is only one and it is known."""
+    """(L,) the only answer, where there is only one and it is known; negative where nothing is asked."""
     right: np.ndarray | None
     """(T,) whether the answer solves the puzzle; None where the puzzle has no checker and its answer is not known."""
 
@@ -52,7 +54,7 @@ class Attempt:
         """(L,) bool: cells of the answer after `segment` (from 1) that cannot be so."""
         answer = self.answers[segment - 1]
         if self.solution is not None:
-            return np.asarray(answer != self.solution)
+            return np.asarray((answer != self.solution) & (self.solution >= 0))
         return self.puzzle.wrong_cells(self.question, answer)
 
 
@@ -68,9 +70,10 @@ def attempt(
 ) -> Attempt:
     """Run the model on one question (L,) of tokens for `segments` segments; `label` (L,) where the answer is known."""
     device = model.device
+    model.require_identifiers(puzzle_id)
     inputs = torch.from_numpy(np.asarray(question, dtype=np.int32)[None]).to(device)
     recurrence = model.recurrence(model.embed(inputs, torch.tensor([puzzle_id], device=device)))
-    seen = Answers(model, torch.zeros_like(inputs), keep=("preds", "q_halt"), host=True)
+    seen = Answers(model, torch.full_like(inputs, IGNORED), keep=("preds", "q_halt"), host=True)
     follow(recurrence, model.initial(1), segments, [seen])
     columns = seen.table.columns()
     rows, q_halt = columns["preds"][0].long().numpy(), columns["q_halt"][0].double().numpy()
@@ -78,7 +81,7 @@ def attempt(
     solutions = puzzle.solutions(np.asarray(question), label)
     right = puzzle.solved(np.repeat(np.asarray(question)[None], segments, axis=0), rows)
     if right is None and solutions.answer is not None:
-        right = (rows == solutions.answer).all(axis=1)
+        right = ((rows == solutions.answer) | (solutions.answer < 0)).all(axis=1)
     return Attempt(
         puzzle=puzzle, question=np.asarray(question), answers=rows, q_halt=q_halt, halts_at=halts_at,
         solutions=solutions.number, solution=solutions.answer, right=right,
@@ -126,7 +129,7 @@ def series(tried: Attempt) -> list[Row]:
 
 def chosen(model: Model, data: Path | None, split: str, index: int) -> tuple[Puzzle, np.ndarray, np.ndarray, int]:
     """Puzzle `index` of the dataset: its kind, question (L,), label (L,) and identifier."""
-    named = data or (model.source.dataset if model.source else None)
+    named = dataset_of(model, data)
     if not named:
         raise InputError(
             "the checkpoint names no dataset", expected="one to take the puzzle from", run="add --data FOLDER"
@@ -135,6 +138,6 @@ def chosen(model: Model, data: Path | None, split: str, index: int) -> tuple[Puz
     puzzles.require_match(seq_len=model.config.seq_len, vocab_size=model.config.vocab_size, of="the checkpoint")
     if index >= len(puzzles):
         raise UsageError("--idx is out of range", found=index, expected=f"less than {len(puzzles)}")
-    return puzzles.puzzle, np.asarray(puzzles.inputs[index]), np.asarray(puzzles.labels[index]), int(
+    return puzzles.puzzle, np.asarray(puzzles.inputs[index]), puzzles.answers(index), int(
         puzzles.example_identifiers[index]
     )  # fmt: skip

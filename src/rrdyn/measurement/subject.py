@@ -14,9 +14,10 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError, notice
 from rrdyn.artifacts.files import sha256
-from rrdyn.artifacts.places import exists, is_folder
+from rrdyn.artifacts.places import exists, is_file, is_folder, is_writable
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.record import Meta
+from rrdyn.data.defaults import supply
 from rrdyn.data.folder import PuzzleSplit, open_split
 from rrdyn.data.record import identifier_difference, read_identifiers
 from rrdyn.models.checkpoints import load
@@ -24,6 +25,9 @@ from rrdyn.models.model import Model
 from rrdyn.runtime import devices
 from rrdyn.runtime.hub_address import is_address
 from rrdyn.runtime.streams import generator
+
+HERE = Path()
+"""Where a command is run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,7 @@ class Questions:
     inputs: Tensor
     """(B,L) int32 tokens."""
     labels: Tensor
-    """(B,L) int64 right tokens, 0 where nothing is asked."""
+    """(B,L) int64 right tokens, -100 where nothing is asked."""
     identifiers: Tensor
     """(B,) int32 puzzle identifiers."""
     idx: np.ndarray
@@ -62,12 +66,15 @@ class Subject:
 
     def questions(self, idx: np.ndarray) -> Questions:
         def tensor(array: np.ndarray, kind: Any) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array[idx]).astype(kind)).to(self.device)
+            return devices.moved(torch.from_numpy(np.ascontiguousarray(array).astype(kind)), self.device)
 
+        identifiers = np.asarray(self.split.example_identifiers[idx])
+        if len(identifiers):
+            self.model.require_identifiers(int(identifiers.max()))
         return Questions(
-            inputs=tensor(self.split.inputs, np.int32),
-            labels=tensor(self.split.labels, np.int64),
-            identifiers=tensor(self.split.example_identifiers, np.int32),
+            inputs=tensor(self.split.inputs[idx], np.int32),
+            labels=tensor(self.split.answers(idx), np.int64),
+            identifiers=tensor(self.split.example_identifiers[idx], np.int32),
             idx=np.asarray(idx),
         )
 
@@ -91,7 +98,7 @@ class Subject:
 
     def asked(self, idx: np.ndarray) -> np.ndarray:
         """(N,) how many cells each puzzle asks for: 0 where it has no label, and cannot be right or wrong."""
-        return np.asarray((np.asarray(self.split.labels[idx]) > 0).sum(axis=1).astype(np.int64))
+        return np.asarray((self.split.answers(idx) >= 0).sum(axis=1).astype(np.int64))
 
     def fingerprint(self, idx: np.ndarray, settings: Mapping[str, object], **more: Any) -> dict[str, object]:
         """Everything a result depends on: two runs with equal fingerprints write equal arrays, on one machine."""
@@ -152,7 +159,7 @@ def open_subject(
     model = load(checkpoint, dataset=data, dtype=dtype, device=device, weights=weights)
     source = model.source
     assert source is not None
-    named = data or source.dataset
+    named = dataset_of(model, data)
     if named is None:
         raise InputError(
             f"{checkpoint} does not say which dataset it was trained on",
@@ -176,6 +183,14 @@ def open_subject(
     return Subject(model=model, split=puzzles, weights=Path(source.path), device=device)
 
 
+def dataset_of(model: Model, data: Path | str | None) -> Path | str | None:
+    """The dataset to measure a model on: `data`, the one it names, or one that can only be its; None where none is."""
+    source = model.source
+    if data is not None or source is None:
+        return data
+    return source.dataset or supply(model.config.seq_len, model.config.vocab_size, source.training)
+
+
 def device_name(device: torch.device) -> str:
     """The card's name, or "cpu": results on a CPU do not depend on its threads."""
     return "cpu" if device.type == "cpu" else devices.describe(device)
@@ -185,13 +200,19 @@ def default_outputs(checkpoints: Sequence[Path], kind: str) -> list[Path]:
     """Where each checkpoint's `kind`.npz goes: its run's folder for that kind, or beside it.
 
     A run folder gives RUN/diag/diag.npz, one of its checkpoints RUN/diag/diag_NAME.npz, any other file
-    diag.npz beside it, or diag_NAME.npz where several of a call lie in one folder.
+    diag.npz beside it, or diag_NAME.npz where several of a call lie in one folder. What lies in a folder that is
+    there to be read gives diag_NAME.npz where the command is run.
     """
     folder = {"diag": "diag"}.get(kind, "eval")
 
     def place(path: Path) -> tuple[Path, str]:
         if is_address(path):
             return Path(), path.name
+        home, name = beside(path)
+        above = next((one for one in (home, *home.parents) if is_folder(one)), Path())
+        return (home, name) if is_writable(above) else (HERE, path.stem if is_file(path) else path.absolute().name)
+
+    def beside(path: Path) -> tuple[Path, str]:
         if is_folder(path / "checkpoints"):
             return path / folder, ""
         home = path if path.parent.name == "checkpoints" else path.parent
@@ -203,7 +224,7 @@ def default_outputs(checkpoints: Sequence[Path], kind: str) -> list[Path]:
 
     places = [place(path) for path in checkpoints]
     crowded = {home for home, _ in places if [other for other, _ in places].count(home) > 1}
-    in_run = [home.name == folder for home, _ in places]
+    in_run = [home.name == folder or home is HERE for home, _ in places]
     return [
         home / (f"{kind}_{name}.npz" if name and (home in crowded or inside) else f"{kind}.npz")
         for (home, name), inside in zip(places, in_run)

@@ -110,6 +110,7 @@ def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Fou
         meta={"step": next((step for step in steps if step is not None), found.step), "ema": about.get("ema")},
         upstream=upstream if isinstance(upstream, dict) else None,
         dataset=about["dataset"] if ours and isinstance(about.get("dataset"), str) else config.dataset,
+        training=config.training,
     ), config.nano  # fmt: skip
 
 
@@ -182,6 +183,7 @@ def _source(found: Found, given: Path | None, choice: Choice) -> Source:
         ema=_is_average(found, choice),
         dataset=str(given or near or found.dataset) if given or found.dataset else None,
         upstream=found.upstream,
+        training=found.training,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rrdyn.artifacts.errors import UsageError, notice
@@ -34,6 +34,8 @@ class Configured:
     dataset: str | None = None
     nano: bool = False
     """Whether the tensors have the names of a nano-trm."""
+    training: Meta = field(default_factory=dict)
+    """Fields that are not the model's: those of its training, where they stand beside one another."""
 
 
 def configured(content: Mapping[str, Any]) -> Configured | None:
@@ -81,7 +83,9 @@ def _of_section(fields: Meta, tensors: Mapping[str, Any]) -> Configured | None:
     if found is None:
         return None
     arch = {"name": _family_by_names(tensors), **found.arch}
-    return Configured(arch=_without_training(arch), run=found.run, dataset=found.dataset)
+    ours = _without_training(arch)
+    training = {key: value for key, value in arch.items() if key not in ours}
+    return Configured(arch=ours, run=found.run, dataset=found.dataset, training=training)
 
 
 def _without_training(arch: Meta) -> Meta:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -49,6 +49,8 @@ class Source:
     """The dataset folder it names."""
     upstream: Meta | None = None
     """The whole all_config.yaml it came with."""
+    training: Mapping[str, object] = field(default_factory=dict)
+    """What a stranger's config inside the file says beside the model: part and seed of the data, a learning rate."""
 
 
 class Model(nn.Module, ABC):
@@ -146,6 +148,12 @@ class Model(nn.Module, ABC):
         """
         table = self.puzzle_table
         return None if table is None else table[puzzle_ids]
+
+    def require_identifiers(self, largest: int) -> None:
+        """Raise UsageError where no vector belongs to the largest identifier of some puzzles.
+
+        Asked on the host: on a device an index that is out of range ends the process.
+        """
 
     @property
     def nets(self) -> Sequence[nn.Module]:

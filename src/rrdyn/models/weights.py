@@ -18,7 +18,6 @@ from rrdyn.models.pickles import Record, plain
 
 SIZE_LIMIT = 16 << 30
 FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-LFS = b"version https://git-lfs"
 PAGES = (b"<!doc", b"<html", b"<?xml")
 HEAD = 64
 
@@ -66,11 +65,6 @@ def read_weights(path: Path) -> Contents:
         size = stream.seek(0, 2)
     if size == 0:
         raise InputError(f"{shown(path)} holds no weights", found="an empty file")
-    if head.startswith(LFS):
-        raise InputError(
-            f"{shown(path)} is not here yet: it is a Git-LFS pointer", found=f"{size} bytes that name a larger file",
-            expected="the weights themselves", run="git lfs pull, or fetch the file from the page of its repository",
-        )  # fmt: skip
     if head.startswith(b"PK"):
         return _contents(read_zip(path, size), path)
     if is_legacy(head):

@@ -31,7 +31,7 @@ class Strip:
 
     idx: int
     given: np.ndarray  # (L,)
-    label: np.ndarray  # (L,), 0 where nothing is asked
+    label: np.ndarray  # (L,), negative where nothing is asked
     answers: np.ndarray  # (S, L)
     puzzle: Puzzle
 
@@ -43,7 +43,7 @@ class Strip:
     @property
     def wrong(self) -> np.ndarray:
         """(S, L) cells that are asked for and not answered with the solution."""
-        return np.asarray((self.answers != self.label) & (self.label != 0))
+        return np.asarray((self.answers != self.label) & (self.label >= 0))
 
 
 def draw(inputs: PuzzleOptions, out: Output, style: Style) -> None:
@@ -89,7 +89,7 @@ def read_strip(artifact: Artifact, idx: int | None = None, data: Path | None = N
     return Strip(
         idx=chosen,
         given=np.asarray(split.inputs[chosen], dtype=int),
-        label=np.asarray(split.labels[chosen], dtype=int),
+        label=split.answers(chosen),
         answers=answers,
         puzzle=split.puzzle,
     )
@@ -122,7 +122,7 @@ def filmstrip(strip: Strip, segments: Sequence[int], style: Style) -> Plate:
     for ax in list(grid.flat)[len(frames) :]:
         ax.set_visible(False)
     last = int(strip.wrong[-1].sum())
-    asked = int((strip.label != 0).sum())
+    asked = int((strip.label >= 0).sum())
     marks.heading(figure, style, f"{strip.puzzle.name} {strip.idx}: answer over segments (n = {asked} cells asked)")
     return Plate(
         figure=figure,
@@ -141,7 +141,7 @@ def _board(ax: Axes, style: Style, strip: Strip, frame: str | int, table: Table)
         title = f"segment {frame}\n{int(wrong.sum())} wrong"
         table.add(frame=frame, cell=np.arange(values.size), token=values, wrong=wrong)
     else:
-        values = strip.given if frame == "question" else np.where(strip.label != 0, strip.label, strip.given)
+        values = strip.given if frame == "question" else np.where(strip.label >= 0, strip.label, strip.given)
         wrong, title = np.zeros(values.size, dtype=bool), f"{frame}\n"
         table.add(frame=frame, cell=np.arange(values.size), token=values, wrong=wrong)
     draw_cells(ax, style, strip, values, wrong)

@@ -84,6 +84,21 @@ class EvolutionOptions(FigureOptions):
     """What rrdyn evolution wrote: its folder, or one evolution_<tag>.csv."""
 
 
+class FatesOptions(FigureOptions):
+    """What became of each puzzle: fates over segments, flow from the budget to the horizon, multipliers, return maps.
+
+    1. rrdyn plot fates fate.npz
+    2. rrdyn plot fates fate.npz --returns rollout.npz --size page
+    """
+
+    path: Positional[Path]
+    """A fate.npz."""
+    returns: Path | None = None
+    """A rollout.npz or diag.npz of the same checkpoint: also draw the return distances of example puzzles."""
+    examples: Annotated[int, Field(ge=1, le=16)] = 8
+    """How many of them, at most: one of each fate and outcome."""
+
+
 class LatentOptions(FigureOptions):
     """One latent trajectory in its principal plane, with the variance that the plane holds and leaves out.
 

@@ -61,7 +61,7 @@ def boards(puzzles: PuzzleSplit, chosen: Sequence[int], style: Style) -> Plate:
     for place, index in enumerate(chosen):
         block, column = divmod(place, across)
         strip = _strip(puzzles, index)
-        solution = np.where(strip.label != 0, strip.label, strip.given)
+        solution = np.where(strip.label >= 0, strip.label, strip.given)
         _board(axes[2 * block, column], style, strip, strip.given, _title(puzzles, index))
         _board(axes[2 * block + 1, column], style, strip, solution, "solution")
         table.add(idx=index, cell=np.arange(len(solution)), question=strip.given, solution=solution)
@@ -81,7 +81,7 @@ def _strip(puzzles: PuzzleSplit, index: int) -> Strip:
     return Strip(
         idx=index,
         given=np.asarray(puzzles.inputs[index], dtype=int),
-        label=np.asarray(puzzles.labels[index], dtype=int),
+        label=puzzles.answers(index),
         answers=np.empty((0, puzzles.puzzle.seq_len), dtype=int),
         puzzle=puzzles.puzzle,
     )

@@ -152,6 +152,7 @@ OWN: dict[str, tuple[type[FigureOptions], str]] = {
     "perturbation": (own.PerturbationOptions, "perturbation"),
     "basin": (own.BasinOptions, "basin"),
     "selectors": (own.SelectorsOptions, "selectors"),
+    "fates": (own.FatesOptions, "fates"),
     "latent": (own.LatentOptions, "latent"),
     "toy": (own.ToyOptions, "toy"),
     "puzzle": (own.PuzzleOptions, "puzzle"),

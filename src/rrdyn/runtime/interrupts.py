@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any
 
 from rrdyn.artifacts.errors import Interrupted
+
+TYPE_CHECKING = False  # `typing` alone would be a good part of what --help loads
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
 
 AGAIN = 0.5
 """Seconds after which an interrupt that nothing came of is raised again."""
@@ -53,7 +54,8 @@ def listening() -> Iterator[Interrupts]:
     Outside of the main thread nothing changes.
     """
     heard = Interrupts()
-    if threading.current_thread() is not threading.main_thread():
+    threading = sys.modules.get("threading")  # where nobody has loaded it there is one thread
+    if threading is not None and threading.current_thread() is not threading.main_thread():
         yield heard
         return
     mine = {signal.SIGINT: heard.hear, signal.SIGTERM: heard.hear, signal.SIGALRM: heard.remind}
@@ -75,7 +77,7 @@ def listening() -> Iterator[Interrupts]:
 
 def _leaving() -> bool:
     """Whether the main thread is handling an interrupt now: in an except or finally block, or closing a generator."""
-    error: Any = sys.exc_info()[1]
+    error: BaseException | None = sys.exc_info()[1]
     while error is not None:
         if _is_interrupt(error) or isinstance(error, GeneratorExit):
             return True

@@ -9,15 +9,15 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 import sys
-import traceback
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
 
 from rrdyn.artifacts.errors import RrdynError
-from rrdyn.artifacts.places import said
+
+TYPE_CHECKING = False  # `typing` alone would be a good part of what --help loads
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
 
 DEBUG = "RRDYN_DEBUG"
 NARROWEST, WIDEST = 40, 400
@@ -81,6 +81,8 @@ def answering() -> Iterator[None]:
     except BrokenPipeError:
         _give_up(sys.stdout, 1)
     except OSError as error:
+        from rrdyn.artifacts.places import said
+
         _give_up(sys.stdout, 1)
         raise RrdynError(
             "cannot write to standard output", found=said(error), expected="a place that takes what is printed"
@@ -100,11 +102,15 @@ def tell(text: str, end: str = "\n") -> None:
 def tell_trace(error: BaseException) -> None:
     """Where an error came from, for who has asked to see it with RRDYN_DEBUG=1."""
     if os.environ.get(DEBUG):
+        import traceback
+
         tell("".join(traceback.format_exception(error)).rstrip())
 
 
 def width() -> int:
     """Columns to lay text out in: the terminal's, within reason."""
+    import shutil
+
     return min(max(shutil.get_terminal_size((100, 24)).columns, NARROWEST), WIDEST)
 
 

@@ -1,6 +1,7 @@
 """Shapes in annotations: `Float[Tensor, "B S D"]`, checked under pytest by jaxtyping and beartype, text elsewhere.
 
-Letters: B batch, S positions, L puzzle length, D hidden, n size of a state, m eigenvalues, V token values, K tangents or copies, T segments, P periods.
+Letters: B batch, S positions, L puzzle length, D hidden, n size of a state, m eigenvalues, V token values, K tangents
+or copies, T segments, P periods.
 Annotations are never evaluated where nobody checks them (`from __future__ import annotations`), so that neither of
 the two libraries is needed, or loaded, to run.
 """

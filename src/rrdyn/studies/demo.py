@@ -1,4 +1,4 @@
-"""The demo: from nothing to the 2x2, made of public commands only."""
+"""The demo: from nothing to what became of each puzzle, made of public commands only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from rrdyn.analysis.fates import WORDS, FateTable, of_result, read_fates, sentences
+from rrdyn.analysis.intervals import rate
+from rrdyn.analysis.paired import Comparison, compare
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder
 from rrdyn.artifacts.interval import Interval
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import read_json, read_jsonl
 from rrdyn.artifacts.results import ResultsRecord
@@ -20,16 +24,19 @@ ARMS = ("none-fixed", "multi4")
 # The published scales, 3e-5 to 3e-3, change no answer of a model this small: the demo's arm reaches further.
 NOISE = {"multi4": ("--set", "aug.noise.sigma_min=0.03", "aug.noise.sigma_max=1.0")}
 MODELS = ("pretrain", *ARMS)
+FATES = tuple(WORDS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """What a demo trains on, by which preset, and how many held-out puzzles it diagnoses."""
+    """What a demo trains on, by which preset, and how many held-out puzzles it follows how far."""
 
     data: tuple[str, ...]
     preset: str
     puzzles: int
-    diagnose: tuple[str, ...] = ()
+    horizon: int
+    share: tuple[str, ...] = ()
+    """How the work is shared out."""
     seconds: dict[str, float]
     """Usual seconds of a step on two CPU cores, for the time left."""
 
@@ -37,15 +44,17 @@ class Size:
 FULL = Size(
     data=("--size", "6", "--clues", "10", "--n", "1000", "--test-n", "512"),
     preset="demo",
-    puzzles=128,
-    diagnose=("--devices", "2"),  # two processes: on tensors this small, threads of one wait for its interpreter
-    seconds={"data": 3, "pretrain": 160, "finetune": 30, "diagnose": 25, "analyze": 3, "plot": 3},
+    puzzles=64,
+    horizon=128,
+    share=("--devices", "2"),  # two processes: on tensors this small, threads of one wait for its interpreter
+    seconds={"data": 3, "pretrain": 110, "finetune": 15, "fate": 50, "diagnose": 10, "analyze": 3, "plot": 3},
 )
 TINY = Size(
     data=("--size", "4", "--clues", "6", "--n", "128", "--test-n", "64", "--val-groups", "16"),
     preset="demo-tiny",
     puzzles=16,
-    seconds={"data": 1, "pretrain": 3, "finetune": 1, "diagnose": 1, "analyze": 3, "plot": 2},
+    horizon=24,
+    seconds={"data": 1, "pretrain": 3, "finetune": 1, "fate": 1, "diagnose": 1, "analyze": 1, "plot": 1},
 )
 
 
@@ -62,8 +71,9 @@ class Study:
 def plan(out: Path, size: Size, seed: int) -> list[Step]:
     """The command lines of the demo, in order. Each may be typed by hand, and typed again to go on."""
     data, usual, seeded = out / "data", size.seconds, ("--seed", str(seed))
-    train = ("train", str(data), "--preset", size.preset, *seeded)
-    diags = [diag(out, name) for name in MODELS]
+    train = ("train", str(data), "--preset", size.preset, *size.share, *seeded)
+    puzzles = ("--n", str(size.puzzles), *size.share, *seeded)
+    pretrained, diagnosed, fates = last(out / "pretrain"), diag(out), [fate(out, name) for name in MODELS]
     return [
         Step(
             title="make the puzzles",
@@ -74,53 +84,55 @@ def plan(out: Path, size: Size, seed: int) -> list[Step]:
         Step(
             title="train a small TRM by ACT streaming",
             argv=(*train, "--out", str(out / "pretrain")),
-            makes=last(out / "pretrain"),
+            makes=pretrained,
             seconds=usual["pretrain"],
         ),
         *(
             Step(
                 title=f"fine-tune it, arm {arm}",
-                argv=(
-                    *train,
-                    "--aug",
-                    arm,
-                    "--init",
-                    str(last(out / "pretrain")),
-                    *NOISE.get(arm, ()),
-                    "--out",
-                    str(out / arm),
-                ),
+                argv=(*train, "--aug", arm, "--init", str(pretrained), *NOISE.get(arm, ()), "--out", str(out / arm)),
                 makes=last(out / arm),
                 seconds=usual["finetune"],
             )
             for arm in ARMS
         ),
-        *(
-            Step(
-                title=f"follow {size.puzzles} held-out puzzles through {name}",
-                argv=(
-                    "diagnose",
-                    str(last(out / name)),
-                    "--n",
-                    str(size.puzzles),
-                    *size.diagnose,
-                    *seeded,
-                    "--out",
-                    str(made),
-                ),
-                makes=made,
-                seconds=usual["diagnose"],
-            )
-            for name, made in zip(MODELS, diags)
+        Step(
+            title=f"follow {size.puzzles} held-out puzzles through all three models, up to {size.horizon} segments",
+            argv=(
+                "fate",
+                *(str(last(out / name)) for name in MODELS),
+                "--horizon",
+                str(size.horizon),
+                "--multipliers",
+                "0",
+                *puzzles,
+                "--out",
+                str(out / "fates"),
+            ),
+            makes=fates[-1],
+            seconds=usual["fate"],
         ),
         Step(
-            title="analyse settled x correct for all three models",
-            argv=("analyze-2x2", *map(str, diags), "--shared-tau", "--no-figures", "--out", str(out / "analysis")),
+            title="measure drift and exponents of the pretrained model within its budget",
+            argv=("diagnose", str(pretrained), "--k", "4", "--qr-every", "auto", *puzzles, "--out", str(diagnosed)),
+            makes=diagnosed,
+            seconds=usual["diagnose"],
+        ),
+        Step(
+            title="analyse fate x right, and settled x correct beside it",
+            argv=("analyze-2x2", str(diagnosed), "--fate", *map(str, fates), "--no-figures",
+                  "--out", str(out / "analysis")),
             makes=out / "analysis" / "results.md",
             seconds=usual["analyze"],
         ),
         Step(
-            title="draw the 2x2 of the pretrained model",
+            title="draw what became of the pretrained model's puzzles",
+            argv=("plot", "fates", str(fates[0]), "--out", str(out / "figures" / "fates.png")),
+            makes=out / "figures" / "fates_segments.png",
+            seconds=usual["plot"],
+        ),
+        Step(
+            title="draw its 2x2",
             argv=("plot", "2x2", str(out / "analysis" / "results_pretrain.json"), "--out", str(out / "figures")),
             makes=out / "figures" / "fig_pretrain_spectrum.png",
             seconds=usual["plot"],
@@ -137,7 +149,7 @@ def plan(out: Path, size: Size, seed: int) -> list[Step]:
             makes=out / "figures" / "dynamics.png",
             seconds=usual["plot"],
         ),
-    ]
+    ]  # fmt: skip
 
 
 def last(run: Path) -> Path:
@@ -145,9 +157,14 @@ def last(run: Path) -> Path:
     return run / "checkpoints" / "last"
 
 
-def diag(out: Path, name: str) -> Path:
-    """Where the demo keeps the diagnosis of one model."""
-    return out / "diag" / f"diag_{name}.npz"
+def diag(out: Path) -> Path:
+    """Where the demo keeps the diagnosis of the pretrained model."""
+    return out / "diag" / "diag_pretrain.npz"
+
+
+def fate(out: Path, name: str) -> Path:
+    """Where the demo keeps the fates of one model's puzzles."""
+    return out / "fates" / f"fate_{name}_last.npz"
 
 
 def run(out: Path, size: Size, seed: int, execute: Execute) -> Study:
@@ -158,30 +175,69 @@ def run(out: Path, size: Size, seed: int, execute: Execute) -> Study:
 
 
 def summary(out: Path) -> Study:
-    """The result of a finished demo, read from its files."""
-    files = {name: out / "analysis" / f"results_{name}.json" for name in MODELS}
-    results = {name: read_json(file, ResultsRecord) for name, file in files.items()}
-    for name, record in results.items():
-        if not record.intervals or record.threshold is None or record.increment is None:
-            raise InputError(f"{shown(files[name])} lacks intervals", expected="a file of rrdyn analyze-2x2",
-                             run=f"rm {files[name]}, and rrdyn demo again")  # fmt: skip
+    """The result of a finished demo, read from its files: what became of the puzzles stands last."""
+    file = out / "analysis" / "results_pretrain.json"
+    record = read_json(file, ResultsRecord)
+    if not record.intervals or record.threshold is None:
+        raise InputError(f"{shown(file)} lacks intervals", expected="a file of rrdyn analyze-2x2",
+                         run=f"rm {file}, and rrdyn demo again")  # fmt: skip
     noise = noise_seen(out / "multi4" / "train.jsonl")
     figures = sorted(out.glob("figures/*.png"))
+    read = {name: read_fates(fate(out, name)) for name in MODELS}
+    tables = {name: of_result(artifact.arrays, artifact.meta) for name, artifact in read.items()}
+    versus = compare(*(read[arm] for arm in ARMS))
     text = "\n\n".join(
         [
-            two_by_two(results["pretrain"]),
-            arms(results),
+            two_by_two(record),
             noise_told(noise),
             "figures\n" + "\n".join(f"  {path}" for path in figures),
+            fates_told(tables),
+            arms_told(versus),
+            "\n".join(f"{name}: {line}" for name, table in tables.items() for line in sentences(table).splitlines()),
         ]
     )
-    data = {"results": {name: read_json(file) for name, file in files.items()}, "noise": noise}
-    return Study(text=text, data=data, figures=figures, next=[f"rrdyn report {out}"])
+    data = {
+        "results": {"pretrain": read_json(file)},
+        "fates": {name: table.record().model_dump() for name, table in tables.items()},
+        "arms": {"first": ARMS[0], "second": ARMS[1], **versus.record().model_dump()},
+        "noise": noise,
+    }
+    return Study(text=text, data=data, figures=figures, next=[f"rrdyn report {quoted(out)}"])
+
+
+def fates_told(tables: dict[str, FateTable]) -> str:
+    """Accuracy at the budget and at the horizon, and fate x right, of the three models side by side."""
+    names = [name for code, name in enumerate(FATES) if any(table.counts[code].any() for table in tables.values())]
+    rows = []
+    for model, table in tables.items():
+        wrong, right = (int(total) for total in table.counts.sum(0))
+        end = right - int(table.lost.sum()) + int(table.out_of_time.sum())
+        cells = [f"{table.counts[table.fates.index(name), 0]} / {table.counts[table.fates.index(name), 1]}"
+                 for name in names]  # fmt: skip
+        rows.append([model, *(share_of(count, table.n) for count in (right, end)), *cells])
+    table = next(iter(tables.values()))
+    heads = ["model", f"right at segment {table.budget}", f"right at {table.horizon}", *names]
+    told = tabulate(rows, heads, tablefmt="simple", disable_numparse=True)
+    return f"what became of {table.n} held-out puzzles; by fate: wrong / right at segment {table.budget}\n{told}"
+
+
+def share_of(count: int, n: int) -> str:
+    """A share with Wilson's interval."""
+    return bounded(rate(count, n))
+
+
+def arms_told(versus: Comparison) -> str:
+    """The two arms puzzle by puzzle."""
+    lines = [column.sentence(*ARMS) for column in versus.columns.values()]
+    same = versus.same_fate
+    if same is not None:
+        lines.append(f"one fate in both arms: {bounded(same)} of the puzzles")
+    return "\n".join(["the arms, puzzle by puzzle", *(f"  {line}" for line in lines)])
 
 
 def two_by_two(record: ResultsRecord) -> str:
-    """The 2x2 of the pretrained model with lambda_1 per cell, its AUC and the increment; without the cells where late
-    drift does not tell them apart."""
+    """The 2x2 of the pretrained model with lambda_1 per cell, and its AUC; without the cells where late drift does not
+    tell them apart."""
 
     def cell(name: str) -> str:
         n = record.cells[name].n
@@ -203,16 +259,8 @@ def two_by_two(record: ResultsRecord) -> str:
         *([] if record.threshold and record.threshold.one_mode else cells),
         *(f"note: {text}" for text in record.warnings),
         f"AUC(-lambda_1 -> correct)  {bounded(record.interval('auc.neg_lam1_predicts_correct_overall'))}",
-        f"increment: {record.increment.says if record.increment else '-'}",
     ]
     return "\n".join(lines)
-
-
-def arms(results: dict[str, ResultsRecord]) -> str:
-    """Accuracy, exponents and AUC of the three models side by side."""
-    shown = ("exact_acc", "frac_converged", "auc.neg_lam1_predicts_correct_overall")
-    rows = [[name, *(bounded(record.interval(key)) for key in shown)] for name, record in results.items()]
-    return tabulate(rows, ["model", "exact accuracy", "settled", "AUC(-lambda_1 -> correct)"], tablefmt="simple")
 
 
 def bounded(interval: Interval | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import permutations
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ import numpy as np
 from rrdyn.data.compiled import compiled
 from rrdyn.data.parallel import in_order
 from rrdyn.data.sudoku.geometry import BLANK, Geometry
+
+MOST_ORDERS = 100_000
+"""Orders of the columns that are tried for one key."""
 
 
 def _least_image(
@@ -82,8 +86,13 @@ def _compiled_least_image() -> Any:
 
 
 def sudoku_keys(geometry: Geometry, inputs: np.ndarray, labels: np.ndarray, workers: int | None = None) -> list[bytes]:
-    """Keys of puzzles (N, L) in tokens with complete labels; equal exactly where a symmetry maps one onto the other."""
+    """Keys of puzzles (N, L) in tokens with complete labels; equal exactly where a symmetry maps one onto the other.
+
+    Of grids with more than MOST_ORDERS orders of columns (14x14, and 15x15 on) the question itself is the key.
+    """
     n = geometry.side
+    if _orders(n, geometry.box_width) > MOST_ORDERS:
+        return [np.ascontiguousarray(row).tobytes() for row in np.asarray(inputs)]
     columns = _column_orders(n, geometry.box_width)
     run = _least_image if n <= 4 else _compiled_least_image()
 
@@ -101,6 +110,10 @@ def sudoku_keys(geometry: Geometry, inputs: np.ndarray, labels: np.ndarray, work
         return least.astype(np.uint8).tobytes()
 
     return list(in_order(key, zip(np.asarray(inputs), np.asarray(labels)), workers))
+
+
+def _orders(side: int, box_width: int) -> int:
+    return int(factorial(side // box_width) * factorial(box_width) ** (side // box_width))
 
 
 @cache

@@ -1,66 +1,85 @@
-"""Sudoku of 4x4, 6x6 and 9x9: tokens, validity, drawing, symmetries."""
+"""Sudoku of 4x4 to 25x25: tokens, validity, drawing, symmetries."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from math import isqrt
 from typing import Self
 
 import numpy as np
 
-from rrdyn.data.puzzle import Fault, Maker, Puzzle, Solutions
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.data.puzzle import Completion, Fault, Maker, Puzzle, Solutions
 from rrdyn.data.registry import register
 from rrdyn.data.sudoku.canonical import sudoku_keys, sudoku_sketches
-from rrdyn.data.sudoku.generator import Generator
-from rrdyn.data.sudoku.geometry import BLANK, BOXES, Geometry
+from rrdyn.data.sudoku.generator import LARGE_NODES, Generator
+from rrdyn.data.sudoku.geometry import BLANK, ORDINARY, Geometry, usual_box
 from rrdyn.data.sudoku.recipe import SudokuRecipe
-from rrdyn.data.sudoku.solver import Solver, rate, solve, to_digits, to_tokens
+from rrdyn.data.sudoku.solver import NO_LIMIT, Solver, rate, solve, to_digits, to_tokens
 from rrdyn.data.sudoku.symmetries import Shuffles
+from rrdyn.data.sudoku.writing import BLANKS, DIGITS, cells
 
 NODE_LIMIT = 2_000_000
-"""Nodes after which a question's answers are left uncounted."""
+"""Nodes after which a question's answers are left uncounted: one typed in, or one larger than 9x9."""
 
 
 @register
 class Sudoku(Puzzle):
-    """Tokens: 0 padding, 1 blank (written "." or "0"), digit d is token d + 1."""
+    """Tokens: 0 padding, 1 blank (written "."; 0, _, * and - are read too), digit d is token d + 1 (10 is A, 25 is P).
+
+    Grids larger than 9x9 are checked and solved as the others are. What takes a search through every branch may be
+    given up there: see `NODE_LIMIT`.
+    """
 
     name = "sudoku"
     validity = "valid"
     recipe = SudokuRecipe
     presets = ("sudoku-small", "sudoku-trm-mlp")
-    sizes = "16, 36 or 81 (4x4, 6x6, 9x9)"
+    sizes = "16, 36, 81, 256 or the square of another side up to 25 that has boxes (4x4, 6x6, 9x9, 16x16)"
     rule = "each digit once in every row, column and box"
     rating_meaning = "nodes of an exhaustive search"
     family = "solution grid"
 
-    def __init__(self, side: int = 9) -> None:
-        self.side, self.geometry = side, Geometry(side)
+    def __init__(self, side: int = 9, box: Sequence[int] | None = None) -> None:
+        """`box`: height and width of a box, where they are not the usual ones of that side."""
+        self.side, self.geometry = side, Geometry(side, None if box is None else (int(box[0]), int(box[1])))
         self.boxes = (self.geometry.box_height, self.geometry.box_width)
-        super().__init__(side, side, "?." + "123456789"[:side])
+        super().__init__(side, side, "?." + DIGITS[:side])
 
     @cached_property
     def symmetries(self) -> Shuffles:
         return Shuffles(self.side, self.geometry.box_height, self.geometry.box_width)
 
+    @property
+    def node_limit(self) -> int:
+        """Nodes of one search, of many puzzles: up to 9x9 as many as it takes."""
+        return NO_LIMIT if self.side <= ORDINARY else NODE_LIMIT
+
     @classmethod
     def from_recipe(cls, recipe: SudokuRecipe) -> Self:
-        return cls(recipe.size)
+        return cls(recipe.side, recipe.box_sides)
 
     @classmethod
     def fitting(cls, cells: int, vocab_size: int | None = None) -> Sudoku | None:
         side = isqrt(cells)
-        fits = side * side == cells and side in BOXES and vocab_size in (None, side + 2)
+        fits = side * side == cells and usual_box(side) is not None and vocab_size in (None, side + 2)
         return cls(side) if fits else None
 
     def generate(self, recipe: SudokuRecipe) -> Maker:
+        if self.side > ORDINARY and recipe.min_rating >= LARGE_NODES:
+            raise UsageError(
+                f"{self.side}x{self.side} puzzles are rated up to {LARGE_NODES} nodes only",
+                found=f"--min-rating {recipe.min_rating}", expected=f"less than {LARGE_NODES}",
+            )  # fmt: skip
         return Generator(self.geometry, seed=recipe.seed, clues=recipe.clues, min_rating=recipe.min_rating).make
 
     def group_size(self, recipe: SudokuRecipe) -> int:
         return 1 + recipe.aug
 
     def describe(self) -> dict[str, object]:
-        return {"kind": self.name, "side": self.side}
+        box = {"box": list(self.boxes)} if self.boxes is not None and self.boxes != usual_box(self.side) else {}
+        return {"kind": self.name, "side": self.side, **box}
 
     def check(self, inputs: np.ndarray, preds: np.ndarray) -> dict[str, np.ndarray]:
         """`givens_kept`: no given is changed; `valid`: that, and each row, column and box holds every digit once."""
@@ -82,16 +101,21 @@ class Sudoku(Puzzle):
 
     def families(self, inputs: np.ndarray, labels: np.ndarray) -> list[bytes] | None:
         """The solution; of 9x9 there are 5,472,730,538 up to symmetry, and nobody meets one twice."""
-        return None if self.side == 9 else sudoku_keys(self.geometry, labels, labels)
+        return None if self.side >= ORDINARY else sudoku_keys(self.geometry, labels, labels)
 
     def first_fault(self, inputs: np.ndarray, labels: np.ndarray, workers: int | None = None) -> Fault | None:
         """A question without a solution, or with more than one."""
-        counts = solve(self.geometry, inputs, workers)[1]
-        wrong = np.flatnonzero(counts != 1)
+        counts = solve(self.geometry, inputs, workers, node_limit=self.node_limit)[1]
+        wrong = np.flatnonzero((counts == 0) | (counts > 1))
         if not len(wrong):
             return None
         found = "no" if counts[wrong[0]] == 0 else "more than one"
         return Fault(int(wrong[0]), f"the question has {found} solution", "exactly one solution")
+
+    def complete(self, inputs: np.ndarray, workers: int | None = None) -> Completion:
+        """By the same search as `solutions`."""
+        labels, counts = solve(self.geometry, inputs, workers, node_limit=self.node_limit)
+        return Completion(labels=labels, counts=counts)
 
     def given(self, question: np.ndarray) -> np.ndarray:
         return np.asarray(question) > BLANK
@@ -114,20 +138,24 @@ class Sudoku(Puzzle):
         return Solutions(number="several" if found.solutions else "none")
 
     def difficulty(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """Nodes of an exhaustive most-constrained-cell search (`rrdyn.data.sudoku.solver`)."""
-        return rate(self.geometry, inputs).astype(np.float64)
+        """Nodes of an exhaustive search (`rrdyn.data.sudoku.solver`); NaN where it is given up."""
+        nodes = rate(self.geometry, inputs, node_limit=self.node_limit)
+        return np.where(nodes < self.node_limit, nodes, np.nan)
 
     def codes(self) -> np.ndarray:
         table = super().codes()
-        table[ord("0")] = BLANK
+        for character in BLANKS:
+            table[ord(character)] = BLANK
+        for letter in DIGITS[ORDINARY : self.side]:
+            table[ord(letter.lower())] = table[ord(letter)]
         return table
 
     def characters(self) -> str:
-        return super().characters() + "0"
+        return super().characters() + BLANKS + DIGITS[ORDINARY : self.side].lower()
 
     def read_text(self, text: str) -> np.ndarray:
-        """Digits and "." or 0, whatever rules lie between the boxes."""
-        return self.encode("".join(c for c in text if not c.isspace() and c not in "|+-"))
+        """In one line, as a grid with rules between boxes, as JSON, as the cells of a table."""
+        return self.encode(cells(text, self.seq_len))
 
     def draw(self, tokens: np.ndarray, question: np.ndarray | None = None) -> str:
         """Boxes between lines."""

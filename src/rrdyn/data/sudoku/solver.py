@@ -169,21 +169,34 @@ def to_tokens(digits: np.ndarray) -> np.ndarray:
     return (digits + 1).astype(np.uint8)
 
 
-def rate(geometry: Geometry, inputs: np.ndarray, workers: int | None = None) -> np.ndarray:
-    """Rating (N,) int64 of questions (N, L) in tokens."""
+def rate(
+    geometry: Geometry, inputs: np.ndarray, workers: int | None = None, *, node_limit: int = NO_LIMIT
+) -> np.ndarray:
+    """Rating (N,) int64 of questions (N, L) in tokens, `node_limit` at most."""
     solver = Solver(geometry)
-    return np.fromiter(
-        in_order(solver.rating, to_digits(np.asarray(inputs)), workers), dtype=np.int64, count=len(inputs)
-    )
+
+    def rating(digits: np.ndarray) -> int:
+        return solver.rating(digits, node_limit)
+
+    return np.fromiter(in_order(rating, to_digits(np.asarray(inputs)), workers), dtype=np.int64, count=len(inputs))
 
 
-def solve(geometry: Geometry, inputs: np.ndarray, workers: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The first answer (N, L) uint8 of questions (N, L) in tokens, and how many they have (N,): 0, 1, or 2 for more."""
+def solve(
+    geometry: Geometry, inputs: np.ndarray, workers: int | None = None, *, node_limit: int = NO_LIMIT
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first answer (N, L) uint8 of questions (N, L) in tokens, and how many they have (N,): 0, 1, or 2 for more.
+
+    -1 where the search was given up after `node_limit` nodes before it was known.
+    """
     solver = Solver(geometry)
     inputs = np.asarray(inputs)
     answers, counts = np.zeros(inputs.shape, dtype=np.uint8), np.zeros(len(inputs), dtype=np.int64)
-    for at, found in enumerate(in_order(solver.search, to_digits(inputs), workers)):
-        counts[at] = found.solutions
+
+    def search(digits: np.ndarray) -> Found:
+        return solver.search(digits, node_limit=node_limit)
+
+    for at, found in enumerate(in_order(search, to_digits(inputs), workers)):
+        counts[at] = -1 if found.nodes >= node_limit and found.solutions < 2 else found.solutions
         if found.solutions:
             answers[at] = to_tokens(found.answer)
     return answers, counts

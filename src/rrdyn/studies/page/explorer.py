@@ -18,6 +18,8 @@ from rrdyn.artifacts.schemas import DIAG
 from rrdyn.plotting.study import read_points
 from rrdyn.studies.page.inventory import Inventory
 
+NOT_ASKED = 255
+"""Stands in a packed label for a cell of which nothing is asked."""
 BUDGET = 6_000_000
 """Bytes of packed answers on one page: with the charting library and the figures it stays under 15 MB."""
 
@@ -29,7 +31,7 @@ class Boards(Written):
     width: Count
     box_height: Count
     box_width: Count
-    tokens: str
+    tokens: str | tuple[str, ...]
     shades: dict[str, str]
     unwritten: str
     given: str
@@ -131,11 +133,11 @@ def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> Boards | None:
         width=int(split.puzzle.width),
         box_height=boxes[0],
         box_width=boxes[1],
-        tokens=split.puzzle.tokens,
+        tokens=tuple(split.puzzle.tokens),
         shades=split.puzzle.shades,
         unwritten=split.puzzle.unwritten,
         given=pack(np.asarray(split.inputs[idx], dtype=np.uint8)),
-        label=pack(np.asarray(split.labels[idx], dtype=np.uint8)),
+        label=pack(np.where(split.answers(idx) < 0, NOT_ASKED, split.answers(idx)).astype(np.uint8)),
         changes=pack(changes),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rrdyn.analysis.puzzles import tags
 from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.places import is_file, modified, said, shown
 from rrdyn.artifacts.reading import read_text
@@ -108,6 +109,7 @@ def _wanted(stock: Inventory) -> Iterator[Wanted]:
     if stock.trainings:
         call = _at("dynamics", "dynamics", stock.trainings)
         yield Wanted(["dynamics", "dynamics_overlay"], stock.trainings, call)
+    yield from _of_fates(stock)
     yield from _of_results(stock)
     for tag, path in stock.series:
         yield Wanted([f"evolution_{tag}"], [path], _into("evolution", path))
@@ -124,6 +126,14 @@ def _wanted(stock: Inventory) -> Iterator[Wanted]:
         yield Wanted([path.stem], [path], _at("toy", path.stem, path))
     for path in stock.states:
         yield Wanted(["latent"], [path], _at("latent", "latent", path))
+
+
+def _of_fates(stock: Inventory) -> Iterator[Wanted]:
+    from rrdyn.plotting.fates import names
+
+    for path, tag in zip(stock.fates, tags(stock.fates)):
+        call = _at("fates", f"fates_{tag}", path)
+        yield Wanted([f"fates_{tag}_{name}" for name in names(path)], [path], call)
 
 
 def _of_results(stock: Inventory) -> Iterator[Wanted]:

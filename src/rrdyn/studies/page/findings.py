@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rrdyn.analysis.fates import FateTable, of_result, read_fates, sentences
+from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.summary import AUC_NAMES, CELL_NAMES, CONTRAST_NAMES, bounded
+from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.artifacts.selection import SelectionRecord, SelectionRow
@@ -34,8 +37,9 @@ class Grid:
 
 
 def claims(stock: Inventory) -> list[Claims]:
-    """What the study says in words, with intervals and n: the 2x2, survival and selection of each tag."""
-    found = [_two_by_two(source.tag, source.record) for source in stock.results]
+    """What the study says in words, with intervals and n: fates first, then the 2x2, survival and selection."""
+    found = [_fates(tag, table) for tag, table in fate_tables(stock).items()]
+    found += [_two_by_two(source.tag, source.record) for source in stock.results]
     for source in stock.survivals:
         found += [_survival(tag, model) for tag, model in source.record.models.items()]
     return [*found, *(_selection(source.tag, source.record) for source in stock.selections)]
@@ -43,7 +47,7 @@ def claims(stock: Inventory) -> list[Claims]:
 
 def grids(stock: Inventory) -> list[Grid]:
     """The tables of the page."""
-    tables: list[Grid] = []
+    tables = [_fate_grid(tag, table) for tag, table in fate_tables(stock).items()]
     for result in stock.results:
         tables.append(_cells(result.tag, result.record))
         if result.record.intervals is not None:
@@ -52,6 +56,38 @@ def grids(stock: Inventory) -> list[Grid]:
         tables += [_fits(tag, model) for tag, model in survival.record.models.items()]
     tables += [_selectors(selection.tag, selection.record) for selection in stock.selections]
     return [table for table in tables if table.rows]
+
+
+def fate_tables(stock: Inventory) -> dict[str, FateTable]:
+    """Fate x right of every fate.npz, by tag; one that cannot be read is left out, and a notice names it."""
+    read = []
+    for path in stock.fates:
+        try:
+            read.append(read_fates(path))
+        except RrdynError as error:
+            notice(f"left out of the report: {error.problem}")
+    names = tags([artifact.path for artifact in read])
+    return {name: of_result(artifact.arrays, artifact.meta) for name, artifact in zip(names, read)}
+
+
+def _fates(tag: str, table: FateTable) -> Claims:
+    said = [text[:1].upper() + text[1:] + "." for text in sentences(table).splitlines()]
+    return Claims(f"{tag}: what became of each puzzle", said, [])
+
+
+def _fate_grid(tag: str, table: FateTable) -> Grid:
+    rows = [
+        [
+            name,
+            *(bounded(table.share(code, right)) for right in (0, 1)),
+            str(int(table.out_of_time[code])),
+            str(int(table.lost[code])),
+        ]
+        for code, name in enumerate(table.fates)
+        if table.counts[code].any()
+    ]
+    heads = ["fate", "of the wrong", "of the right", "out of time", "lost"]
+    return Grid(f"{tag}: fate x right at segment {table.budget}, followed to {table.horizon}", heads, rows)
 
 
 def _two_by_two(tag: str, record: ResultsRecord) -> Claims:

@@ -42,6 +42,7 @@ class Inventory:
     selections: list[Source[SelectionRecord]] = field(default_factory=list)
     survivals: list[Source[SurvivalRecord]] = field(default_factory=list)
     diags: list[Path] = field(default_factory=list)
+    fates: list[Path] = field(default_factory=list)
     toys: list[Path] = field(default_factory=list)
     states: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
@@ -53,7 +54,7 @@ class Inventory:
 
     @property
     def artifacts(self) -> list[Path]:
-        return sorted([*self.diags, *self.toys, *self.states, *self.others])
+        return sorted([*self.diags, *self.fates, *self.toys, *self.states, *self.others])
 
     def diag_of(self, result: ResultsRecord) -> Path | None:
         """The diag.npz behind a results file: as it names it, else a file of that name under the root."""
@@ -134,6 +135,8 @@ def _sort_npz(found: Inventory, path: Path) -> None:
         return
     if "lyap_spec" in names:
         found.diags.append(path)
+    elif {"fate", "settled_at"} <= names:
+        found.fates.append(path)
     elif {"ftle", "success"} <= names:
         found.toys.append(path)
     elif {"z_H", "z_L"} <= names:

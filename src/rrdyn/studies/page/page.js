@@ -14,6 +14,7 @@
   const AXIS = { zeroline: true, zerolinecolor: "#9aa0a7", gridcolor: "#eceef0", linecolor: "#767c84", ticks: "outside" };
   // only tools that stay on this page
   const CONFIG = { displaylogo: false, responsive: true, modeBarButtons: [["zoom2d", "pan2d", "resetScale2d"]] };
+  const NOT_ASKED = 255; // a packed label of a cell of which nothing is asked
   const at = (id) => document.getElementById(id);
   const state = { model: 0, row: 0, segment: 1, cells: new Set("ABCD"), order: [], timer: null };
   const unpacked = new Map();
@@ -121,8 +122,8 @@
         if (!empty) cell.textContent = letter;
         if (found.given[question + i] === token && !empty) cell.classList.add("given");
         if (ground) cell.classList.add(ground);
-        if (label !== 0) asked++;
-        if (label !== 0 && token !== label) {
+        if (label !== NOT_ASKED) asked++;
+        if (label !== NOT_ASKED && token !== label) {
           wrong++;
           cell.classList.add("wrong");
           cell.setAttribute("aria-label", `${letter}, wrong`);
