@@ -76,7 +76,9 @@ def predictors(puzzles: Puzzles, fate: Path | None = None) -> Predictors:
              "log10_path": _log10(puzzles.drift_zH.sum(axis=1))}  # fmt: skip
     if puzzles.k == 1:
         added.pop("spectral_mean")
-    warnings, fates, fated = [], {}, None
+    warnings: list[str] = []
+    fates: dict[str, np.ndarray] = {}
+    fated = None
     if fate is not None:
         fates, fated = _of_fates(read_npz(fate, FATE), puzzles)
         if not fates:
@@ -155,9 +157,9 @@ def increments(puzzles: Puzzles, *, fate: Path | None = None, seed: int = 0) -> 
     results = {one.added: one.record() for one in measure(base, added, label, seed=seed, over=OVER)}
     if found.fates and found.fated is not None:  # of fewer puzzles: their own base
         rows = found.rows & found.fated
-        known = [{name: values[rows] for name, values in part.items()} for part in (found.base, found.fates)]
-        results |= {one.added: one.record()
-                    for one in measure(*known, puzzles.correct[rows], seed=seed, over=OVER)}  # fmt: skip
+        own, told = ({name: values[rows] for name, values in part.items()} for part in (found.base, found.fates))
+        asked = measure(own, told, puzzles.correct[rows], seed=seed, over=OVER)
+        results |= {one.added: one.record() for one in asked}
     few = int(min(label.sum(), (~label).sum()))
     return IncrementRecord(
         over=list(base), placebo=found.placebo, folds=FOLDS, splits=SPLITS, n=len(label), alone=alone, added=results,
