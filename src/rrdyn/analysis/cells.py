@@ -96,7 +96,6 @@ def source_numbers(puzzles: Puzzles, settled: np.ndarray, otsu_tau: float) -> So
     """All numbers of the source study's results file, under its names."""
     correct = puzzles.correct
     cells = masks(settled, correct)
-    log_h, log_l = puzzles.log_late_drift(), puzzles.log_late_drift("zL")
     return SourceRecord(
         npz=str(puzzles.path),
         n=puzzles.n,

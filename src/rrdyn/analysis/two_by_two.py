@@ -100,6 +100,7 @@ def _judge(
         "q_halt_predicts_correct": puzzles.q_last,
     }
     bounds, areas = _intervals(puzzles, settled, scores, rng, replicates)
+    added = increments(puzzles, fate=fate, seed=seed)
     extra = {name: math.nan if area.value is None else area.value for name, area in areas.items()}
     added = increments(puzzles, fate=fate, seed=seed)
     results = ResultsRecord(
@@ -245,7 +246,7 @@ def _warnings(puzzles: Puzzles, threshold: Threshold, cells: dict[str, CellRecor
     return told
 
 
-def _rough(bounds: Mapping[str, Interval | list[Interval]]) -> list[str]:
+def _rough(bounds: dict[str, Interval | list[Interval]]) -> list[str]:
     """One warning for all AUCs whose interval comes from the method for few puzzles or areas near 1."""
     names = [
         name.removeprefix("auc.") for name, bound in bounds.items()

@@ -236,8 +236,8 @@ def arms_told(versus: Comparison) -> str:
 
 
 def two_by_two(record: ResultsRecord) -> str:
-    """The 2x2 of the pretrained model with lambda_1 per cell, its AUC and the increment; without the cells where late
-    drift does not tell them apart."""
+    """The 2x2 of the pretrained model with lambda_1 per cell, and its AUC; without the cells where late drift does not
+    tell them apart."""
 
     def cell(name: str) -> str:
         n = record.cells[name].n
