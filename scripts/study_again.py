@@ -105,10 +105,6 @@ def page(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _told(interval: dict[str, Any] | None, digits: int = 3) -> str:
-    return bounded(None if interval is None else Interval.model_validate(interval), digits)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--study", type=Path, default=Path("docs/study"), help="folder of the study")

@@ -16,7 +16,6 @@ from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.thresholds import Tau, Threshold
 from rrdyn.analysis.two_by_two import TwoByTwo
 from rrdyn.artifacts.errors import UsageError, notice
-from rrdyn.artifacts.npz import Artifact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +76,7 @@ def analyze_files(
         threshold = thresholds[place] if thresholds else None
         fate = None if compat else fate_of(puzzles, fate_files, alone=len(series) == 1)
         item = two_by_two.analyze(
-            puzzles,
-            name,
-            tau=tau,
-            threshold=threshold,
-            fate=_fate_of(puzzles, read, alone=len(series) == 1),
-            compat=compat,
-            seed=seed,
-            replicates=replicates,
+            puzzles, name, tau=tau, threshold=threshold, fate=fate, compat=compat, seed=seed, replicates=replicates
         )
         for warning in item.warnings:
             notice(f"{name}: {warning}")
@@ -97,16 +89,9 @@ def analyze_files(
     return Batch(found=found, fates=_fates(fate_files), series=evolved)
 
 
-def _fate_of(puzzles: Puzzles, read: Sequence[Artifact], *, alone: bool) -> Path | None:
-    """The fate.npz of the same weights; one that stands beside one diag.npz is meant for it."""
-    ours = puzzles.meta.get("inputs")
-    weights = set(ours.values()) if isinstance(ours, dict) else set()
-    own = [artifact.path for artifact in read if weights & set((artifact.meta.get("inputs") or {}).values())]
-    return own[0] if own else read[0].path if alone and len(read) == 1 else None
-
-
-def _counted(read: Sequence[Artifact]) -> dict[str, tuple[Path, FateTable]]:
+def _fates(paths: Sequence[Path | str]) -> dict[str, tuple[Path, FateTable]]:
     """The counts of fate.npz files by tag."""
+    read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, paths))]
     names = tags([artifact.path for artifact in read])
     return {
         name: (artifact.path, fates.of_result(artifact.arrays, artifact.meta)) for name, artifact in zip(names, read)

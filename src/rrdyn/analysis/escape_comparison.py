@@ -77,14 +77,6 @@ def _until(model: Failures, end: int) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(model.time, end), model.came & (model.time <= end)
 
 
-def _ratios(one: Interval, two: Interval, clocks: float | None) -> RateRecord | None:
-    """In both units; `clocks` is the second's module evaluations in a segment over the first's."""
-    ratio = _ratio(one, two)
-    if ratio is None:
-        return None
-    return RateRecord(per_segment=ratio, per_module_evaluation=None if clocks is None else scaled(ratio, clocks))
-
-
 def _ratio(one: Interval, two: Interval) -> Interval | None:
     """Ratio of two independent rates: their log intervals add in squares."""
     if not one.value or not two.value:

@@ -14,7 +14,7 @@ from rrdyn.analysis.cells import masks, rows_csv
 from rrdyn.analysis.intervals import REPLICATES, median, rate
 from rrdyn.analysis.puzzles import LATE_SEGMENTS, Puzzles, read_puzzles, same_estimator, tags
 from rrdyn.analysis.ranks import auc
-from rrdyn.analysis.settled import common_threshold, model_threshold, one_run, own_threshold
+from rrdyn.analysis.settled import model_threshold, one_run, own_threshold
 from rrdyn.analysis.thresholds import Tau, Threshold, otsu
 from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, write_json, write_text
@@ -99,19 +99,18 @@ def evolve(
 ) -> Evolution:
     """One row a checkpoint: the source study's columns first, then n, intervals and AUC.
 
-    The steps of one run are judged by the threshold of the last one, as `analyze-2x2` judges that, other files by one
-    from all rows; or each by its own of `thresholds`, in the order of `series`, or by what it would have alone
-    (`per_checkpoint`).
+    The steps of one run are judged by the threshold of the last one, as `analyze-2x2` judges that, other files each by
+    its own; so are all with `per_checkpoint`. `thresholds`, in the order of `series`, replace them.
     """
     tau = tau or Tau()
     of_file = {} if thresholds is None else {id(p): threshold for p, threshold in zip(series, thresholds)}
     series = in_order(series)
     if of_file:
         used = [of_file[id(p)] for p in series]
-    elif per_checkpoint:
-        used = [own_threshold(p, tau) for p in series]
+    elif one_run(series) and not per_checkpoint:
+        used = [model_threshold(series, tau)] * len(series)
     else:
-        used = [(model_threshold if one_run(series) else common_threshold)(series, tau)] * len(series)
+        used = [own_threshold(p, tau) for p in series]
     rows = []
     for name, puzzles, threshold in zip(labels(series), series, used):
         settled = threshold.settled(puzzles.log_motion())

@@ -103,6 +103,7 @@ def _one(record: ResultsRecord) -> list[str]:
 def _head(record: ResultsRecord) -> list[str]:
     tau, estimator = record.threshold, record.estimator
     assert tau is not None
+    eta = "-" if tau.eta is None else f"{tau.eta:.2f}"
     lines = [
         f"- file `{record.npz}`, n={record.n}, right {bounded(record.interval('exact_acc'))}",
         f"- settled: {tau.of} ({DEFINED[tau.of].format(record.late_segments)}) below 10^{record.tau:.3f}"

@@ -125,7 +125,6 @@ class Model:
         _, came = r.escapes()
         failures, escaped = len(came), int(came.sum())
         stuck = rate(self.settled_wrong, failures)
-        cure = next((law.parameters["cured"] for law in self.laws if law.name == "cure"), None)
         return SurvivalModelRecord(
             file=str(r.path),
             n=len(r.exact),

@@ -6,7 +6,7 @@ The source study's numbers keep its names and places; what it does not have stan
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -102,7 +102,6 @@ def _judge(
     bounds, areas = _intervals(puzzles, settled, scores, rng, replicates)
     added = increments(puzzles, fate=fate, seed=seed)
     extra = {name: math.nan if area.value is None else area.value for name, area in areas.items()}
-    added = increments(puzzles, fate=fate, seed=seed)
     results = ResultsRecord(
         **dict(numbers) | {"auc": numbers.auc | extra},
         kind=KIND,
