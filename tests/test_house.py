@@ -187,6 +187,7 @@ ELSEWHERE = {
     "artifacts/test_npz": "artifacts/arrays artifacts/provenance artifacts/schema artifacts/schemas",
     "artifacts/test_config": "artifacts/errors artifacts/reading",
     "artifacts/test_files": "artifacts/places",
+    "studies/test_inspection": "artifacts/pasting studies/following",
     "analysis/test_intervals": "artifacts/interval",
     "analysis/test_two_by_two": "artifacts/results analysis/cells analysis/summary",
     "analysis/test_survival": "artifacts/survival",
@@ -204,7 +205,6 @@ ELSEWHERE = {
     "dynamics/test_lyapunov": "dynamics/growth dynamics/maps models/tangents",
     "dynamics/test_returns": "dynamics/settling dynamics/trajectory dynamics/observers",
     "dynamics/test_fate": "dynamics/known_fates dynamics/late_exponent",
-    "test_api": "measurement/fate",
     "models/test_golden_models": "models/hrm models/trm models/published models/reasoner",
     "models/test_config": "models/building",
     "models/test_recurrence": "models/latent",
@@ -215,9 +215,11 @@ ELSEWHERE = {
     "measurement/test_solving": "measurement/solving_text",
     # a run from its config to its folder, step by step
     "training/test_start": "training/config training/datasets training/folder training/store training/recipes",
-    "training/test_golden_training": "training/learner training/trainer training/streaming",
+    "training/test_golden_training": "training/trainer training/streaming",
     "training/test_loop": "training/batches training/meter training/plan training/stopping",
     "training/test_rollouts": "training/augmentation training/objective training/halting",
+    "training/test_memory": "runtime/live_bytes",
+    "cuda/test_compiling": "training/compiling",
     # figures are drawn by their commands, and looked at as pictures
     "plotting/test_artifact_figures": "plotting/filmstrip plotting/latent plotting/puzzle plotting/toy "
     "plotting/trajectories plotting/basin plotting/evolution plotting/rollout plotting/selectors plotting/spectrum",
@@ -230,10 +232,10 @@ ELSEWHERE = {
     "runtime/test_guard": "runtime/hub_client",
     "runtime/test_hub": "runtime/hub_errors runtime/hub_files",
     "training/test_log": "runtime/progress",
-    "measurement/test_processes": "runtime/launch runtime/threads runtime/devices",
+    "measurement/test_processes": "runtime/threads runtime/devices",
     "cli/test_app": "runtime/interrupts runtime/output cli/completion",
     "studies/test_report": "studies/page/explorer studies/page/figures studies/page/findings studies/page/inventory",
-    "cli/test_data_commands": "cli/data_kind cli/data_maze cli/data_sudoku studies/inspection",
+    "cli/test_data_commands": "cli/data_kind cli/data_maze cli/data_sudoku",
     # a command's file parses, calls and says: its tests type it
     "cli/test_analysis_commands": "cli/aggregate cli/analyze_2x2 cli/evolution cli/select cli/survival cli/toy",
     "cli/test_model_commands": "cli/diagnose cli/evaluate cli/export cli/inspect cli/perturb cli/rollout cli/selfcheck "

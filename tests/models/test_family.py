@@ -81,9 +81,9 @@ def test_prefixes_of_wrappers_fall_off_and_names_of_its_own_stay(damped, prefix,
 
 def test_it_is_described_and_has_no_published_layout(damped, tmp_path):
     record, text = describe(save(damped, tmp_path / "a"))
-    assert record["what"] == "a model of the family damped (4 tokens of 5)"
-    assert record["sub_updates"] == {"per_segment": 7, "differentiated_in_training": 3, "budget_segments": 3}
-    assert record["parameters"] == {"tokens": 40, "model": 72, "head": 45, "q": 9, "all": 166}
+    assert record.what == "a model of the family damped (4 tokens of 5)"
+    assert record.sub_updates.model_dump() == {"per_segment": 7, "differentiated_in_training": 3, "budget_segments": 3}
+    assert record.parameters == {"tokens": 40, "model": 72, "head": 45, "q": 9, "all": 166}
     assert "3 segments of 7 sub-updates" in text
     with pytest.raises(UsageError, match="no published layout"):
         export(damped, tmp_path / "up", "upstream")
@@ -170,6 +170,6 @@ def test_planning_facts_of_the_published_two(small):
     assert small.state_elements == 2 * S * D
     assert small.sub_updates_per_segment == config.H_cycles * (config.L_cycles + 1)
     assert small.activation_bytes() == 32 * S * D * 4 + 4 * heads * S**2 * 4
-    scores = 0 if config.mlp_t else 3 * heads * S**2
-    assert small.activation_bytes(8, 8) == 9 * (3 * 2 * S * D + 2 * S * 512 + scores) * 8
+    mixing = (18 + 3) * 256 * D if config.mlp_t else 9 * 4 * S * D + 3 * heads * S**2
+    assert small.activation_bytes(8, 8) == 8 * (20 * 2 * S * D + max((18 + 3) * 256 * S, mixing))
     assert small.puzzle_table is (small.inner.puzzle_emb.weights if config.puzzle_emb_ndim else None)
