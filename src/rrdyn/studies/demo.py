@@ -47,7 +47,7 @@ FULL = Size(
     puzzles=64,
     horizon=128,
     share=("--devices", "2"),  # two processes: on tensors this small, threads of one wait for its interpreter
-    seconds={"data": 3, "pretrain": 110, "finetune": 15, "fate": 50, "diagnose": 10, "analyze": 3, "plot": 3},
+    seconds={"data": 3, "pretrain": 110, "finetune": 15, "fate": 100, "diagnose": 10, "analyze": 3, "plot": 3},
 )
 TINY = Size(
     data=("--size", "4", "--clues", "6", "--n", "128", "--test-n", "64", "--val-groups", "16"),
