@@ -214,9 +214,11 @@ ELSEWHERE = {
     "measurement/test_solving": "measurement/solving_text",
     # a run from its config to its folder, step by step
     "training/test_start": "training/config training/datasets training/folder training/store training/recipes",
-    "training/test_golden_training": "training/learner training/trainer training/streaming",
+    "training/test_golden_training": "training/trainer training/streaming",
     "training/test_loop": "training/batches training/meter training/plan training/stopping",
     "training/test_rollouts": "training/augmentation training/objective training/halting",
+    "training/test_memory": "runtime/live_bytes",
+    "cuda/test_compiling": "training/compiling",
     # figures are drawn by their commands, and looked at as pictures
     "plotting/test_artifact_figures": "plotting/filmstrip plotting/latent plotting/puzzle plotting/toy "
     "plotting/trajectories plotting/basin plotting/evolution plotting/rollout plotting/selectors plotting/spectrum",
@@ -229,7 +231,7 @@ ELSEWHERE = {
     "runtime/test_guard": "runtime/hub_client",
     "runtime/test_hub": "runtime/hub_errors runtime/hub_files",
     "training/test_log": "runtime/progress",
-    "measurement/test_processes": "runtime/launch runtime/threads runtime/devices",
+    "measurement/test_processes": "runtime/threads runtime/devices",
     "cli/test_app": "runtime/interrupts runtime/output cli/completion",
     "studies/test_report": "studies/page/explorer studies/page/figures studies/page/findings studies/page/inventory",
     "cli/test_data_commands": "cli/data_kind cli/data_maze cli/data_sudoku",

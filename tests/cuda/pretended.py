@@ -94,7 +94,7 @@ class CardTensor(torch.Tensor):
         self.host = other.host
 
     def data_ptr(self) -> int:
-        return self.host.data_ptr()
+        return self.host.untyped_storage()._cdata + self.host.storage_offset()
 
     def untyped_storage(self) -> torch.UntypedStorage:
         return self.host.untyped_storage()

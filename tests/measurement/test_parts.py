@@ -61,6 +61,32 @@ def test_a_damaged_part_is_made_again(tmp_path):
     np.testing.assert_array_equal(parts.gather(work, wait=False)["x"], np.arange(10) ** 2)
 
 
+def test_what_is_there_is_told_without_reading_it(tmp_path, monkeypatch):
+    """A million puzzles are hundreds of megabytes: a resumed run read every part before its first puzzle."""
+    work = plan(tmp_path)
+    parts.work(work, squares, shard=Shard(), label="x", parallel=False)
+    monkeypatch.setattr(parts, "read_npz", lambda *_: pytest.fail("a part was read"))
+    parts.work(work, squares, shard=Shard(), label="x", parallel=False)
+
+
+def test_a_part_damaged_inside_is_found_when_it_is_joined(tmp_path):
+    work = plan(tmp_path)
+    parts.work(work, squares, shard=Shard(), label="x", parallel=False)
+    content = bytearray(work.path(1).read_bytes())
+    place = bytes(content).index(np.array([9, 16, 25]).tobytes())
+    content[place] ^= 1  # the zip directory is whole, a checksum is wrong
+    work.path(1).write_bytes(bytes(content))
+    made = []
+
+    def compute(positions):
+        made.append(positions)
+        return squares(positions)
+
+    found = parts.complete(work, compute, shard=Shard(), label="x", parallel=False)
+    assert made == [range(3, 6)]
+    np.testing.assert_array_equal(found["x"], np.arange(10) ** 2)
+
+
 def test_shards_are_disjoint_and_complete(tmp_path):
     for rank in (2, 0, 1):
         work = plan(tmp_path)

@@ -170,6 +170,6 @@ def test_planning_facts_of_the_published_two(small):
     assert small.state_elements == 2 * S * D
     assert small.sub_updates_per_segment == config.H_cycles * (config.L_cycles + 1)
     assert small.activation_bytes() == 32 * S * D * 4 + 4 * heads * S**2 * 4
-    scores = 0 if config.mlp_t else 3 * heads * S**2
-    assert small.activation_bytes(8, 8) == 9 * (3 * 2 * S * D + 2 * S * 512 + scores) * 8
+    mixing = (18 + 3) * 256 * D if config.mlp_t else 9 * 4 * S * D + 3 * heads * S**2
+    assert small.activation_bytes(8, 8) == 8 * (20 * 2 * S * D + max((18 + 3) * 256 * S, mixing))
     assert small.puzzle_table is (small.inner.puzzle_emb.weights if config.puzzle_emb_ndim else None)

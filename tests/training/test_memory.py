@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tests.cuda.pretended import PretendedCard
 from tiny_runs import arm, random_rows, tiny_config, tiny_learner
 
 from rrdyn.artifacts.errors import RrdynError
@@ -14,27 +15,42 @@ from rrdyn.training import memory
 from rrdyn.training.folder import RunFolder
 from rrdyn.training.learner import Learner
 from rrdyn.training.loop import Run
+from rrdyn.training.objective import Share
 from rrdyn.training.rollouts import Rollouts
 
 
-def test_kept_bytes_grow_with_the_model_and_not_with_the_weights():
+def test_a_pass_grows_with_the_model_and_not_with_the_weights():
     small, deep = tiny_learner(), tiny_learner(L_cycles=6)
     rows = random_rows(4)
-    assert memory.kept_bytes(deep, rows) > 1.5 * memory.kept_bytes(small, rows)
+    assert memory.pass_bytes(deep, rows).each > 1.5 * memory.pass_bytes(small, rows).each
     # 3 sub-updates with a gradient, one SwiGLU of inner size 256 over 17 positions in float64 each, and some more
-    assert 3 * 17 * 3 * 256 * 8 < memory.kept_bytes(small, rows) < 20 * 3 * 17 * 256 * 8
+    assert 3 * 17 * 3 * 256 * 8 < memory.pass_bytes(small, rows).each < 20 * 3 * 17 * 256 * 8
 
 
-def test_kept_bytes_of_one_example():
-    assert memory.kept_bytes(tiny_learner(), random_rows(1)) == memory.kept_bytes(tiny_learner(), random_rows(2))
+def test_a_pass_of_one_example():
+    assert memory.pass_bytes(tiny_learner(), random_rows(1)) == memory.pass_bytes(tiny_learner(), random_rows(2))
 
 
-@pytest.mark.parametrize(("share", "expected"), [(100.0, 12), (7.5, 6), (4.2, 4), (1.0, 1), (0.1, 1)])
-def test_trajectories_are_cut_into_equal_parts_that_fit(monkeypatch, share, expected):
+@pytest.mark.parametrize(("micro", "expected"), [(12, 12), (11, 6), (6, 6), (5, 4), (2, 2), (1, 1), (0, 1)])
+def test_trajectories_are_cut_into_equal_parts_that_fit(micro, expected):
+    """The free memory is what passes of `micro` trajectories take, with the moments and the states beside them."""
     learner, rows = tiny_learner(), random_rows(3)
-    free = share * memory.kept_bytes(learner, rows) / memory.USABLE
-    monkeypatch.setattr(memory, "free_memory", lambda device: int(free) + 1)
-    assert memory.fitting(learner, rows, 12) == expected
+    need = memory.Need.of(learner, Rollouts(learner, arm("multi4"), Share.of(3), 0), rows)
+    room = need.total(micro) if micro else need.lasting
+    assert need.fitting(int(room / memory.USABLE) + 2) == expected
+
+
+def test_connections_are_counted_on_gpus():
+    learner, rows = tiny_learner(), random_rows(2)
+    objective = Rollouts(learner, arm("multi4"), Share.of(2), 0)
+    alone, of_two = (memory.Need.of(learner, objective, rows, world=world).lasting for world in (1, 2))
+    assert alone == of_two  # on a CPU there are none
+    with PretendedCard():
+        learner.model.to("cuda")
+        learner = Learner(learner.model)
+        rows = {name: column.to("cuda") for name, column in rows.items()}
+        alone, of_two = (memory.Need.of(learner, objective, rows, world=world).lasting for world in (1, 2))
+    assert of_two - alone == memory.BUFFERS
 
 
 def test_out_of_memory_halves_the_micro_batch(dataset, tmp_path, monkeypatch):

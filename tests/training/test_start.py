@@ -69,11 +69,11 @@ def test_a_batch_that_does_not_split(dataset, tmp_path, monkeypatch):
 def test_a_slurm_task_is_a_group(monkeypatch):
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    values = {"SLURM_PROCID": "3", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1", "MASTER_ADDR": "node0"}
+    values = {"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "8", "SLURM_LOCALID": "1", "MASTER_ADDR": "node0"}
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     assert launch.given_group() == launch.Group(3, 8, 1)
-    monkeypatch.setenv("SLURM_NTASKS", "1")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
     assert launch.given_group() is None
 
 

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -23,8 +24,9 @@ from torch import Tensor
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics import protocol
 from rrdyn.dynamics.protocol import Recurrence
-from rrdyn.dynamics.qr import Factor, log_of_diagonal, orthonormalise
+from rrdyn.dynamics.qr import Factor, log_of_diagonal, orthonormalise, orthonormalise_unseen
 from rrdyn.dynamics.trajectory import Spread, Step, follow
+from rrdyn.runtime.devices import moved
 from rrdyn.runtime.shapes import Float
 from rrdyn.runtime.streams import generator
 from rrdyn.runtime.threads import each
@@ -120,15 +122,34 @@ class Tangents:
 
     Where the tangents are wider than the state, the value path keeps its own dtype: the state is computed by the
     sub-updates' `value` and the tangents are derivatives at that state.
+
+    On a GPU nothing is waited for within a segment: its factorisations take a fixed number of passes, and at its end
+    one question tells whether they were enough. A segment in which they were not is followed again, watched, from a
+    copy of what it began with. The cadence `auto`, which has to know, is always watched.
     """
 
     def __init__(self, tangents: Any, qr_every: Cadence = "substep") -> None:
         self.tangents, self.qr_every = tangents, qr_every
         self.bundle: Any = None
         self.gap, self.since = 1, 0
+        self.passes = 1
+        """Of a factorisation that is not watched; 2 once 1 was not enough."""
 
     def advance(self, recurrence: Recurrence, state: Any) -> tuple[Any, Spread]:
         bundle = protocol.join(state, self.tangents) if self.bundle is None else self.bundle
+        if bundle[0].device.type == "cpu" or self.qr_every == "auto":
+            return self._segment(recurrence, state, bundle, orthonormalise)[0]
+        before = protocol.rebuild(bundle, (part.clone() for part in bundle))
+        unseen = partial(orthonormalise_unseen, passes=self.passes)
+        done, factors = self._segment(recurrence, state, bundle, unseen)
+        if bool(torch.stack([factor.sound for factor in factors if factor.sound is not None]).all()):
+            return done
+        self.passes = 2
+        return self._segment(recurrence, state, before, orthonormalise)[0]
+
+    def _segment(
+        self, recurrence: Recurrence, state: Any, bundle: Any, factorise: Callable[[Sequence[Tensor]], Factor]
+    ) -> tuple[tuple[Any, Spread], list[Factor]]:
         narrow = state if state[0].dtype != bundle[0].dtype else None
         factors: list[Factor] = []
         updates = recurrence.sub_updates
@@ -140,13 +161,13 @@ class Tangents:
                     part[:, 0] = exact
             self.since += 1
             if self._due(update, last=i + 1 == len(updates)):
-                factors.append(orthonormalise(protocol.frame_rows(protocol.tangents_of(bundle))))
+                factors.append(factorise(protocol.frame_rows(protocol.tangents_of(bundle))))
                 if self.qr_every == "auto":
                     self.gap = _gap(factors[-1], self.since, bundle[0].dtype, self.gap)
                 self.since = 0
         self.bundle = bundle
         value = narrow if narrow is not None else protocol.value_of(bundle)
-        return protocol.rebuild(value, (part.clone() for part in value)), self._spread(factors)
+        return (protocol.rebuild(value, (part.clone() for part in value)), self._spread(factors)), factors
 
     def keep(self, index: Tensor) -> None:
         self.bundle = protocol.rebuild(self.bundle, (part[index] for part in self.bundle))
@@ -178,13 +199,14 @@ def first_frame(state: Any, k: int, dtype: torch.dtype, seed: int, keys: Sequenc
     state = protocol.as_state(state)
     n = sum(part[0].numel() for part in state)
     _check_k(k, n)
-    device = state[0].device
-    drawn = each(lambda key: generator(seed, "frame", key).standard_normal((k, n), dtype=np.float32), keys)
-    # Orthonormalised one by one in float64: a batched product need not give an example the same bits.
-    rows = [torch.from_numpy(draw)[None].to(device).double() for draw in drawn]
-    for row in rows:
+
+    def drawn(key: int) -> Tensor:
+        # One by one in float64, on the host: a batched product need not give an example the same bits.
+        row = torch.from_numpy(generator(seed, "frame", key).standard_normal((1, k, n), dtype=np.float32)).double()
         orthonormalise([row], careful=True)
-    return protocol.from_frame(torch.cat(rows).to(dtype).mT, state)
+        return row.to(dtype)
+
+    return protocol.from_frame(moved(torch.cat(each(drawn, keys)), state[0].device).mT, state)
 
 
 def _gap(factor: Factor, since: int, dtype: torch.dtype, before: int) -> int:

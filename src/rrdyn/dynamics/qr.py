@@ -39,6 +39,8 @@ class Factor:
     """(B,) bound on max |Q^T Q - I| from the measured condition number."""
     passes: Tensor
     """(B,) 1 or 2 Cholesky passes, 0 for Householder."""
+    sound: Tensor | None = None
+    """(B,) bool of one made unseen: whether its passes were enough."""
 
     @property
     def log_r(self) -> Tensor:
@@ -89,6 +91,30 @@ def orthonormalise(rows: Sequence[Tensor], *, careful: bool = False) -> Factor:
             passes[example] = 0
             loss[example] = torch.finfo(dtype).eps * r.shape[-1]
     return Factor(r=r, loss=loss, passes=passes)
+
+
+def orthonormalise_unseen(rows: Sequence[Tensor], passes: int) -> Factor:
+    """The same by so many Cholesky passes for every example: the device is asked for nothing, the host goes on.
+
+    Where they were not enough `Factor.sound` is False, and rows and factor have no meaning. An example with NaN is
+    sound: its r is NaN.
+    """
+    dtype = rows[0].dtype
+    whole: Tensor | None = None
+    sound: Tensor | None = None
+    for number in range(1, passes + 1):
+        gram = _gram(rows)
+        lost = gram.isnan().flatten(1).any(1)
+        factor, scaled, good = _cholesky(gram)
+        inverse, loss = _inverse_and_loss(factor, scaled, good, dtype)
+        for part in rows:
+            part.copy_(inverse.to(dtype) @ part)
+        whole = factor if whole is None else whole @ factor
+        enough = lost | (good & (loss <= (ONE_PASS[dtype] if number == passes else TWO_PASSES)))
+        sound = enough if sound is None else sound & enough
+    assert whole is not None
+    r = torch.where(lost[:, None, None], torch.nan, whole.mT)
+    return Factor(r=r, loss=loss, passes=torch.full_like(loss, passes, dtype=torch.int32), sound=sound)
 
 
 def _small(rows: Sequence[Tensor]) -> Factor:

@@ -30,9 +30,11 @@ CLOSE = 0.005
 
 def calibrate(
     subject: Subject, config: PerturbationConfig, budget: float, *, puzzles: int = 32,
-    bracket: tuple[float, float] = (SMALLEST, LARGEST),
+    bracket: tuple[float, float] = (SMALLEST, LARGEST), batch: int | None = None,
 ) -> Calibration:  # fmt: skip
     """Find sigma* for a KL budget in nats, on `puzzles` puzzles that `perturb` with this config does not report.
+
+    batch : puzzles at a time on a GPU; default by memory.
 
     Raises UsageError where the split has no other puzzles.
     """
@@ -50,7 +52,7 @@ def calibrate(
 
     def kl_at(sigma: float) -> float:
         only = {"sigmas": (sigma,), "segments": readout, "readout": readout, "exponent": False, "periods": 0}
-        kl = columns_of(Perturbation(subject, config.model_copy(update=only)), idx)["kl"]
+        kl = columns_of(Perturbation(subject, config.model_copy(update=only)), idx, batch=batch)["kl"]
         kl = np.where(np.isfinite(kl), kl, np.inf)
         return float(np.percentile(kl, PERCENTILE, method="lower"))
 
@@ -86,7 +88,7 @@ def calibrated(request: Request, budget: float, alphas: tuple[float, ...], *, pu
     """
     config = perturbation(request)
     subject = opened(request, request.checkpoints[0], place(request)[1])
-    found = calibrate(subject, config, budget, puzzles=puzzles)
+    found = calibrate(subject, config, budget, puzzles=puzzles, batch=request.batch)
     update: dict[str, object] = {"calibration": found}
     if found.sigma_star is None:
         say(f"{found.told}; sweeping --sigmas instead")

@@ -37,7 +37,9 @@ NPZ = b"PK"
 """What a file of ours begins with: only such a one is set aside for a new result."""
 WORK_A_PART = 1e9
 """On a CPU a part is of about this many tangent elements times sub-updates: some seconds to a minute of one core."""
-SHARE_OF_MEMORY = 0.5
+PARTS_A_THREAD = 4
+"""On a CPU, where there is work for them: so that all threads end at about the same time."""
+SHARE_OF_MEMORY = 0.7
 """Of a GPU's free memory, for the puzzles measured at a time."""
 
 
@@ -153,7 +155,8 @@ def carry_out(
         part_files.tell_kept(out, shard)
         result = Result(path=out, arrays=there.arrays, meta=there.meta, fresh=False)
     else:
-        parts = part_files.plan(out, fingerprint, len(idx), lambda: block_size(measurement), wanted=batch)
+        parts = part_files.plan(out, fingerprint, len(idx), lambda: block_size(measurement, len(idx), shard.world),
+                                wanted=batch)  # fmt: skip
         joined = part_files.complete(parts, partial(_compute_part, measurement, idx), shard=shard,
                                      label=label or measurement.name, parallel=_on_cpu(subject))  # fmt: skip
         if joined is None:
@@ -203,10 +206,12 @@ def _announce(measurement: Measurement[Any], idx: np.ndarray, out: Path) -> None
         f"({subject.split.split}), {measurement.told()}, {devices.describe(subject.device)} -> {out}")  # fmt: skip
 
 
-def columns_of(measurement: Measurement[Any], idx: np.ndarray, *, label: str | None = None) -> Arrays:
-    """The joined columns of some puzzles, of a measurement that is not kept."""
+def columns_of(
+    measurement: Measurement[Any], idx: np.ndarray, *, label: str | None = None, batch: int | None = None
+) -> Arrays:
+    """The joined columns of some puzzles, of a measurement that is not kept; `batch` of them at a time on a GPU."""
     parallel = _on_cpu(measurement.subject)
-    size = measurement.group if parallel else block_size(measurement)
+    size = measurement.group if parallel else batch or block_size(measurement)
     starts = range(0, len(idx), size)
     done: dict[int, Arrays] = {}
     with Progress(len(idx), label or measurement.name) if label else nullcontext() as progress:
@@ -218,11 +223,13 @@ def columns_of(measurement: Measurement[Any], idx: np.ndarray, *, label: str | N
     return part_files.join([done[start] for start in starts])
 
 
-def block_size(measurement: Measurement[Any]) -> int:
-    """Puzzles a part: by free memory on a GPU, by work on a CPU."""
+def block_size(measurement: Measurement[Any], puzzles: int = 1, world: int = 1) -> int:
+    """Puzzles a part: by free memory on a GPU, by work on a CPU, where every thread of `world` processes gets a few."""
     cost, subject = measurement.cost(), measurement.subject
     if _on_cpu(subject):
-        return max(1, min(16, int(WORK_A_PART / max(cost.work, 1))))
+        fair = -(puzzles // -(PARTS_A_THREAD * world * torch.get_num_threads()))
+        groups = min(fair, int(WORK_A_PART / max(cost.work, 1))) // measurement.group
+        return max(1, groups) * measurement.group  # whole groups: their bits do not depend on the size of a part
     return max(1, int(SHARE_OF_MEMORY * devices.free_memory(subject.device) / max(cost.memory, 1)))
 
 

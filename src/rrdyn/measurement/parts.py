@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -88,6 +89,11 @@ class Parts:
     def present(self) -> list[int]:
         return [part for part in range(self.count) if is_file(self.path(part))]
 
+    def whole(self, part: int) -> bool:
+        """Whether a part is there to its end, by the directory of its file: its arrays are not read."""
+        path = self.path(part)
+        return is_file(path) and zipfile.is_zipfile(path)
+
 
 def key_of(fingerprint: Mapping[str, object]) -> str:
     """The digest that names a measurement in its parts and in its output."""
@@ -130,7 +136,7 @@ def work(parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, labe
 
     Raises Interrupted on Ctrl-C, after the parts in hand are written.
     """
-    missing = [p for p in range(parts.count) if p % shard.world == shard.rank and parts.read(p) is None]
+    missing = [p for p in range(parts.count) if p % shard.world == shard.rank and not parts.whole(p)]
 
     def make(part: int) -> None:
         write_npz(parts.path(part), PART, compute(parts.positions(part)), {"key": parts.key})
@@ -147,15 +153,31 @@ def work(parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, labe
 
 
 def gather(parts: Parts, *, wait: bool) -> Arrays | None:
-    """All parts joined in order; None where some are still missing. `wait` for those that other processes make."""
+    """All parts joined in order; None where some are still missing. `wait` for those that other processes make.
+
+    One part is held at a time, beside the whole. One that turns out damaged is removed, and so missing.
+    """
     deadline = time.monotonic() + PATIENCE
     while wait and len(parts.present()) < parts.count:
         if time.monotonic() > deadline:
             raise RrdynError(f"{parts.folder}: other processes did not deliver their parts", found=len(parts.present()))
         time.sleep(0.2)
-    read = [parts.read(part) for part in range(parts.count)]
-    found = [arrays for arrays in read if arrays is not None]
-    return join(found) if len(found) == parts.count else None
+    if len(parts.present()) < parts.count:
+        return None
+    joined: Arrays = {}
+    for part in range(parts.count):
+        arrays = parts.read(part)
+        if arrays is None:
+            parts.path(part).unlink(missing_ok=True)
+            return None
+        at = parts.positions(part)
+        for key, piece in arrays.items():
+            if part == 0:
+                joined[key] = np.empty((parts.total, *piece.shape[1:]), piece.dtype)
+            elif piece.dtype != joined[key].dtype:  # texts, say, of which a later one is longer
+                joined[key] = joined[key].astype(np.promote_types(piece.dtype, joined[key].dtype))
+            joined[key][at.start : at.stop] = piece
+    return joined
 
 
 def join(pieces: list[Arrays]) -> Arrays:
@@ -170,7 +192,11 @@ def complete(
     work(parts, compute, shard=shard, label=label, parallel=parallel)
     if shard.together and shard.rank > 0:
         return None
-    return gather(parts, wait=shard.together)
+    joined = gather(parts, wait=shard.together)
+    if joined is None and shard.world == 1:  # a part was there by its name, and was damaged
+        work(parts, compute, shard=shard, label=label, parallel=parallel)
+        joined = gather(parts, wait=False)
+    return joined
 
 
 def publish(

@@ -70,6 +70,7 @@ def attempt(
 ) -> Attempt:
     """Run the model on one question (L,) of tokens for `segments` segments; `label` (L,) where the answer is known."""
     device = model.device
+    model.require_identifiers(puzzle_id)
     inputs = torch.from_numpy(np.asarray(question, dtype=np.int32)[None]).to(device)
     recurrence = model.recurrence(model.embed(inputs, torch.tensor([puzzle_id], device=device)))
     seen = Answers(model, torch.full_like(inputs, IGNORED), keep=("preds", "q_halt"), host=True)

@@ -66,8 +66,11 @@ class Subject:
 
     def questions(self, idx: np.ndarray) -> Questions:
         def tensor(array: np.ndarray, kind: Any) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array).astype(kind)).to(self.device)
+            return devices.moved(torch.from_numpy(np.ascontiguousarray(array).astype(kind)), self.device)
 
+        identifiers = np.asarray(self.split.example_identifiers[idx])
+        if len(identifiers):
+            self.model.require_identifiers(int(identifiers.max()))
         return Questions(
             inputs=tensor(self.split.inputs[idx], np.int32),
             labels=tensor(self.split.answers(idx), np.int64),

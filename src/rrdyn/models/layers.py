@@ -56,7 +56,7 @@ class Cast:
     def __call__(self, parameter: Tensor, dtype: torch.dtype) -> Tensor:
         if parameter.dtype == dtype:
             return parameter
-        if wants_gradient(parameter):
+        if wants_gradient(parameter) or torch.compiler.is_compiling():  # a compiled region fuses the cast into its use
             return parameter.to(dtype)
         version = 0 if parameter.is_inference() else parameter._version
         key = (dtype, parameter.device, parameter.data_ptr(), version)

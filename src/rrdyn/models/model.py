@@ -149,6 +149,12 @@ class Model(nn.Module, ABC):
         table = self.puzzle_table
         return None if table is None else table[puzzle_ids]
 
+    def require_identifiers(self, largest: int) -> None:
+        """Raise UsageError where no vector belongs to the largest identifier of some puzzles.
+
+        Asked on the host: on a device an index that is out of range ends the process.
+        """
+
     @property
     def nets(self) -> Sequence[nn.Module]:
         """The modules that a segment applies over and over, each once: what pays to be compiled."""

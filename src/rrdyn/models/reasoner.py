@@ -111,6 +111,16 @@ class Reasoner(Model):
     def puzzle_table(self) -> Float[Tensor, "identifiers n"] | None:
         return self.inner.puzzle_emb.weights if self.config.puzzle_emb_ndim else None
 
+    def require_identifiers(self, largest: int) -> None:
+        known = self.config.num_puzzle_identifiers
+        if self.config.puzzle_emb_ndim and largest >= known:
+            raise UsageError(
+                "these puzzles have an identifier that the model has no vector for",
+                found=largest,
+                expected=f"less than {known}",
+                run="give the dataset that the model was trained on (--data)",
+            )
+
     def embed(
         self,
         inputs: Integer[Tensor, "B L"],
@@ -132,13 +142,8 @@ class Reasoner(Model):
         size = self.config.hidden_size
         e = self.inner.embed_tokens(inputs.to(torch.int32), self.dtype)
         if self.config.puzzle_emb_ndim:
-            if puzzle_ids.device.type == "cpu" and int(puzzle_ids.max()) >= self.config.num_puzzle_identifiers:
-                raise UsageError(
-                    "these puzzles have an identifier that the model has no vector for",
-                    found=int(puzzle_ids.max()),
-                    expected=f"less than {self.config.num_puzzle_identifiers}",
-                    run="give the dataset that the model was trained on (--data)",
-                )
+            if puzzle_ids.device.type == "cpu":
+                self.require_identifiers(int(puzzle_ids.max()))
             vectors = self.puzzle_vectors(puzzle_ids) if puzzle_vectors is None else puzzle_vectors
             assert vectors is not None
             vectors = F.pad(vectors.to(self.dtype), (0, self.prefix * size - vectors.shape[-1]))
@@ -192,8 +197,14 @@ class Reasoner(Model):
         S, D, pairs = config.positions, config.hidden_size, config.num_heads * config.positions**2
         if not tangents:
             return width * (32 * S * D + 4 * pairs)
-        widest = max(2 * inner_size(D, config.expansion), 3 * D)
-        return width * (1 + tangents) * (3 * self.state_elements + 2 * S * widest + (0 if config.mlp_t else 3 * pairs))
+        slots, inner = 1 + tangents, inner_size(D, config.expansion)
+        features = (2 * slots + 3) * inner * S
+        if config.mlp_t:
+            mixing = (2 * slots + 3) * inner_size(S, config.expansion) * D
+        else:  # of the tangents' scores a few are held at a time
+            mixing = 4 * slots * S * D + 3 * pairs
+        # value and tangents, and their copy from the start of the segment
+        return width * (2 * slots * self.state_elements + max(features, mixing) + 2 * self.state_elements)
 
     def fill_tables(self) -> None:
         config = self.config

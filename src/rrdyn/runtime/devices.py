@@ -9,6 +9,7 @@ from rrdyn.artifacts.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 DTYPES = ("float32", "bfloat16", "float64")
 
@@ -50,14 +51,17 @@ def visible_gpus() -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be taken on a device: free CUDA memory, or the available memory of the machine."""
+    """Bytes that can still be taken on a device: free CUDA memory, or the available memory of the machine.
+
+    Where the system does not tell (any but Linux), 4 GiB.
+    """
     import torch
 
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
+    except (AttributeError, ValueError, OSError):  # only Linux tells
         return 4 << 30
 
 
@@ -68,6 +72,11 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu, {torch.get_num_threads()} threads"
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on a device, the host not waiting for it: CUDA copies it from pinned memory in its turn."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def release_memory(device: torch.device) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = timedelta(minutes=30)  # a process that waits this long for another gives up
 JOINING = timedelta(minutes=5)  # for all of a group to be there
+SAVING = 600  # seconds in which processes that are asked to stop may save
 MOST_PROCESSES = 65536
 EXIT_CODES = {kind.exit_code: kind for kind in (RrdynError, UsageError, InputError, NumericalError, Interrupted)}
 
@@ -87,6 +88,8 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if type(error).__name__ == "OutOfMemoryError":  # this process has too little memory; nobody is gone
+            raise
         raise RrdynError(
             "another process of the group is gone", found=str(error).splitlines()[0],
             run="start it again (training: with --resume last): it goes on from what was saved",
@@ -108,11 +111,11 @@ def given_group() -> Group | None:
             given, missing = ("RANK", "WORLD_SIZE") if world is None else ("WORLD_SIZE", "RANK")
             raise UsageError(f"{given} is set and {missing} is not", found=f"{given}={env[given]}",
                              expected="both, as torchrun sets them, or neither", run=f"unset {given}")  # fmt: skip
-    if "SLURM_PROCID" in env and "MASTER_ADDR" in env:
-        world = _count("SLURM_NTASKS", 1, default=1)
+    if "SLURM_PROCID" in env and "SLURM_STEP_NUM_TASKS" in env:  # srun sets it; a batch script alone has none
+        world = _count("SLURM_STEP_NUM_TASKS", 1)
         if world > 1:
             rank, local = _count("SLURM_PROCID"), _count("SLURM_LOCALID", default=0)
-            return _member("SLURM_PROCID", rank, "SLURM_NTASKS", world, local)
+            return _member("SLURM_PROCID", rank, "SLURM_STEP_NUM_TASKS", world, local)
     return None
 
 
@@ -150,8 +153,10 @@ def join(device: torch.device) -> Group:
     os.environ.setdefault("MASTER_PORT", "29531")
     port, address = _count("MASTER_PORT", 1, 65535), os.environ.get("MASTER_ADDR", "")
     if not re.fullmatch(r"[A-Za-z0-9._:%-]{1,255}", address):
+        slurm = "export MASTER_ADDR=$(scontrol show hostnames $SLURM_JOB_NODELIST | head -n 1), before srun"
         raise UsageError("the environment variable MASTER_ADDR is not an address", found=repr(address)[:60],
-                         expected="the host of the first process", run="start with torchrun")  # fmt: skip
+                         expected="the host of the first process",
+                         run=slurm if "SLURM_PROCID" in os.environ else "start with torchrun")  # fmt: skip
     if dist.is_initialized():
         return group
     if group.leads:
@@ -159,9 +164,15 @@ def join(device: torch.device) -> Group:
     try:
         store, rank, world = next(rendezvous("env://", group.rank, group.world, timeout=JOINING))
         store.set_timeout(TIMEOUT)
-        backend = "nccl" if device.type == "cuda" else "gloo"
+        # what the processes agree on travels between the hosts, beside what the devices sum
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=TIMEOUT)
     except (RuntimeError, ValueError, OSError) as error:
+        if "EADDRINUSE" in str(error) or "in use" in str(error).lower():
+            raise RrdynError(
+                f"port {port} is in use on this machine", found="another run, or another program, listens there",
+                expected="a port of its own for every run", run=f"MASTER_PORT={port + 1}, for all of its processes",
+            ) from None  # fmt: skip
         raise RrdynError(
             f"the {group.world} processes did not find each other", found=f"{address}:{port}: {said(error)}",
             expected="all of them started at about the same time, and a free port at that address",
@@ -188,6 +199,7 @@ def start(function: Callable[..., Any], arguments: tuple[Any, ...], processes: i
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # each worker tells its own error
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SAVING))  # else they are killed after 30 seconds
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, rdzv_backend="c10d", rdzv_endpoint="localhost:0",
         run_id=f"rrdyn-{os.getpid()}", max_restarts=0, start_method="spawn", monitor_interval=0.2,

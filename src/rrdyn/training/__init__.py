@@ -8,8 +8,8 @@ The ladder, each rung importing only from those to its left:
     its gradient  their weights the update    evaluations   how many processes
 
 Beside it stand settings (`config`, `augmentation`, `noise`), what the objectives share (`halting`), and what the loop
-uses (`datasets`, `batches`, `evaluation`, `memory`, `plan`, `log`, `folder`, `store`). The two objectives are
-`streaming` and `rollouts`; another is a class in a plug-in.
+uses (`datasets`, `batches`, `compiling`, `evaluation`, `memory`, `plan`, `log`, `folder`, `store`). The two objectives
+are `streaming` and `rollouts`; another is a class in a plug-in.
 """
 
 from __future__ import annotations

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 
 from rrdyn.data.folder import PuzzleSplit
+from rrdyn.runtime.devices import moved
 from rrdyn.training.learner import Rows
 
 
 def on_device(batch: Mapping[str, np.ndarray], device: torch.device) -> Rows:
     """A sampler's batch as tensors."""
     tensors = {name: torch.from_numpy(np.asarray(column)) for name, column in batch.items()}
-    return {name: tensor if name == "index" else tensor.to(device) for name, tensor in tensors.items()}
+    return {name: tensor if name == "index" else moved(tensor, device) for name, tensor in tensors.items()}
 
 
 def rows_of(split: PuzzleSplit, index: np.ndarray, device: torch.device) -> Rows:

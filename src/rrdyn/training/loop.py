@@ -16,9 +16,10 @@ from rrdyn.artifacts.provenance import command_line
 from rrdyn.artifacts.record import Meta
 from rrdyn.data.sampler import Sampler
 from rrdyn.runtime import devices, launch
-from rrdyn.runtime.progress import duration
+from rrdyn.runtime.progress import duration, say
 from rrdyn.training import store
 from rrdyn.training.batches import on_device
+from rrdyn.training.compiling import compile_nets
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.datasets import open_training_data
 from rrdyn.training.evaluation import Evaluation, evaluate
@@ -125,6 +126,7 @@ class Run:
         self.data.train.require_match(
             seq_len=model.config.seq_len, vocab_size=model.config.vocab_size, of=str(config.init or "the model")
         )
+        model.require_identifiers(self.data.train.metadata.num_puzzle_identifiers - 1)
         seed_globals(config.seed)
         self.trainer = Trainer(config, model, group, total_steps=config.steps or 1, device=self.device)
         self.trainer.asked = lambda: self.stop.heard is not None  # a rollout may take a minute
@@ -149,21 +151,14 @@ class Run:
         self.sampler.load_state_dict(position)
         learner = self.trainer.learner
         if not learner.micro:
-            learner.micro = fitting(learner, rows, len(rows["index"]) * self.config.aug.copies)
+            learner.micro = fitting(learner, self.trainer.objective, rows, world=self.group.world)
             self.trainer.discard_gradients()
         return rows
-
-    def _compile(self) -> None:
-        """Compile the nets that a segment applies over and over, where that was asked for or pays."""
-        wanted = self.config.compile
-        if wanted == "on" or (wanted == "auto" and self.device.type == "cuda"):
-            for net in self.trainer.model.nets:
-                net.compile()
 
     def plan_only(self) -> Finished:
         """The plan, with a measured step; nothing is written."""
         rows = self._choose_micro_batch()
-        self._compile()
+        compile_nets(self.trainer.model, self.config.compile, self.device, say)
         seconds = time_step(self.trainer, rows)
         plan = make_plan(self.trainer, rows, devices.describe(self.device), seconds)
         return Finished(folder=self.folder.path, step=self.trainer.step, best=self.best, last=self.last, plan=plan)
@@ -172,7 +167,6 @@ class Run:
         """Train to the end."""
         config, trainer = self.config, self.trainer
         plan, started = make_plan(trainer, self._choose_micro_batch(), devices.describe(self.device)), trainer.step
-        self._compile()
         if self.group.leads:
             self._tidy()
             store.write_run(self.folder, config, self.about)
@@ -181,6 +175,7 @@ class Run:
                 facts={"arm": config.aug.name, "seed": config.seed, "task": config.task, "preset": config.preset},
             )  # fmt: skip
             self.log.rewind(trainer.step)
+        compile_nets(trainer.model, config.compile, self.device, self._message)
         if self.saved_step < 0 and config.init is not None:
             self._log_row(self._evaluate(), None)
             self._save()

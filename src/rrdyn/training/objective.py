@@ -23,6 +23,7 @@ from torch import Tensor
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics.protocol import rebuild
+from rrdyn.runtime.devices import moved
 from rrdyn.runtime.plugins import load_plugins
 from rrdyn.training.augmentation import AugConfig
 from rrdyn.training.learner import Learner, Rows
@@ -85,6 +86,10 @@ class Objective(ABC):
         """Segments of a trajectory that a step follows, for the plan."""
         return self.learner.segments
 
+    def states_held(self, micro: int, trajectories: int) -> int:
+        """Whole states held beside a pass of `micro` of the process's trajectories, for the plan."""
+        return 3 * trajectories
+
     def state_dict(self) -> dict[str, Tensor]:
         """What is carried from one step to the next, a row a slot of this process."""
         return {}
@@ -138,11 +143,13 @@ def perturbed(
     eps, sigma = draw(aug.noise, seed=seed, step=step, examples=examples, copies=copies, shapes=shapes)
     if not sigma.any():
         return clean, {}
-    noisy = rebuild(clean, (z + torch.from_numpy(eps.pop(name)).to(z.device) for name, z in clean._asdict().items()))
-    moved = torch.sqrt(sum(_squares(new - old) for new, old in zip(noisy, clean)))  # type: ignore[arg-type]
+    noisy = rebuild(
+        clean, (z + moved(torch.from_numpy(eps.pop(name)), z.device) for name, z in clean._asdict().items())
+    )
+    apart = torch.sqrt(sum(_squares(new - old) for new, old in zip(noisy, clean)))  # type: ignore[arg-type]
     size = torch.sqrt(sum(_squares(old) for old in clean))  # type: ignore[arg-type]
-    hit = torch.from_numpy(np.flatnonzero(sigma > 0)).to(moved.device)
-    return noisy, {"noise": (moved / size)[hit].sum(), "noise_n": torch.tensor(len(hit))}
+    hit = moved(torch.from_numpy(np.flatnonzero(sigma > 0)), apart.device)
+    return noisy, {"noise": (apart / size)[hit].sum(), "noise_n": torch.tensor(len(hit))}
 
 
 def _squares(part: Tensor) -> Tensor:

@@ -96,8 +96,16 @@ def sign_sgd_(weights: Tensor, ids: Tensor, grads: Tensor, *, lr: float, weight_
     decays by 1 - lr * weight_decay and moves by -lr * sign(gradient), where sign(0) = 0; others stay as they are.
     """
     rows, position = ids.long().unique(return_inverse=True)
-    summed = grads.new_zeros(len(rows), grads.shape[1]).index_add_(0, position, grads)
-    weights[rows] = weights[rows].mul_(1 - lr * weight_decay).sub_(summed.sign(), alpha=lr)
+    step_rows_(
+        weights, rows, grads.new_zeros(len(rows), grads.shape[1]).index_add_(0, position, grads), lr=lr,
+        weight_decay=weight_decay,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def step_rows_(weights: Tensor, rows: Tensor, grads: Tensor, *, lr: float, weight_decay: float) -> None:
+    """The same for rows (R,) whose gradients (R, D) are whole; a row named twice brings the same gradient twice."""
+    weights[rows] = weights[rows].mul_(1 - lr * weight_decay).sub_(grads.sign(), alpha=lr)
 
 
 class ExponentialAverage:

@@ -9,7 +9,7 @@ from rrdyn.models.description import parts
 from rrdyn.runtime.devices import finish
 from rrdyn.runtime.progress import duration
 from rrdyn.training.learner import Rows
-from rrdyn.training.memory import kept_bytes
+from rrdyn.training.memory import Need
 from rrdyn.training.trainer import Trainer
 
 
@@ -25,7 +25,7 @@ class Plan:
     micro_batch: int
     segments_per_step: int
     memory_gb: float
-    """Weights, optimiser, average and what a backward pass keeps, per process."""
+    """Weights, optimiser, average, states, and the most that a pass holds, per process."""
     step_seconds: float | None
     """Measured after a warm-up; None before."""
     device: str
@@ -58,8 +58,9 @@ def make_plan(trainer: Trainer, rows: Rows, device: str, step_seconds: float | N
     trajectories = len(rows["index"]) * aug.copies
     micro = min(trainer.learner.micro or trajectories, trajectories)
     weights = trainer.flat.vector
-    copies = 5 if trainer.ema is not None else 4  # weights, gradient, two moments, average
-    kept = micro * kept_bytes(trainer.learner, rows) + copies * weights.numel() * weights.element_size()
+    copies = 3 if trainer.ema is not None else 2  # weights, gradient, average: the moments are counted with the need
+    need = Need.of(trainer.learner, trainer.objective, rows, world=trainer.group.world)
+    kept = need.total(micro) + copies * weights.numel() * weights.element_size()
     trainer.discard_gradients()
     return Plan(
         parameters=parts(trainer.model)["all"], steps=trainer.total_steps, processes=trainer.group.world,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rrdyn.dynamics.protocol import rebuild
+from rrdyn.runtime.devices import moved
 from rrdyn.training.augmentation import AugConfig
 from rrdyn.training.halting import exploration, stops
 from rrdyn.training.learner import Learner, Rows
@@ -69,6 +70,15 @@ class Rollouts(Objective):
         if size >= examples or self.aug.update == "segment":
             return [ALL]
         return [slice(first, first + size) for first in range(0, examples, size)]
+
+    def states_held(self, micro: int, trajectories: int) -> int:
+        """Where a pass begins, and where it has come to if it is cut; starts that a preview leaves for later."""
+        together, K = trajectories // self.aug.copies, len(self.groups[0])
+        if self.aug.update != "segment":
+            together = min(together, max(1, micro // K))
+        rolled = together * K
+        starts = together * self.aug.copies if self.needs_preview or len(self.groups) > 1 else 0
+        return rolled * (1 if micro >= rolled else 2) + starts
 
     def _learned(
         self, batch: Rows, part: slice, step: int, total: Tensor | None, update: Callable[[], None] | None
@@ -139,7 +149,7 @@ class Rollouts(Objective):
             preds[alive], correct[alive], q_halt[alive] = outcome.preds, outcome.correct, outcome.q_halt.double()
             if not self.halting:
                 continue
-            stop = stops(outcome.wants_halt, t + 1, last, self._earliest(step, t, copies, part).to(device)[alive])
+            stop = stops(outcome.wants_halt, t + 1, last, moved(self._earliest(step, t, copies, part), device)[alive])
             lengths[alive] = torch.where(stop, t + 1, lengths[alive])
             going = (~stop).nonzero().squeeze(1)  # the one time a segment that its numbers are waited for
             if not len(going):
@@ -214,15 +224,15 @@ class Rollouts(Objective):
         correct, q_halt = self._by_copy(rolled, "correct"), self._by_copy(rolled, "q_halt")
         trajectory_loss = losses.sum(0) / lengths
         stats = {
-            "loss": trajectory_loss.sum(), "loss_n": lengths.new_tensor(lengths.numel()),
-            "exact": correct.sum(), "exact_n": lengths.new_tensor(lengths.numel()),
+            "loss": trajectory_loss.sum(), "loss_n": torch.tensor(lengths.numel()),
+            "exact": correct.sum(), "exact_n": torch.tensor(lengths.numel()),
             "q_right": ((q_halt >= 0) == correct).sum(), "segments": lengths.sum(),
         }  # fmt: skip
         if self.aug.clean_copy and self.aug.copies > 1:
             K = self.aug.copies // len(rolled)
             preds = torch.cat([group.preds.view(len(lengths), K, -1) for group in rolled], 1)
             differs = (preds[:, 1:] != preds[:, :1]).any(-1)
-            stats |= {"changed": differs.sum(), "changed_n": differs.new_tensor(differs.numel(), dtype=torch.int64)}
+            stats |= {"changed": differs.sum(), "changed_n": torch.tensor(differs.numel())}
         for part in noise:
             for name, value in part.items():
                 stats[name] = stats.get(name, 0) + value

@@ -12,6 +12,7 @@ from torch import Tensor
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics.protocol import rebuild
 from rrdyn.models.losses import IGNORE
+from rrdyn.runtime.devices import moved
 from rrdyn.training.halting import exploration, stops
 from rrdyn.training.learner import Learner, Outcome, Rows
 from rrdyn.training.objective import Objective, Stats, perturbed, register_objective
@@ -94,6 +95,7 @@ class Streaming(Objective):
             self.carry = Carry.empty(self.learner, batch)
         z0, stats = perturbed(self.learner, self.aug, batch, self.aug.copy_numbers, seed=self.seed, step=step)
         carry = self.carry.refilled(z0, batch)
+        del z0
         if first and self.stagger:
             slots = torch.arange(self.share.slots.start, self.share.slots.stop, device=carry.steps.device)
             carry.steps = (slots % self.learner.segments).to(carry.steps.dtype)
@@ -102,18 +104,22 @@ class Streaming(Objective):
             max_steps=self.learner.segments, slots=self.share.slots, global_batch=self.share.global_batch, copies=1,
         )  # fmt: skip
         weights = torch.full_like(carry.steps, 1 / self.share.global_batch, dtype=self.learner.model.dtype)
-        min_steps = torch.from_numpy(earliest[:, 0]).to(carry.steps.device)
+        min_steps = moved(torch.from_numpy(earliest[:, 0]), carry.steps.device)
         self.carry, outcome = carry.advanced(self.learner, weights, min_steps)
         update()
         done = self.carry.halted & (carry.rows["labels"] != IGNORE).any(-1)  # as upstream counts
         return {
             **stats,
-            "loss": outcome.loss.sum(), "loss_n": done.new_tensor(len(done), dtype=torch.int64),
+            "loss": outcome.loss.sum(), "loss_n": torch.tensor(len(done)),
             "answer_loss": outcome.answer_loss.sum(),
             "exact": (done & outcome.correct).sum(), "exact_n": done.sum(),
             "q_right": (done & ((outcome.q_halt >= 0) == outcome.correct)).sum(),
             "segments": (done * self.carry.steps).sum(),
         }  # fmt: skip
+
+    def states_held(self, micro: int, trajectories: int) -> int:
+        """Of every slot the state before the step and the one it starts from; the one after it where passes are cut."""
+        return trajectories * (2 if micro >= trajectories else 3)
 
     @property
     def segments_per_step(self) -> int:

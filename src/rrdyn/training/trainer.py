@@ -19,7 +19,7 @@ from rrdyn.runtime.streams import generator
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.learner import Learner, Rows
 from rrdyn.training.objective import Cancelled, Share, Stats, find_objective
-from rrdyn.training.optim import AdamATan2, ExponentialAverage, FlatParameters, learning_rate, sign_sgd_
+from rrdyn.training.optim import AdamATan2, ExponentialAverage, FlatParameters, learning_rate, step_rows_
 
 
 def computing_dtype(config: TrainConfig, device: torch.device) -> tuple[torch.dtype, torch.dtype | None]:
@@ -182,9 +182,11 @@ class Trainer:
             return
         self.group.sum_(grad)
         counted = self.group.sum_(touched.to(torch.int32))
-        rows = counted.nonzero().squeeze(1)
+        # every example of the batch names one row: so many at most, which saves the device from being asked how many
+        rows = torch.nonzero_static(counted, size=min(len(table), self.config.global_batch))[:, 0]
+        rows = torch.where(rows < 0, rows[0], rows)
         optim = self.config.optim
-        sign_sgd_(
+        step_rows_(
             table, rows, grad[rows], lr=self._scheduled(optim.puzzle_emb_lr),
             weight_decay=optim.puzzle_emb_weight_decay,
         )  # fmt: skip
