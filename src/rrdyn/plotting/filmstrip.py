@@ -24,7 +24,6 @@ from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import Style
 
-
 MOST_LETTERS = 25
 """Side of the largest board that is no picture: its cells are letters."""
 
