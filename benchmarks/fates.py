@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("--model", help="a preset of configs/model with random weights, on random 9x9 puzzles")
     parser.add_argument("--puzzles", type=int, default=64)
     parser.add_argument("--horizon", type=int, default=256)
+    parser.add_argument("--skip-refinement", action="store_true")
     parser.add_argument("--rounds", type=int, default=100, help="of the rollout's ratio")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -128,7 +129,7 @@ def main() -> None:
         subject = open_subject(args.ckpt)
         model, chosen = subject.model, subject.choose(args.puzzles, 0)
         puzzles = [subject.questions(chosen[i : i + 1]) for i in range(len(chosen))]
-        measurement = Fate(subject, FateConfig(horizon=args.horizon))
+        measurement = None if args.skip_refinement else Fate(subject, FateConfig(horizon=args.horizon))
     with torch.no_grad():
         print(f"{args.model or args.ckpt}, float32, one thread, torch {torch.__version__}, P = {PERIODS}")
         returns_in_rollouts(model, puzzles, args.rounds)

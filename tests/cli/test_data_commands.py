@@ -52,7 +52,7 @@ def test_a_csv_is_taken(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--source", "csv"], 2, "--source csv needs two files"),
+        (["--source", "csv"], 2, "--source csv needs a file"),
         (["--source", "nowhere"], 2, "nowhere"),
         (["--size", "5"], 2, "5"),
         (["--n", "-1"], 2, "--n is out of range"),

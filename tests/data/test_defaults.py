@@ -9,7 +9,7 @@ from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.data.build import build
 from rrdyn.data.defaults import ensure, preset_recipe
 from rrdyn.data.folder import open_split
-from rrdyn.data.maze.recipe import MazeRecipe
+from rrdyn.data.registry import makeable
 from rrdyn.data.sudoku.recipe import SudokuRecipe
 
 TINY = SudokuRecipe(source="generate", size=4, clues=6, n=40, test_n=10, val_groups=4)
@@ -56,4 +56,4 @@ def test_a_preset_of_another_task_is_refused(tmp_path):
 def test_every_preset_is_a_recipe(name):
     task, recipe = preset_recipe(name)
     assert name.startswith(task)
-    assert isinstance(recipe, SudokuRecipe if task == "sudoku" else MazeRecipe)
+    assert type(recipe) is makeable()[task].recipe

@@ -207,7 +207,8 @@ def test_a_plain_callable_is_a_recurrence_of_one_sub_update():
     found = lyapunov_spectrum(lambda z: 4 * z * (1 - z), z0, 4000, 1)
     assert found.log_r.shape == (4000, 3, 1)
     np.testing.assert_allclose(found.exponents, math.log(2), atol=0.02)
-    pair = lyapunov_spectrum(lambda state: (0.5 * state[0], 0.25 * state[1]), (z0, z0), 3, 2)
+    pair = lyapunov_spectrum(lambda state: (0.5 * state[0], 0.25 * state[1]), (z0, z0), 3, 2,
+                             q0=torch.eye(2, dtype=torch.float64).expand(3, 2, 2))  # fmt: skip
     np.testing.assert_allclose(pair.exponents, [[math.log(0.5), math.log(0.25)]] * 3, atol=1e-12)
 
 

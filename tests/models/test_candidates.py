@@ -131,7 +131,7 @@ def test_foreign_metadata_is_read_by_type(ema, tmp_path):
     model = load(written(tmp_path, {"model": raw}, ema=ema, dataset={"root": "x"}))
     assert (model.source.ema, model.source.dataset) == (None, None)
     record, _ = describe(tmp_path / "c.pt")
-    assert json.loads(json.dumps(record))["ema"] is None
+    assert json.loads(record.model_dump_json())["ema"] is None
 
 
 def test_one_stray_tensor_hides_nothing(tmp_path):
@@ -148,7 +148,7 @@ def test_several_sets_without_an_average(tmp_path):
         assert same(load(path), raw)
     assert same(load(path, weights="best_model"), other)
     record, text = describe(path, weights="best_model")
-    assert (record["weights"], record["weights_in_file"]) == ("best_model", ["model", "best_model"])
+    assert (record.weights, record.weights_in_file) == ("best_model", ["model", "best_model"])
     assert "--weights" in text
 
 

@@ -81,9 +81,9 @@ def test_prefixes_of_wrappers_fall_off_and_names_of_its_own_stay(damped, prefix,
 
 def test_it_is_described_and_has_no_published_layout(damped, tmp_path):
     record, text = describe(save(damped, tmp_path / "a"))
-    assert record["what"] == "a model of the family damped (4 tokens of 5)"
-    assert record["sub_updates"] == {"per_segment": 7, "differentiated_in_training": 3, "budget_segments": 3}
-    assert record["parameters"] == {"tokens": 40, "model": 72, "head": 45, "q": 9, "all": 166}
+    assert record.what == "a model of the family damped (4 tokens of 5)"
+    assert record.sub_updates.model_dump() == {"per_segment": 7, "differentiated_in_training": 3, "budget_segments": 3}
+    assert record.parameters == {"tokens": 40, "model": 72, "head": 45, "q": 9, "all": 166}
     assert "3 segments of 7 sub-updates" in text
     with pytest.raises(UsageError, match="no published layout"):
         export(damped, tmp_path / "up", "upstream")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import BootstrapOptions, ThresholdOptions
 
@@ -70,5 +71,5 @@ def run(args: Args) -> Outcome:
             ]
         ),
         wrote=wrote,
-        next=[] if args.figures else [f"rrdyn plot 2x2 {out}"],
+        next=[] if args.figures else [f"rrdyn plot 2x2 {quoted(out)}"],
     )

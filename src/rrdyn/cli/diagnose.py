@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import Count, Index, MeasurementOptions, Seed, Segments
 
@@ -70,8 +71,8 @@ def run(args: Args) -> Outcome:
     facts = [of_diagnosis(result.arrays) for result in done]
     lost = [[int(index) for index in diverged(result.arrays)] for result in done]
     wrote = [path for result in done for path in ([result.path] if result.fresh else []) + list(result.also)]
-    files = " ".join(str(result.path) for result in done)
-    further = [f"rrdyn analyze-2x2 {files}", f"rrdyn plot trajectories {done[0].path}"]
+    files = quoted(*(result.path for result in done))
+    further = [f"rrdyn analyze-2x2 {files}", f"rrdyn plot trajectories {quoted(done[0].path)}"]
     if len(done) > 1:
         further.append(f"rrdyn evolution {files}")
     return Outcome(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import ProcessOptions, Seed, Segments
 
@@ -48,4 +49,4 @@ def run(args: Args) -> Outcome:
         wrote = [
             write_json(args.out, {"schema": "evaluation", "schema_version": 1, **record.model_dump(), "meta": meta})
         ]
-    return Outcome(data=record, text=table(record), wrote=wrote, next=[f"rrdyn diagnose {args.ckpt}"])
+    return Outcome(data=record, text=table(record), wrote=wrote, next=[f"rrdyn diagnose {quoted(args.ckpt)}"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Arguments, Outcome, Positional
 
 
@@ -45,4 +46,4 @@ def run(args: Args) -> Outcome:
         )
     wrote = export(load(args.ckpt, dataset=args.data, weights=args.weights), args.out, layout)
     opened = args.out if layout in ("pt", "rrdyn") else wrote[0]
-    return Outcome(data={"layout": layout}, wrote=wrote, next=[f"rrdyn inspect {opened}"])
+    return Outcome(data={"layout": layout}, wrote=wrote, next=[f"rrdyn inspect {quoted(opened)}"])

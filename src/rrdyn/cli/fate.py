@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import Count, MeasurementOptions, Seed
 
@@ -61,5 +62,5 @@ def run(args: Args) -> Outcome:
         text="\n\n".join(f"{result.path}\n{told(table)}" for result, table in zip(done, tables)),
         wrote=[result.path for result in done if result.fresh],
         kept=[result.path for result in done if not result.fresh],
-        next=[f"rrdyn plot fates {done[0].path}"],
+        next=[f"rrdyn plot fates {quoted(done[0].path)}"],
     )  # fmt: skip

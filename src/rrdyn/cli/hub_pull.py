@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Arguments, Outcome, Positional
 
 
@@ -30,4 +31,4 @@ def run(args: Args) -> Outcome:
         path = hub.copy_out(path, ref, args.out)
     members = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     data = {"place": str(ref), "path": str(path), "files": [str(member) for member in members]}
-    return Outcome(data=data, text=str(path), next=[f"rrdyn inspect {path}"])
+    return Outcome(data=data, text=str(path), next=[f"rrdyn inspect {quoted(path)}"])

@@ -18,7 +18,8 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.studies.following import following
     from rrdyn.studies.inspection import inspect
 
     data, text = inspect(args.path)
-    return Outcome(data=data, text=text)
+    return Outcome(data=data, text=text, next=following(data, args.path))

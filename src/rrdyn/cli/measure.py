@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import MeasurementOptions
 
@@ -36,7 +37,7 @@ def run(args: Args) -> Outcome:
     if not done:
         return Outcome(text="this share is done; others are still at work", data={"complete": False})
     following = measurement_named(args.name).following
-    files = " ".join(str(result.path) for result in done)
+    files = quoted(*(result.path for result in done))
     return Outcome(
         data={"results": [{"path": str(result.path), "n": len(result.arrays["idx"])} for result in done]},
         text="\n".join(f"{result.path}: {len(result.arrays['idx'])} puzzles" for result in done),

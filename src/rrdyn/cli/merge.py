@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Arguments, Outcome, Positional
 
 
@@ -34,5 +35,5 @@ def run(args: Args) -> Outcome:
         data={"kind": kind, "n": n, "files": len(args.files)},
         text=f"{n} puzzles of {len(args.files)} files",
         wrote=[args.out],
-        next=[f"rrdyn {following} {args.out}"],
+        next=[f"rrdyn {following} {quoted(args.out)}"],
     )

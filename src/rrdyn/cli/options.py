@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.record import Settings
 from rrdyn.cli.command import Arguments, Outcome, Positional
 
@@ -45,7 +46,7 @@ def made(args: DatasetOptions, kind: type[Puzzle]) -> Outcome:
     there = args.out is not None and not args.force and made_from(args.out, recipe)
     path = build(recipe, args.out, kind=kind, force=args.force)
     data, text = summary(path)
-    next = [f"rrdyn inspect {path}", f"rrdyn train {path}"]
+    next = [f"rrdyn inspect {quoted(path)}", f"rrdyn train {quoted(path)}"]
     return Outcome(data=data, text=text, wrote=[] if there else [path], kept=[path] if there else [], next=next)
 
 

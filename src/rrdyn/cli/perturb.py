@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import Count, MeasurementOptions, Seed, Segments
 
@@ -96,7 +97,10 @@ def run(args: Args) -> Outcome:
         text=text,
         wrote=wrote,
         kept=[] if result.fresh else [result.path],
-        next=[f"rrdyn select {result.path}", *([f"rrdyn plot perturbation {cell.parent}"] if cell else [])],
+        next=[
+            f"rrdyn select {quoted(result.path)}",
+            *([f"rrdyn plot perturbation {quoted(cell.parent)}"] if cell else []),
+        ],
     )
 
 

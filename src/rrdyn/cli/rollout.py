@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.record import Settings
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import Count, MeasurementOptions, Seed
@@ -67,7 +68,7 @@ def run(args: Args) -> Outcome:
         text += f"\n{data.unlabelled} puzzles have no label: counted in none of these"
     files = [result.path, *result.also]
     wrote, kept = (files, []) if result.fresh else ([], files)
-    return Outcome(data=data, text=text, wrote=wrote, kept=kept, next=[f"rrdyn survival {result.path}"])
+    return Outcome(data=data, text=text, wrote=wrote, kept=kept, next=[f"rrdyn survival {quoted(result.path)}"])
 
 
 def _percent(share: float | None) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Arguments, Outcome, Positional
 
 
@@ -48,5 +49,5 @@ def run(args: Args) -> Outcome:
         data={"runs": [str(folder) for folder in folders]},
         text=f"{len(folders)} runs are done",
         wrote=folders,
-        next=[f"rrdyn aggregate {config.out}", f"rrdyn plot dynamics {config.out}"],
+        next=[f"rrdyn aggregate {quoted(config.out)}", f"rrdyn plot dynamics {quoted(config.out)}"],
     )

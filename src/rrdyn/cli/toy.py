@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Arguments, Outcome
 from rrdyn.cli.options import Seed
 
@@ -71,5 +72,5 @@ def run(args: Args) -> Outcome:
         data={"rows": rows, "n": args.n, "seeds": list(args.seeds)},
         text=f"{table}\n{args.n} trajectories x {len(args.seeds)} seeds; exponents in nats per step",
         wrote=[args.out],
-        next=[f"rrdyn plot toy {args.out}"],
+        next=[f"rrdyn plot toy {quoted(args.out)}"],
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 from pydantic import Field, JsonValue
 
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Arguments, Outcome, Positional
 from rrdyn.cli.options import Batch, Count, Processes, Seed
 
@@ -127,5 +128,5 @@ def run(args: Args) -> Outcome:
         text=finished.text(),
         wrote=[finished.folder] if finished.step > finished.started else (),
         kept=[finished.folder] if finished.step == finished.started else (),
-        next=[f"rrdyn diagnose {best}", f"rrdyn plot dynamics {finished.folder}"],
+        next=[f"rrdyn diagnose {quoted(best)}", f"rrdyn plot dynamics {quoted(finished.folder)}"],
     )  # fmt: skip

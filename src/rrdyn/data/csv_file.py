@@ -14,7 +14,7 @@ from rrdyn.artifacts.errors import InputError, notice
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import open_text
 from rrdyn.data.collection import Collection, joined
-from rrdyn.data.csv_layout import DELIMITERS, Layout, is_puzzle, layout_of
+from rrdyn.data.csv_layout import DELIMITERS, Layout, first_line, is_comment, layout_of
 from rrdyn.data.puzzle import Puzzle
 
 ROWS = 100_000
@@ -108,17 +108,12 @@ class LeftOut:
 def _chunks(path: Path, kind: type[Puzzle]) -> Iterator[tuple[list[Row], bool]]:
     """Rows as (line number, question, answer, rating), and whether they have answers; memory as long as the file."""
     with open_text(path, most=memory_left()) as stream:
-        first = next((line for line in stream if line.strip() and not _is_comment(line, kind)), "")
+        first = first_line(stream, kind)
         layout = layout_of(first, path, kind)
         lines = stream if layout.headed else chain([first], stream)
         rows = _rows(path, lines, layout, kind)
         while chunk := list(islice(rows, ROWS)):
             yield chunk, layout.answer is not None
-
-
-def _is_comment(line: str, kind: type[Puzzle]) -> bool:
-    """A line that begins with "#" and is no maze."""
-    return line.startswith("#") and not is_puzzle(line.rstrip("\r\n"), kind)
 
 
 def _rows(path: Path, lines: Iterable[str], layout: Layout, kind: type[Puzzle]) -> Iterator[Row]:
@@ -128,7 +123,7 @@ def _rows(path: Path, lines: Iterable[str], layout: Layout, kind: type[Puzzle]) 
     reader = csv.reader(lines, delimiter=layout.delimiter)
     for fields in reader:
         line = reader.line_num + layout.headed
-        if not fields or (not layout.headed and _is_comment(layout.delimiter.join(fields), kind)):
+        if not fields or (not layout.headed and is_comment(layout.delimiter.join(fields), kind)):
             continue
         if len(fields) != layout.columns:
             raise InputError(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.places import shown
+from rrdyn.artifacts.reading import open_text
 from rrdyn.data.puzzle import Puzzle
 
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons"}
@@ -27,6 +30,25 @@ class Layout:
     rating: int | None
     headed: bool
     """Whether the first line names the columns; without that the table is a list of questions, maybe with answers."""
+
+
+def first_line(stream: Iterable[str], kind: type[Puzzle]) -> str:
+    """The first line that is neither empty nor a comment."""
+    return next((line for line in stream if line.strip() and not is_comment(line, kind)), "")
+
+
+def is_comment(line: str, kind: type[Puzzle]) -> bool:
+    """A line that begins with "#" and is no maze."""
+    return line.startswith("#") and not is_puzzle(line.rstrip("\r\n"), kind)
+
+
+def head_of(path: Path, kind: type[Puzzle]) -> tuple[Layout, str]:
+    """The layout of a table and its first question; "" where it has none. Raises InputError as `layout_of`."""
+    with open_text(path) as stream:
+        line = first_line(stream, kind)
+        layout = layout_of(line, path, kind)
+        row = next(csv.reader([first_line(stream, kind) if layout.headed else line], delimiter=layout.delimiter), [])
+    return layout, row[layout.question] if len(row) > layout.question else ""
 
 
 def layout_of(first: str, path: Path, kind: type[Puzzle]) -> Layout:

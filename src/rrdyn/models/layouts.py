@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rrdyn.artifacts.errors import InputError, RrdynError
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.places import entries, existing, exists, is_file, is_folder, regular, shown
 from rrdyn.artifacts.reading import read_json, read_text, read_yaml
 from rrdyn.artifacts.record import Meta
@@ -106,7 +107,7 @@ def _pulled(path: Path | str) -> Path:
     except RrdynError as error:
         raise InputError(
             f"{shown(path)} does not exist, here or on the Hub", found=error.problem, expected="an existing file",
-            run=f"rrdyn hub pull {SCHEME}{shown(path)}",
+            run=f"rrdyn hub pull {quoted(f'{SCHEME}{shown(path)}')}",
         ) from None  # fmt: skip
 
 
@@ -130,7 +131,9 @@ def _file(path: Path) -> Found:
     if path.name in (META, UPSTREAM_CONFIG, "config.yaml") and (found := _folder(beside, MOST_HOPS)):
         return found
     if path.suffix == ".npz":
-        raise InputError(f"{shown(path)} is an npz artifact, not a checkpoint", run=f"rrdyn inspect {shown(path)}")
+        raise InputError(
+            f"{shown(path)} is an npz artifact, not a checkpoint", run=f"rrdyn inspect {quoted(shown(path))}"
+        )
     if path.name == WEIGHTS and is_file(beside / META):
         return _ours(beside)
     for name in (f"{path.stem}.yaml", f"{path.stem}.json", UPSTREAM_CONFIG):

@@ -108,6 +108,8 @@ class LogSchema(Config):
     """Texts without which a file is no log of this family."""
     step: str = "step"
     """The column of the horizontal axis; rows are the lines whose field there is a whole number."""
+    also: dict[str, list[str]] = {}
+    """Column -> what other programs call it, in small letters; of a name with slashes or dots the last part counts."""
     facts: dict[str, Fact] = {}
     """`arm` and `seed` are the facts every family has; others serve the rules of the arms, and `apart`."""
     apart: list[str] = []

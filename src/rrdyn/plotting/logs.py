@@ -63,12 +63,19 @@ def read_log(path: Path, schema: LogSchema) -> Run:
 
 
 def read_jsonl(path: Path, schema: LogSchema, facts: dict[str, str]) -> Run:
-    """Read rows such as our train.jsonl has, one JSON object a line; lines without the step are left out."""
+    """Read rows such as our train.jsonl has, one JSON object a line; lines without the step are left out.
+
+    What `facts` leaves open is taken from the first record that says it.
+    """
     text = read_loose(path)
     rows, broken = _objects(text.split("\n"))
     rows = [row for row in rows if _is_step(row.get(schema.step))]
     if not rows:
         raise Skipped(f"no line has {schema.step}")
+    for name in {"arm", "seed", *schema.facts}:
+        said = next((str(row[name]) for row in rows if isinstance(row.get(name), str | int)), None)
+        if said is not None and facts.get(name, "") in ("", "?") and name not in schema.columns:
+            facts = facts | {name: said}
     columns = {name: np.array([_number(row.get(name)) for row in rows]) for name in schema.columns}
     notes = [f"{broken} broken line{'s were' if broken > 1 else ' was'} left out"] if broken else []
     return settled(Run(path, facts, np.array([row[schema.step] for row in rows]), columns, notes))

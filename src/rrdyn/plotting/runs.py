@@ -13,10 +13,11 @@ import numpy as np
 from rrdyn.artifacts.errors import InputError, notice
 from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
 from rrdyn.artifacts.reading import read_yaml
+from rrdyn.plotting.log_exports import EVENTS, read_events, read_export
 from rrdyn.plotting.log_schema import LogSchema
 from rrdyn.plotting.logs import Run, Skipped, find_facts, joined, read_jsonl, read_log, read_loose
 
-TABLE, ROWS = ".log", ".jsonl"
+TABLE, ROWS, TABLES = ".log", ".jsonl", (".csv", ".tsv")
 HEAD = 200
 """Lines of a log in which its facts stand."""
 
@@ -24,8 +25,9 @@ HEAD = 200
 def gather(paths: Sequence[Path | str]) -> list[Path]:
     """The log files behind files, globs and folders, in name order, each once.
 
-    In a folder: its logs (*.log, *.jsonl), and the run folders below it. Of a table and rows of one name the rows are
-    taken: they are complete. Raises InputError for a name that leads to nothing.
+    In a folder: its logs (*.log, *.jsonl), and the run folders below it; where it has none of these, the tables (*.csv,
+    *.tsv) and TensorBoard's event files. Of a table and rows of one name the rows are taken: they are complete.
+    Raises InputError for a name that leads to nothing.
     """
     found: list[Path] = []
     for given in map(str, paths):
@@ -40,7 +42,7 @@ def gather(paths: Sequence[Path | str]) -> list[Path]:
         raise InputError(
             "there are no logs",
             found=", ".join(map(shown, paths)),
-            expected="*.log, *.jsonl or run folders",
+            expected="*.log, *.jsonl, *.csv, event files of TensorBoard or run folders",
             run="rrdyn train sudoku",
         )
     return list(dict.fromkeys(found))
@@ -64,6 +66,9 @@ def _files(path: Path) -> list[Path]:
         return [_complete(path)]
     here = [file for file in entries(path) if file.suffix in (TABLE, ROWS) and not file.name.startswith(".")]
     below = [file for name in ("train.log", "train.jsonl") for file in path.rglob(name) if file.parent != path]
+    if not here and not below:
+        here = [file for file in entries(path) if file.suffix in TABLES or EVENTS in file.name]
+        below = [file for file in path.rglob(f"*{EVENTS}*") if file.parent != path]
     return sorted({_complete(file) for file in [*here, *below]})
 
 
@@ -79,13 +84,14 @@ def read_runs(files: Sequence[Path], schema: LogSchema) -> tuple[list[Run], list
     notes: list[str] = []
     for path in files:
         try:
-            run = read_any(path, schema)
-            _check_drawable(run, schema)
+            read = read_any(path, schema)
+            for run in read:
+                _check_drawable(run, schema)
         except (Skipped, InputError) as reason:
             notes.append(f"skipped {_named(path)}: {reason.args[0]}")
             continue
-        notes += [f"{_named(path)}: {text}" for text in run.notes]
-        runs.append(run)
+        notes += [f"{_named(path)}: {text}" for run in read for text in run.notes]
+        runs += read
     runs, continued = _continuations(runs)
     notes += continued
     for text in notes:
@@ -108,11 +114,15 @@ def _check_drawable(run: Run, schema: LogSchema) -> None:
         raise Skipped(f"it has no {' or '.join(wanted)}")
 
 
-def read_any(path: Path, schema: LogSchema) -> Run:
-    """A run from its JSON lines, with the facts of the log and the config beside it, or from a log table.
+def read_any(path: Path, schema: LogSchema) -> list[Run]:
+    """The runs of a file: JSON lines, with the facts of the log and the config beside it, a log table, an export.
 
     What says nothing of its arm is an arm of its own, under the file's name.
     """
+    if EVENTS in path.name:
+        return [read_events(path, schema)]
+    if path.suffix in TABLES:
+        return read_export(path, schema)
     if path.suffix != ROWS:
         run = read_log(path, schema)
     else:
@@ -120,7 +130,7 @@ def read_any(path: Path, schema: LogSchema) -> Run:
         head = read_loose(table).splitlines()[:HEAD] if is_file(table) else []
         run = read_jsonl(path, schema, find_facts(head, schema))
     facts = run.facts | _model(path.with_name("config.yaml"), schema)
-    return replace(run, facts=facts | {"arm": facts.get("arm") or run.name})
+    return [replace(run, facts=facts | {"arm": facts.get("arm") or run.name})]
 
 
 def _model(config: Path, schema: LogSchema) -> dict[str, str]:

@@ -14,6 +14,7 @@ from rrdyn.analysis.paired import Comparison, compare
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder
 from rrdyn.artifacts.interval import Interval
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import read_json, read_jsonl
 from rrdyn.artifacts.results import ResultsRecord
@@ -201,7 +202,7 @@ def summary(out: Path) -> Study:
         "arms": {"first": ARMS[0], "second": ARMS[1], **versus.record().model_dump()},
         "noise": noise,
     }
-    return Study(text=text, data=data, figures=figures, next=[f"rrdyn report {out}"])
+    return Study(text=text, data=data, figures=figures, next=[f"rrdyn report {quoted(out)}"])
 
 
 def fates_told(tables: dict[str, FateTable]) -> str:

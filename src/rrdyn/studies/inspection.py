@@ -12,10 +12,11 @@ import numpy as np
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
-from rrdyn.artifacts.reading import open_text, read_json
+from rrdyn.artifacts.reading import open_text, read_json, read_yaml
 from rrdyn.artifacts.record import Count, Record, Written
 from rrdyn.artifacts.schema import Schema
 from rrdyn.artifacts.schemas import SCHEMAS
+from rrdyn.plotting.log_exports import EVENTS, STEPS
 from rrdyn.runtime.hub_address import is_address
 from rrdyn.studies.steps import read_memory
 
@@ -25,6 +26,7 @@ KINDS = (
     "an artifact (.npz of " + ", ".join(SCHEMAS) + "; .json), a table (.csv, .tsv), a checkpoint (.pt, .safetensors, "
     "upstream's step_N, or a folder of them), a run, a study or a dataset folder"
 )
+LISTS = (".txt", ".sdm", ".lst")
 NAMES = ("", ".yaml", ".json", ".pt", ".pth", ".bin", ".safetensors")
 """How the names of checkpoints, and of the files beside them, end."""
 
@@ -44,7 +46,7 @@ class ArrayRecord(Written):
 
 
 def inspect(path: Path | str) -> Described:
-    """A record and a text on any artifact, table, checkpoint, run or dataset. Raises InputError for anything else."""
+    """A record and a text on an artifact, table, log, checkpoint, run or dataset. Raises InputError for all else."""
     if is_address(path):
         from rrdyn.runtime.hub import pull
 
@@ -58,9 +60,15 @@ def inspect(path: Path | str) -> Described:
         return table(path)
     if path.suffix == ".json" and path.name != "meta.json":
         return record(path)
+    if path.suffix in LISTS and (found := listed(path)):
+        return found
+    if path.suffix in (".log", ".jsonl") or EVENTS in path.name:
+        return log(path)
     try:
         return _checkpoint(path)
     except InputError as error:
+        if path.suffix in (".yaml", ".yml") and (found := settings(path)):
+            return found
         if path.suffix in NAMES:
             raise
         raise InputError(f"{shown(path)} is of no kind that rrdyn knows", found=error.found, expected=KINDS) from None
@@ -204,5 +212,65 @@ def table(path: Path) -> Described:
         rows = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",")
         columns = next(rows, [])
         count = sum(1 for _ in rows)
-    text = f"{path}\na table of {count} rows: {', '.join(columns)}"
-    return {"kind": "table", "columns": columns, "rows": count}, text
+    if (found := listed(path)) is not None:
+        return found
+    kind = "log" if {name.strip().lower() for name in columns} & set(STEPS) else "table"
+    what = "training curves" if kind == "log" else "a table"
+    text = f"{path}\n{what} of {count} rows: {', '.join(columns)}"
+    return {"kind": kind, "columns": columns, "rows": count}, text
+
+
+def listed(path: Path) -> Described | None:
+    """A table or a list of puzzles: how it is laid out, of which size they are. None where it holds none."""
+    from rrdyn.data.csv_layout import DELIMITERS, head_of
+    from rrdyn.data.registry import makeable
+
+    for kind in makeable().values():
+        try:
+            layout, question = head_of(path, kind)
+        except InputError as error:
+            if "Git-LFS" in error.problem:
+                raise
+            continue
+        if (puzzle := kind.fitting(len(question))) is None or not puzzle.plausible(question):
+            continue
+        answers = "with answers" if layout.answer is not None else "without answers: the solver makes them"
+        text = (
+            f"{path}\n{kind.name} puzzles of {puzzle.height}x{puzzle.width}, {answers}\n"
+            f"separated by {DELIMITERS[layout.delimiter]}" + ("" if layout.headed else ", no first line of names")
+        )
+        return {"kind": "puzzles", "puzzle": kind.name, "answers": layout.answer is not None}, text
+    return None
+
+
+def log(path: Path) -> Described:
+    """A training log: its runs, what is drawn of them, from where to where. Raises InputError where it is none."""
+    from rrdyn.plotting.log_schema import read_schema
+    from rrdyn.plotting.logs import Skipped
+    from rrdyn.plotting.runs import read_any
+
+    try:
+        runs = read_any(path, read_schema("rrdyn"))
+    except Skipped as reason:
+        raise InputError(
+            f"{shown(path)} is no training log that can be drawn", found=str(reason), expected="steps with loss or acc",
+            run="rrdyn plot dynamics FILE --schema FILE.yaml, for a log of another form",
+        ) from None  # fmt: skip
+    lines = [f"{path}", f"a training log of {len(runs)} run" + ("s" if len(runs) != 1 else "")]
+    for run in runs:
+        drawn = [name for name, values in run.columns.items() if np.isfinite(values).any()]
+        lines.append(f"{run.facts['arm']}: steps {run.steps[0]:,} to {run.steps[-1]:,}, {', '.join(drawn)}")
+    return {"kind": "log", "runs": [run.facts for run in runs]}, "\n".join(lines)
+
+
+def settings(path: Path) -> Described | None:
+    """A YAML file: the config of a model, or settings of ours. None where it is neither."""
+    from rrdyn.models.foreign import configured, is_arch
+
+    content = read_yaml(path)
+    if is_arch(content) and (found := configured(content)) is not None:
+        text = f"{path}\nthe config of a model, {found.arch.get('name') or 'of no named family'}; no weights beside it"
+        return {"kind": "config", "fields": list(found.arch)}, text
+    if "model" in content and ({"steps", "optim", "dataset"} & content.keys()):
+        return {"kind": "recipe", "fields": list(content)}, f"{path}\na training preset: {', '.join(content)}"
+    return None

@@ -37,10 +37,13 @@ Cell = float | int | None
 class TrainLog:
     """Writes `train.log` and `train.jsonl` of one run, and repeats the table on stderr."""
 
-    def __init__(self, folder: Path, *, heading: Sequence[str], trackers: Sequence[str] = (), name: str = "") -> None:
-        """`heading`: lines written first, each time the run starts or is resumed."""
+    def __init__(
+        self, folder: Path, *, heading: Sequence[str], trackers: Sequence[str] = (), name: str = "",
+        facts: Mapping[str, str | int] | None = None,
+    ) -> None:  # fmt: skip
+        """`heading`: lines written first, each time the run starts or is resumed; `facts` go into the first record."""
         self.folder = folder
-        self.rows_since_header = HEADER_EVERY
+        self.rows_since_header, self.facts = HEADER_EVERY, facts or {}
         self.trackers = [make_tracker(tracker, folder, name) for tracker in trackers]
         self.message = journal(lambda line: self._append(LOG, line))
         """Says one line of text, in the log and on stderr."""
@@ -55,7 +58,9 @@ class TrainLog:
             self.rows_since_header = 0
         self.rows_since_header += 1
         self.message(table_row(values))
-        self._append(ROWS, dump_json(values, indent=None))
+        begun = is_file(self.folder / ROWS) and (self.folder / ROWS).stat().st_size > 0
+        facts = {} if begun else self.facts
+        self._append(ROWS, dump_json({**facts, **values}, indent=None))
         for tracker in self.trackers:
             tracker(values)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rrdyn.artifacts.errors import Interrupted, NumericalError, RrdynError
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.provenance import command_line
 from rrdyn.artifacts.record import Meta
 from rrdyn.data.sampler import Sampler
@@ -170,8 +171,9 @@ class Run:
             self._tidy()
             store.write_run(self.folder, config, self.about)
             self.log = TrainLog(
-                self.folder.path, heading=self._heading(plan), trackers=config.trackers, name=self.folder.path.name
-            )
+                self.folder.path, heading=self._heading(plan), trackers=config.trackers, name=self.folder.path.name,
+                facts={"arm": config.aug.name, "seed": config.seed, "task": config.task, "preset": config.preset},
+            )  # fmt: skip
             self.log.rewind(trainer.step)
         compile_nets(trainer.model, config.compile, self.device, self._message)
         if self.saved_step < 0 and config.init is not None:
@@ -210,7 +212,7 @@ class Run:
                 self._go_back(before)
                 if self.saved_step != trainer.step:
                     self._save()
-                error.run = f"the state before it is saved: rrdyn train --resume {self.folder.path}"
+                error.run = f"the state before it is saved: rrdyn train --resume {quoted(self.folder.path)}"
                 raise
             except Cancelled:
                 self._go_back(before)
@@ -245,7 +247,7 @@ class Run:
         self._message(f"stopped at step {step}, state saved")
         raise Interrupted(
             f"stopped by {self.stop.heard or 'a signal to another process'} at step {step}; the state is saved",
-            run=f"rrdyn train --resume {self.folder.path}",
+            run=f"rrdyn train --resume {quoted(self.folder.path)}",
         )
 
     def _step(self, rows: Rows, before: dict[str, Tensor]) -> Stats:

@@ -1,0 +1,79 @@
+"""The page of the study's fates says what its files say, and the table is that of its rows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from rrdyn.analysis.fates import WORDS, fate_table, sentences
+from rrdyn.artifacts.files import read_json
+
+FATES = Path(__file__).resolve().parents[2] / "docs" / "study" / "fates"
+
+
+@pytest.fixture(scope="module")
+def page():
+    return (FATES / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def points():
+    return pl.read_csv(FATES / "points.csv")
+
+
+@pytest.fixture(scope="module")
+def table(points):
+    names = list(WORDS)
+    arrays = {"fate": np.array([names.index(name) for name in points["fate"]])}
+    arrays |= {key: points[key].to_numpy() for key in ("right_budget", "right_end")}
+    return fate_table(arrays, names, 8, 256)
+
+
+def told(value, low, high):
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]".replace("0.", ".")
+
+
+def test_the_sentences_are_those_of_the_rows(page, table):
+    assert all(f"> {line}" in page for line in sentences(table).splitlines())
+    assert read_json(FATES / "fates.json")["says"] == sentences(table).splitlines()
+
+
+def test_the_table_is_that_of_the_rows(page, table):
+    for code, name in enumerate(table.fates):
+        if table.counts[code].any():
+            wrong, right = (table.share(code, side) for side in (0, 1))
+            cells = [told(share.value, share.low, share.high) for share in (wrong, right)]
+            row = f"| {name} | {' | '.join(cells)} | {table.out_of_time[code]} | {table.lost[code]} |"
+            assert row in page
+
+
+def test_the_numbers_in_words(page, points):
+    cycles = points.filter(pl.col("fate") == "cycle")["period"]
+    assert (
+        f"{(cycles == 2).sum()} of the {len(cycles)} cycles have period 2 and {(cycles == 4).sum()} have period 4"
+        in page
+    )
+    settled = points.filter(pl.col("settled_at") >= 0)["settled_at"]
+    words = f"by segment {settled.median():.0f}, all of it by {settled.max()}"
+    assert words in page
+    for name, rows, most in (("failures", ~pl.col("right_budget"), 40), ("right", pl.col("right_budget"), 8)):
+        few = read_json(FATES / "fates.json")["few"][name]
+        counted = points.filter(rows).head(most)["fate"].value_counts()
+        assert few == dict(counted.iter_rows())
+        listed = ", ".join(f"{few[fate]} {fate}" for fate in WORDS if fate in few)
+        assert listed in re.sub(r"\s+", " ", page)
+
+
+def test_what_arithmetic_and_horizon_change(page):
+    for row in read_json(FATES / "agreement.json")["others"]:
+        same = row["same_fate"]
+        line = next(text for text in page.splitlines()
+                    if text.startswith(f"| {row['of']['dtype']}, {row['of']['horizon']} segments |"))  # fmt: skip
+        assert told(same["value"], same["low"], same["high"]) in line
+        for change, count in row["changes"].items():
+            assert f"{change.replace(' -> ', ' to ')} {count}" in line
+        assert row["n"] == 64
