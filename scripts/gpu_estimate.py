@@ -35,6 +35,7 @@ CASES = {"TRM-MLP, Sudoku": ("trm-mlp", 81, 11, 64), "TRM attention, maze": ("tr
 VIEWS = {
     "view", "_unsafe_view", "transpose", "t", "expand", "slice", "select", "unsqueeze", "squeeze", "permute", "split",
     "detach", "alias", "as_strided", "empty", "empty_like", "new_empty", "empty_strided", "lift_fresh", "unbind",
+    "device",
 }  # fmt: skip
 
 
