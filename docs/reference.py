@@ -49,6 +49,8 @@ def settle_named_tuples() -> None:
 
 def build(out: Path) -> Path:
     """Write the reference into a folder; returns its first page."""
+    for name in rrdyn.__all__:  # made at first use: made now, to be found
+        setattr(rrdyn, name, getattr(rrdyn, name))
     settle_named_tuples()
     pdoc.render.configure(docformat="markdown", show_source=False, footer_text=f"rrdyn {rrdyn.__version__}")
     said, rrdyn.__doc__ = rrdyn.__doc__, front()

@@ -187,6 +187,7 @@ ELSEWHERE = {
     "artifacts/test_npz": "artifacts/arrays artifacts/provenance artifacts/schema artifacts/schemas",
     "artifacts/test_config": "artifacts/errors artifacts/reading",
     "artifacts/test_files": "artifacts/places",
+    "studies/test_inspection": "artifacts/pasting studies/following",
     "analysis/test_intervals": "artifacts/interval",
     "analysis/test_two_by_two": "artifacts/results analysis/cells analysis/summary",
     "analysis/test_survival": "artifacts/survival",
@@ -204,7 +205,6 @@ ELSEWHERE = {
     "dynamics/test_lyapunov": "dynamics/growth dynamics/maps models/tangents",
     "dynamics/test_returns": "dynamics/settling dynamics/trajectory dynamics/observers",
     "dynamics/test_fate": "dynamics/known_fates dynamics/late_exponent",
-    "test_api": "measurement/fate",
     "models/test_golden_models": "models/hrm models/trm models/published models/reasoner",
     "models/test_config": "models/building",
     "models/test_recurrence": "models/latent",
@@ -235,7 +235,7 @@ ELSEWHERE = {
     "measurement/test_processes": "runtime/threads runtime/devices",
     "cli/test_app": "runtime/interrupts runtime/output cli/completion",
     "studies/test_report": "studies/page/explorer studies/page/figures studies/page/findings studies/page/inventory",
-    "cli/test_data_commands": "cli/data_kind cli/data_maze cli/data_sudoku studies/inspection",
+    "cli/test_data_commands": "cli/data_kind cli/data_maze cli/data_sudoku",
     # a command's file parses, calls and says: its tests type it
     "cli/test_analysis_commands": "cli/aggregate cli/analyze_2x2 cli/evolution cli/select cli/survival cli/toy",
     "cli/test_model_commands": "cli/diagnose cli/evaluate cli/export cli/inspect cli/perturb cli/rollout cli/selfcheck "

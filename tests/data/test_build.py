@@ -75,7 +75,7 @@ def test_the_same_command_again_keeps_its_dataset_unless_a_file_changed(tmp_path
 
 
 def test_csv_settings_without_files_are_refused(tmp_path):
-    with pytest.raises(UsageError, match="needs two files"):
+    with pytest.raises(UsageError, match="needs a file"):
         build(SudokuRecipe(source="csv"), tmp_path / "x")
     with pytest.raises(UsageError, match="are for --source csv"):
         build(SudokuRecipe(source="generate", train=Path("x.csv")), tmp_path / "x")

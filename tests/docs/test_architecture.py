@@ -75,9 +75,10 @@ def test_a_figure_from_outside_is_a_command(outside):
 
 
 def test_the_files_it_names_are_there():
-    named = set(re.findall(r"`(\w+/\w+\.py)", PAGE))
+    named = set(re.findall(r"`(\w+/\w+\.py)", PAGE)) - {"cli/COMMAND.py"}
     assert len(named) > 15
-    assert [name for name in named if not (ROOT / "src" / "rrdyn" / name).is_file()] == []
+    places = (ROOT / "src" / "rrdyn", ROOT)
+    assert [name for name in named if not any((place / name).is_file() for place in places)] == []
 
 
 def test_every_file_is_told_as_the_code_tells_it():

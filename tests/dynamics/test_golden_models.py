@@ -15,6 +15,7 @@ from rrdyn.dynamics.trajectory import plain_segment
 from rrdyn.measurement import perturbation
 from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Latent
+from rrdyn.models.losses import IGNORE
 
 DATA = Path(__file__).parents[1] / "golden" / "dynamics"
 
@@ -99,7 +100,7 @@ def test_notebook_perturbation(name, monkeypatch):
     subject = Subject(model=model, split=None, weights=GOLDEN_MODELS, device=torch.device("cpu"))
     questions = Questions(
         inputs=torch.from_numpy(data["inp"][idx]).int(),
-        labels=torch.from_numpy(data["lab"][idx]),
+        labels=torch.from_numpy(np.where(data["lab"][idx] > 0, data["lab"][idx], IGNORE)),
         identifiers=torch.from_numpy(data["pid"][idx]).int(),
         idx=idx,
     )

@@ -112,6 +112,7 @@ LINES = [
     Line("plot spectrum {analysis} --out {out}"),
     Line("plot 2x2 {analysis} --out {out}", slow=True),
     Line("plot 2x2 {analysis}/results_pretrain.json --out {out}"),
+    Line("plot fates {fate.npz} --out {out}"),
     Line("plot evolution {evolution} --out {out}"),
     Line("plot rollout {survival} --out {out}"),
     Line("plot perturbation {cells} --out {out}"),

@@ -63,6 +63,10 @@ class ThresholdRecord(Written):
     two_modes: bool | None = None
     bimodality_coefficient: Number | None = None
     shared: bool = False
+    of: str = "late drift"
+    """What it is set on."""
+    one_mode: bool = False
+    """Whether settled and unsettled are not told apart."""
     warning: str | None = None
 
 
@@ -171,11 +175,9 @@ class ControlsRecord(Written):
     horizon: HorizonRecord | None
 
 
-class AddedRecord(Written):
-    """Out-of-fold AUCs of two nested models and their difference."""
+class GainRecord(Written):
+    """Mean AUCs of two nested models over held-out folds and their difference."""
 
-    added: str
-    shape: str
     auc_base: Number
     auc_full: Number
     delta_auc: Number
@@ -183,20 +185,54 @@ class AddedRecord(Written):
     high: Number
     level: Number
     p: Number
-    n: Count
+    detectable: Number
+    """The gain that such data would find in 80% of the cases."""
+    between_splits: Number
+    """Deviation of the difference from one division into folds to another."""
     deviance_gain_out_of_fold: Number
+
+
+class IndependenceRecord(Written):
+    """A test of conditional independence of the answer and a number, given the base."""
+
+    method: str
+    statistic: Number
+    degrees: Count
+    p: Number
+    correlation: Number
+
+
+class AddedRecord(Written):
+    """What one number adds to the base: over its smooth curves, over its flexible regression, and by the test."""
+
+    added: str
+    n: Count
+    adds: bool
+    """Whether both intervals lie above 0 and the test rejects: the one claim that is made."""
+    smooth: GainRecord
+    flexible: GainRecord
+    independence: IndependenceRecord
+    detectable: Number
     says: str
 
 
 class IncrementRecord(Written):
-    """What the exponent adds to drift and q_halt, in words and by the shape of the models."""
+    """What exponents, a placebo, and fates where they are known, add to residual, drift and q_halt.
+
+    Files from before the base had the residual keep their sentence only.
+    """
 
     over: list[str] = []
+    """The base."""
+    placebo: str = ""
+    """Which of `added` is none: as costly to explain as the exponent."""
     folds: Count | None = None
+    splits: Count | None = None
     n: Count | None = None
-    spline: dict[str, AddedRecord] = {}
-    linear: dict[str, AddedRecord] = {}
-    q_halt_alone: Interval | None = None
+    alone: dict[str, Interval] = {}
+    """The AUC of each number by itself."""
+    added: dict[str, AddedRecord] = {}
+    warnings: list[str] = []
     says: str = ""
 
 
@@ -241,6 +277,10 @@ class ResultsRecord(SourceRecord):
     title: str = ""
     label: str = "exact_correct"
     labels: list[str] = []
+    late_segments: Count = 4
+    """How many segments count as late."""
+    settled_by: str = "drift"
+    """What tells settled from unsettled: "drift" or "return"."""
     n_dropped: Count = 0
     n_unlabelled: Count = 0
     estimator: Meta | None = None

@@ -51,6 +51,9 @@ class SurvivalModelRecord(Written):
     sub_updates_per_segment: Count | None = None
     fits: dict[str, LawRecord | None] = {}
     best: str | None = None
+    """By AIC; None with too few escapes to choose."""
+    cure_fraction: Interval | None = None
+    """Share that would never escape, of the law of that name."""
     wandering_only: LawRecord | None = None
 
 
@@ -66,8 +69,13 @@ class PairRecord(Written):
 
 
 class LogRankRecord(Written):
-    """The log-rank test over all models, and over each pair."""
+    """The log-rank test over all models, and over each pair, on one clock up to a common horizon."""
 
+    clock: str = "segments"
+    horizon: Count | None = None
+    """On that clock, after the readout."""
+    segments: dict[str, Count] = {}
+    """The same in segments of each model."""
     statistic: Number | None
     degrees: Count
     p: Number | None
