@@ -53,11 +53,12 @@ def test_runs_over_seeds(tmp_path):
     assert alone["accuracy_best_std"] is None
     names = {path.name for path in aggregate.write(found, tmp_path / "out")}
     assert names >= {"aggregate.csv", "aggregate.md", "aggregate.json", "runs.csv"}
-    # Student's t with two degrees of freedom: 4.3027 standard errors
-    half = 4.302653 * 0.1 / 3**0.5
-    assert (row["accuracy_best_low"], row["accuracy_best_high"]) == pytest.approx((0.6 - half, 0.6 + half))
+    # Student's t with two degrees of freedom, 4.3027 standard errors, on the logit scale
+    half = 4.302653 * 0.1 / 3**0.5 / 0.24
+    wanted = [1 / (1 + (0.4 / 0.6) * np.exp(way * half)) for way in (1, -1)]
+    assert (row["accuracy_best_low"], row["accuracy_best_high"]) == pytest.approx(wanted)
     assert alone["accuracy_best_low"] is None
-    assert "0.6000 [0.3516, 0.8484] (n=3)" in (tmp_path / "out" / "aggregate.md").read_text()
+    assert "0.6000 [0.3476, 0.8085] (n=3)" in (tmp_path / "out" / "aggregate.md").read_text()
 
 
 def test_an_arm_beside_its_baseline_on_the_same_seeds(tmp_path):

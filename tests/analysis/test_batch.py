@@ -97,7 +97,7 @@ def test_warnings_say_what_is_odd(tmp_path):
     assert "all 60 puzzles are right" in told("all right")
     assert "all 60 puzzles are wrong" in told("all wrong")
     assert "60 puzzles do not move" in told("frozen")
-    assert "mean of 3 segments" in told("S = 3")
+    assert "late is the last quarter of 3 segments, 1 of them" in told("S = 3")
 
 
 def test_rows_with_nan_are_dropped_and_told(tmp_path):

@@ -79,4 +79,4 @@ def test_without_escapes_and_with_few():
     all_at_once = fit_exponential(Escapes.of(np.ones(10), np.ones(10, bool)))
     assert all_at_once.rate.value > 1
     few = fit_all(Escapes.of(np.array([1, 5, 9, 9]), np.array([True, True, False, False])))
-    assert [law.name for law in few] == ["exponential", "weibull"]
+    assert [law.name for law in few] == ["exponential", "weibull", "cure"]

@@ -6,13 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, bootstrap, ks_2samp
 
-from rrdyn.analysis import intervals
+from rrdyn.analysis import areas
+from rrdyn.analysis.areas import CAREFUL, auc_intervals, auc_replicates, delong_intervals
 from rrdyn.analysis.intervals import (
-    auc_intervals,
-    auc_replicates,
-    delong_intervals,
     mean,
     mean_difference,
+    mean_over_seeds,
     median,
     median_difference,
     median_replicates,
@@ -90,7 +89,7 @@ def test_closed_form_and_bootstrap_agree_and_the_size_decides(monkeypatch):
     (drawn,), (closed,) = auc_intervals([score], label, rng), delong_intervals([score], label)
     assert drawn.method == "bca"
     assert (drawn.low, drawn.high) == pytest.approx((closed.low, closed.high), abs=2e-3)
-    monkeypatch.setattr(intervals, "CLOSED_FORM_ABOVE", 3999)
+    monkeypatch.setattr(areas, "CLOSED_FORM_ABOVE", 3999)
     assert auc_intervals([score], label, rng)[0].method == "delong"
     spread = auc_replicates([score], label, rng, 500)[0].std()
     assert spread == pytest.approx(delong([score], label).errors[0], rel=0.15)
@@ -103,6 +102,30 @@ def test_separated_classes_still_have_a_bound():
     tied = auc_intervals([np.zeros(40)], np.arange(40) >= 20, np.random.default_rng(0))[0]
     assert tied.value == 0.5
     assert tied.low < 0.5 < tied.high
+
+
+@pytest.mark.parametrize(("m", "n", "shift"), [(5, 300, 1.5), (40, 60, 1.0), (200, 200, 3.5)])
+def test_few_rows_or_an_area_near_one_widen_the_interval(m, n, shift, monkeypatch):
+    rng = np.random.default_rng(m)
+    label = np.arange(m + n) < m
+    score = rng.normal(size=m + n) + shift * label
+    (careful,) = auc_intervals([score], label, generator(0))
+    assert careful.method == CAREFUL
+    assert delong_intervals([score], label) == [careful]
+    monkeypatch.setattr(areas, "CLASS_ENOUGH", 2)
+    monkeypatch.setattr(areas, "AREA_ENOUGH", 1.0)
+    (plain,) = delong_intervals([score], label)
+    assert plain.method == "delong"
+    assert 0 <= careful.low < plain.low < careful.value < plain.high < careful.high <= 1
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=6))
+def test_a_share_over_seeds_stays_a_share(values):
+    found = mean_over_seeds(np.array(values), share=True)
+    if found.low is not None:
+        assert 0 <= found.low <= found.value <= found.high <= 1
+    plain = mean_over_seeds(np.array(values))
+    assert (found.value, found.n) == (plain.value, plain.n)
 
 
 @settings(max_examples=50)

@@ -37,7 +37,8 @@ def test_rates_ratio_and_the_settled_wrong(tmp_path):
     wandering = record[1]["wandering_only"]["escape_rate"]["per_segment"]
     assert wandering["value"] == pytest.approx(0.01, rel=0.1)
     assert record[1]["fits"]["exponential"]["escape_rate"]["per_segment"]["value"] < wandering["low"]
-    assert record[1]["best"] == "two_population"
+    assert record[1]["best"] == "cure"
+    assert record[1]["cure_fraction"]["low"] < stuck["value"] < record[1]["cure_fraction"]["high"]
     found = survival.compare(models)
     assert found.p < 1e-10
     ratio = found.pairs[0].rate_ratio

@@ -24,7 +24,7 @@ def test_analyze_2x2_end_to_end(tmp_path, capsys):
     assert record["meta"]["inputs"]
     assert record["clock"]["sub_updates_per_segment"] == 21
     assert printed["results"]["diag"]["auc"] == record["auc"]
-    assert "Does the exponent add to late drift and q_halt?" in (out / "results.md").read_text()
+    assert "Does the exponent add to residual, drift and q_halt?" in (out / "results.md").read_text()
 
 
 def test_compat_on_the_golden_file(tmp_path, capsys, record_property):

@@ -1,4 +1,4 @@
-"""How a measurement is carried out: parts in turn on a GPU, batches too large, cards, tasks; two into one output."""
+"""How a measurement is carried out: parts in turn on a GPU, batches too large for it, cards, tasks, one output."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import polars as pl
 from tabulate import tabulate
 
 from rrdyn.analysis.intervals import mean_over_seeds
-from rrdyn.analysis.runs import LABELS, METRICS, read_runs
+from rrdyn.analysis.runs import LABELS, METRICS, SHARES, read_runs
 from rrdyn.analysis.summary import bounded
 from rrdyn.artifacts.cells import FILES, CalibrationRecord, read_calibration
 from rrdyn.artifacts.errors import InputError
@@ -67,14 +67,14 @@ def over_seeds(seeds: pl.DataFrame) -> pl.DataFrame:
     """Mean with its 95% interval, sample deviation, coefficient of variation and n of each metric, a row a group.
 
     `seeds` as `by_seed` gives them. Groups are equal task, model, aug and setting. The interval is Student's t over
-    seeds, null below two.
+    seeds, on the logit scale for shares and AUCs, null below two.
     """
     rows = []
     for labels, group in seeds.group_by(LABELS, maintain_order=True):
         row: dict[str, Any] = {**dict(zip(LABELS, labels)), "n_seeds": group["seed"].n_unique()}
         for metric in METRICS:
             values = group[metric].drop_nulls()
-            over = mean_over_seeds(values.to_numpy())
+            over = mean_over_seeds(values.to_numpy(), share=metric in SHARES)
             spread = values.std()
             row |= {
                 f"{metric}_mean": over.value,
@@ -161,7 +161,10 @@ def markdown(found: Aggregate) -> str:
         ]  # fmt: skip
         headers = ["task", "model", "arms", "setting", "of the baseline", "metric", "difference over seeds"]
         text += "\n\n" + tabulate(lines, headers, tablefmt="pipe", disable_numparse=True)
-    return text + "\n\n95% intervals of Student's t over seeds; a seed is one value, however many puzzles it answered."
+    return (
+        text + "\n\n95% intervals of Student's t over seeds (shares and AUCs on the logit scale); a seed is one value, "
+        "however many puzzles it answered."
+    )
 
 
 def _bounded(value: float | None, low: float | None, high: float | None, n: int) -> str:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from rrdyn.analysis import evolution, fates, two_by_two
+from rrdyn.analysis import evolution, fates, settled, two_by_two
 from rrdyn.analysis.evolution import Evolution
 from rrdyn.analysis.fates import FateTable
 from rrdyn.analysis.intervals import REPLICATES
+from rrdyn.analysis.predictors import fate_of
 from rrdyn.analysis.puzzles import tags
-from rrdyn.analysis.thresholds import Tau
+from rrdyn.analysis.thresholds import Tau, Threshold
 from rrdyn.analysis.two_by_two import TwoByTwo
-from rrdyn.artifacts.errors import notice
+from rrdyn.artifacts.errors import UsageError, notice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ def analyze_files(
     tag: str | None = None,
     tau: Tau | None = None,
     shared_tau: bool = False,
+    settled_by: str = "drift",
     compat: bool = False,
     seed: int = 0,
     replicates: int = REPLICATES,
@@ -49,23 +51,32 @@ def analyze_files(
 ) -> Batch:
     """Analyse diag.npz files, each alone and together as a series: `rrdyn analyze-2x2`. Nothing is written.
 
-    `tau` (default Otsu) chooses the threshold of each, `shared_tau` one for all. Missing files are skipped while one is
-    there; files of two estimators are refused.
-    fate_files : fate.npz files; what became of the puzzles stands first in results.md.
+    `tau` (default Otsu) chooses the threshold of each, one for the checkpoints of one run, `shared_tau` one for all.
+    `settled_by` is drift or return. Missing files are skipped while one is there; files of two estimators are refused.
+    fate_files : fate.npz files; what became of the puzzles stands first in results.md, and those of a file's own
+        weights are asked what they add.
     """
     tau = tau or Tau()
-    series = evolution.read_series(list(dict.fromkeys(Path(path) for path in paths)), keep_all=compat)
+    if compat and settled_by != "drift":
+        raise UsageError("--compat knows late drift only", found=settled_by, expected="--compat without --settled")
+    files = list(dict.fromkeys(Path(path) for path in paths))
+    series = evolution.read_series(files, compat=compat, settled_by=settled_by)
     if tag is not None:
         evolution.checked_tag(tag)
     names = tags([puzzles.path for puzzles in series])
     series_tag = tag or _common(names) or "series"
     if tag is not None:
         names = [tag] if len(series) == 1 else [f"{tag}_{name}" for name in names]
-    threshold = evolution.common_threshold(series, tau) if shared_tau and not compat else None
+    thresholds: list[Threshold] = []
+    if not compat:
+        shared = [settled.common_threshold(series, tau)] * len(series) if shared_tau else None
+        thresholds = shared or settled.thresholds(series, tau)
     found = []
-    for puzzles, name in zip(series, names):
+    for place, (puzzles, name) in enumerate(zip(series, names)):
+        threshold = thresholds[place] if thresholds else None
+        fate = None if compat else fate_of(puzzles, fate_files, alone=len(series) == 1)
         item = two_by_two.analyze(
-            puzzles, name, tau=tau, threshold=threshold, compat=compat, seed=seed, replicates=replicates
+            puzzles, name, tau=tau, threshold=threshold, fate=fate, compat=compat, seed=seed, replicates=replicates
         )
         for warning in item.warnings:
             notice(f"{name}: {warning}")
@@ -74,7 +85,7 @@ def analyze_files(
     if len(series) > 1 and compat:
         evolved = evolution.evolve_as_source(series, series_tag)
     elif len(series) > 1:
-        evolved = evolution.evolve(series, series_tag, tau=tau, seed=seed, replicates=replicates)
+        evolved = evolution.evolve(series, series_tag, tau=tau, thresholds=thresholds, seed=seed, replicates=replicates)
     return Batch(found=found, fates=_fates(fate_files), series=evolved)
 
 

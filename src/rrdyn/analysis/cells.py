@@ -100,7 +100,7 @@ def source_numbers(puzzles: Puzzles, settled: np.ndarray, otsu_tau: float) -> So
         npz=str(puzzles.path),
         n=puzzles.n,
         exact_acc=float(correct.astype(int).mean()),
-        late_drift_def="mean(drift_zH[:, -4:])",
+        late_drift_def=f"mean(drift_zH[:, -{puzzles.late}:])",
         otsu_tau_log10=otsu_tau,
         frac_converged=float(settled.mean()),
         cells={name: describe(puzzles, rows) for name, rows in cells.items()},
@@ -125,12 +125,13 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def sweep(puzzles: Puzzles) -> list[SweepRow]:
-    """Cell sizes and lambda_1 of the wrong at thresholds from the 5th to the 95th percentile of late drift."""
-    log_drift, correct, first = puzzles.log_late_drift(), puzzles.correct, puzzles.lambda_1
+    """Cell sizes and lambda_1 of the wrong at thresholds from the 5th to the 95th percentile of what motion is judged
+    by."""
+    motion, correct, first = puzzles.log_motion(), puzzles.correct, puzzles.lambda_1
     rows = []
     percentiles = range(5, 96, 5)
-    for percentile, tau in zip(percentiles, np.percentile(log_drift, list(percentiles))):
-        a, b, c, d = masks(log_drift < tau, correct).values()
+    for percentile, tau in zip(percentiles, np.percentile(motion, list(percentiles))):
+        a, b, c, d = masks(motion < tau, correct).values()
         rows.append(
             SweepRow(
                 pct=percentile, tau=float(tau), nA=int(a.sum()), nB=int(b.sum()), nC=int(c.sum()), nD=int(d.sum()),

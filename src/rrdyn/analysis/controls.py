@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from rrdyn.analysis.intervals import REPLICATES, auc_intervals, bca, delong_intervals, rate
+from rrdyn.analysis.areas import auc_intervals, delong_intervals
+from rrdyn.analysis.intervals import REPLICATES, bca, rate
 from rrdyn.analysis.puzzles import Puzzles
 from rrdyn.analysis.ranks import delong
 from rrdyn.analysis.thresholds import FLOOR
@@ -107,7 +108,7 @@ def overlap(puzzles: Puzzles, rng: np.random.Generator, replicates: int = REPLIC
     ahead = int((drift[label] < slowest).sum())
     return OverlapRecord(
         auc=area,
-        overlap=_overlap_interval(drift, label, rng, replicates),
+        overlap=overlap_interval(drift, label, rng, replicates),
         correct_slower_than_slowest_wrong=ahead / int(label.sum()),
         # the slowest wrong puzzle is taken as given: how extreme another sample's would be, no resampling can tell
         intervals={"correct_slower_than_slowest_wrong": rate(ahead, int(label.sum()))},
@@ -115,7 +116,7 @@ def overlap(puzzles: Puzzles, rng: np.random.Generator, replicates: int = REPLIC
     )
 
 
-def _overlap_interval(drift: np.ndarray, label: np.ndarray, rng: np.random.Generator, replicates: int) -> Interval:
+def overlap_interval(drift: np.ndarray, label: np.ndarray, rng: np.random.Generator, replicates: int) -> Interval:
     shown = np.where(drift <= FLOOR, min(drift[drift > FLOOR].min(initial=0.0), 0.0) - 1.0, drift)
     width = max(float(np.ptp(shown)), 1e-6)
     edges = np.linspace(shown.min() - 0.1 * width, shown.max() + 0.1 * width, GRID + 1)

@@ -1,4 +1,4 @@
-"""Laws of escape: exponential, Weibull and two populations, fitted to escapes seen once a segment.
+"""Laws of escape: exponential, Weibull, a part that never escapes, two populations; escapes are seen once a segment.
 
 An escape first seen at segment t happened between t - 1 and t, so it contributes log(S(t-1) - S(t)); a trajectory that
 never escaped up to the horizon c contributes log S(c). Times are segments after the readout.
@@ -19,6 +19,9 @@ from scipy.stats import chi2
 from rrdyn.analysis.intervals import rule_of_three
 from rrdyn.artifacts.interval import LEVEL, Interval
 from rrdyn.artifacts.survival import LawRecord, RateRecord
+
+ENOUGH = 20
+"""Escapes below which AIC does not choose between laws."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +160,31 @@ def fit_weibull(escapes: Escapes, level: float = LEVEL) -> Law | None:
     return _law("weibull", _weibull, escapes, best, bounds, names, level)
 
 
+def _cured(free: np.ndarray, t: np.ndarray) -> np.ndarray:
+    never = expit(free[0])
+    return np.asarray(never + (1 - never) * np.exp(-np.exp(free[1]) * t))
+
+
+def fit_cure(escapes: Escapes, level: float = LEVEL) -> Law | None:
+    """S(t) = cured + (1 - cured) exp(-rate t): a part that never escapes (Boag 1949). None without two events.
+
+    The share is told from slow escapes by what happens up to the horizon only: its interval reaches 0 where escapes
+    have not run out by then.
+    """
+    if escapes.n_events < 2:
+        return None
+    rate = max(fit_exponential(escapes).rate.value or 0.0, 1e-6)
+    bounds = [(-12.0, 12.0), (math.log(1e-4 / len(escapes.events)), 4.0)]
+    starts = [
+        np.array([odds, min(max(math.log(rate * up), bounds[1][0]), 3.9)])
+        for odds in (-6.0, -1.0, 1.0, 4.0)
+        for up in (1.0, 5.0, 50.0)
+    ]
+    best = _maximise(_cured, escapes, starts, bounds)
+    names = {"cured": (0, expit), "rate": (1, np.exp)}
+    return _law("cure", _cured, escapes, best, bounds, names, level)
+
+
 def fit_two_populations(escapes: Escapes, level: float = LEVEL) -> Law | None:
     """S(t) = w exp(-fast t) + (1 - w) exp(-slow t): `fast_share` w escapes at `fast_rate`, the rest at `slow_rate`.
 
@@ -270,5 +298,6 @@ def _profiled(
 
 def fit_all(escapes: Escapes, level: float = LEVEL) -> list[Law]:
     """The laws that the data allow, exponential first."""
-    laws = [fit_exponential(escapes, level), fit_weibull(escapes, level), fit_two_populations(escapes, level)]
+    fits = (fit_exponential, fit_weibull, fit_cure, fit_two_populations)
+    laws = [fit(escapes, level) for fit in fits]
     return [law for law in laws if law is not None]

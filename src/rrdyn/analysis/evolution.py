@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
+from rrdyn.analysis.areas import auc_intervals
 from rrdyn.analysis.cells import masks, rows_csv
-from rrdyn.analysis.intervals import REPLICATES, auc_intervals, median, rate
-from rrdyn.analysis.puzzles import Puzzles, read_puzzles, same_estimator, tags
+from rrdyn.analysis.intervals import REPLICATES, median, rate
+from rrdyn.analysis.puzzles import LATE_SEGMENTS, Puzzles, read_puzzles, same_estimator, tags
 from rrdyn.analysis.ranks import auc
-from rrdyn.analysis.thresholds import Tau, Threshold, choose, otsu
+from rrdyn.analysis.settled import model_threshold, one_run, own_threshold
+from rrdyn.analysis.thresholds import Tau, Threshold, otsu
 from rrdyn.artifacts.errors import InputError, UsageError, notice
-from rrdyn.artifacts.files import dump_json, make_folder, write_json, write_text
+from rrdyn.artifacts.files import make_folder, write_json, write_text
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import existing, exists, shown
 from rrdyn.artifacts.provenance import provenance
@@ -39,8 +41,8 @@ class EvolutionSettings(Written):
 
 @dataclass(frozen=True, kw_only=True)
 class Evolution:
-    """Rows of evolution_<tag>.csv in the order of the steps, the source study's columns first; one threshold for all
-    unless `per_checkpoint`."""
+    """Rows of evolution_<tag>.csv in the order of the steps, the source study's columns first; each with its
+    threshold."""
 
     tag: str
     rows: list[Row]
@@ -49,8 +51,11 @@ class Evolution:
     settings: EvolutionSettings
 
 
-def read_series(paths: Sequence[Path | str], *, keep_all: bool = False) -> list[Puzzles]:
-    """The files that are there, missing ones passed over with a notice; InputError where none is there."""
+def read_series(paths: Sequence[Path | str], *, compat: bool = False, settled_by: str = "drift") -> list[Puzzles]:
+    """The files that are there, missing ones passed over with a notice; InputError where none is there.
+
+    `compat` reads them as the source study does: no row dropped, four late segments.
+    """
     if len(paths) == 1:
         existing(paths[0], run="rrdyn diagnose CKPT")
     there = [Path(path) for path in paths if exists(path)]
@@ -59,7 +64,8 @@ def read_series(paths: Sequence[Path | str], *, keep_all: bool = False) -> list[
             notice(f"{shown(path)} is missing: skipped")
     if not there:
         raise InputError(f"none of the {len(paths)} files exists", expected="diag.npz files", run="rrdyn diagnose CKPT")
-    series = [read_puzzles(path, keep_all=keep_all) for path in there]
+    late = LATE_SEGMENTS if compat else None
+    series = [read_puzzles(path, keep_all=compat, late=late, settled_by=settled_by) for path in there]
     same_estimator(series)
     return series
 
@@ -69,23 +75,6 @@ def checked_tag(tag: str) -> str:
     if not tag or "/" in tag or tag in (".", "..") or not tag.isprintable() or len(tag.encode()) > 150:
         raise UsageError("--tag is part of file names", found=repr(tag)[:60], expected="a word without a slash")
     return tag
-
-
-def one_run(series: Sequence[Puzzles]) -> bool:
-    """Whether these can be checkpoints of one training run: each its own step, no two of other folders or models."""
-    steps = [puzzles.step for puzzles in series]
-    places = {folder for puzzles in series if (folder := _folder_of_weights(puzzles.meta)) is not None}
-    models = {dump_json(model) for puzzles in series if isinstance(model := puzzles.meta.get("model"), dict)}
-    return None not in steps and len(set(steps)) == len(steps) and len(places) <= 1 and len(models) <= 1
-
-
-def _folder_of_weights(meta: Mapping[str, object]) -> Path | None:
-    """Where the run keeps its checkpoints, from what the measurement read; None where that is not told."""
-    read = meta.get("inputs")
-    if not isinstance(read, dict) or not read:
-        return None
-    weights = Path(next(iter(read)))
-    return weights.parent.parent if weights.name == "model.safetensors" else weights.parent
 
 
 def labels(series: Sequence[Puzzles]) -> list[str]:
@@ -98,40 +87,41 @@ def in_order(series: Sequence[Puzzles]) -> list[Puzzles]:
     return sorted(series, key=lambda puzzles: puzzles.step or 0) if one_run(series) else list(series)
 
 
-def common_threshold(series: Sequence[Puzzles], tau: Tau) -> Threshold:
-    """One threshold from the rows of all files together, so that their fractions can be compared."""
-    drift = np.concatenate([puzzles.log_late_drift() for puzzles in series])
-    correct = np.concatenate([puzzles.correct for puzzles in series])
-    return replace(choose(drift, correct, tau), shared=len(series) > 1)
-
-
 def evolve(
     series: Sequence[Puzzles],
     tag: str,
     *,
     tau: Tau | None = None,
+    thresholds: Sequence[Threshold] | None = None,
     per_checkpoint: bool = False,
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> Evolution:
-    """One row a checkpoint: the source study's columns first, then n, intervals and AUC."""
+    """One row a checkpoint: the source study's columns first, then n, intervals and AUC.
+
+    The steps of one run are judged by the threshold of the last one, as `analyze-2x2` judges that, other files each by
+    its own; so are all with `per_checkpoint`. `thresholds`, in the order of `series`, replace them.
+    """
     tau = tau or Tau()
+    of_file = {} if thresholds is None else {id(p): threshold for p, threshold in zip(series, thresholds)}
     series = in_order(series)
-    if per_checkpoint:
-        thresholds = [choose(p.log_late_drift(), p.correct, tau) for p in series]
+    if of_file:
+        used = [of_file[id(p)] for p in series]
+    elif one_run(series) and not per_checkpoint:
+        used = [model_threshold(series, tau)] * len(series)
     else:
-        thresholds = [common_threshold(series, tau)] * len(series)
+        used = [own_threshold(p, tau) for p in series]
     rows = []
-    for name, puzzles, threshold in zip(labels(series), series, thresholds):
-        settled = threshold.settled(puzzles.log_late_drift())
+    for name, puzzles, threshold in zip(labels(series), series, used):
+        settled = threshold.settled(puzzles.log_motion())
         row = _source_row(name, puzzles, settled, threshold.tau)
         rows.append(row | _beyond(puzzles, settled, threshold, generator(seed, "evolution", name), replicates))
     if len(series) > 1 and not one_run(series):
         notice("these are not the steps of one run: compared by name, in the order given")
-    for warning in {t.warning for t in thresholds if t.warning}:
+    for warning in {t.warning for t in used if t.warning}:
         notice(warning)
     settings = EvolutionSettings(tau=tau.method, tau_value=tau.value, per_checkpoint=per_checkpoint, seed=seed)
-    return Evolution(tag=tag, rows=rows, thresholds=thresholds, paths=[p.path for p in series], settings=settings)
+    return Evolution(tag=tag, rows=rows, thresholds=used, paths=[p.path for p in series], settings=settings)
 
 
 def evolve_as_source(series: Sequence[Puzzles], tag: str) -> Evolution:
@@ -213,6 +203,10 @@ def _shown(value: float | None, form: str) -> str:
     return "-" if value is None or not np.isfinite(value) else format(value, form)
 
 
+def _alike(thresholds: Sequence[Threshold]) -> bool:
+    return all(threshold is thresholds[0] for threshold in thresholds)
+
+
 def write(found: Evolution, out: Path) -> list[Path]:
     """evolution_<tag>.csv and, unless it is the source study's, evolution_<tag>.json with thresholds and provenance."""
     out = make_folder(out)
@@ -226,7 +220,7 @@ def write(found: Evolution, out: Path) -> list[Path]:
         "tag": found.tag,
         "rows": rows,
         "cells": list(CELLS),
-        "thresholds": [t.record() for t in found.thresholds[: None if found.settings.per_checkpoint else 1]],
+        "thresholds": [t.record() for t in found.thresholds[: 1 if _alike(found.thresholds) else None]],
         "files": [str(path) for path in found.paths],
         "settings": found.settings,
         "meta": provenance(seed=found.settings.seed, inputs=found.paths),

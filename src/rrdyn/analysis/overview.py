@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rrdyn.analysis.labelled import ASKED
-from rrdyn.analysis.puzzles import LATE_SEGMENTS
+from rrdyn.analysis.puzzles import late_window
 from rrdyn.analysis.ranks import auc
 from rrdyn.artifacts.record import Count, Number, Written
 
@@ -88,7 +88,8 @@ def of_diagnosis(arrays: Arrays) -> DiagnosisOverview:
     """Of a diag.npz."""
     judged = _judged(arrays, len(arrays["exact_correct"]))
     right = arrays["exact_correct"].astype(bool)
-    late = arrays["drift_zH"][:, -LATE_SEGMENTS:].mean(1)
+    drift = arrays["drift_zH"]
+    late = drift[:, -late_window(drift.shape[1]) :].mean(1)
     first = arrays["lyap_spec"][:, 0]
 
     def medians(values: np.ndarray) -> Medians:

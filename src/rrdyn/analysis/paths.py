@@ -9,14 +9,14 @@ import numpy as np
 
 from rrdyn.analysis.cells import letters
 from rrdyn.analysis.puzzles import Puzzles
-from rrdyn.analysis.thresholds import Tau, choose
+from rrdyn.analysis.settled import own_threshold
+from rrdyn.analysis.thresholds import Tau
 from rrdyn.artifacts.errors import InputError
 
 
 def cells_by_own_threshold(puzzles: Puzzles) -> np.ndarray:
     """(N,) letters A to D by the threshold that the analysis takes for this file alone."""
-    drift = puzzles.log_late_drift()
-    return letters(choose(drift, puzzles.correct, Tau()).settled(drift), puzzles.correct)
+    return letters(own_threshold(puzzles, Tau()).settled(puzzles.log_motion()), puzzles.correct)
 
 
 def cells_from_points(puzzles: Puzzles, points: Mapping[str, np.ndarray], path: Path) -> np.ndarray:

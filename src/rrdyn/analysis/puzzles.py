@@ -14,12 +14,16 @@ from rrdyn.analysis.labelled import labelled
 from rrdyn.artifacts.errors import InputError, NumericalError, notice
 from rrdyn.artifacts.files import dump_json
 from rrdyn.artifacts.npz import Artifact, read_npz
-from rrdyn.artifacts.places import resolved
+from rrdyn.artifacts.places import resolved, shown
 from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schemas import DIAG
 
 LATE_SEGMENTS = 4
+"""Of the source study, whose budget is 16."""
+MOTIONS = {"drift": "late drift", "return": "late return distance"}
+"""What a state's motion may be judged by, and its name."""
 KINDS = ("diag", "diagnosis", "rollout", "perturb", "fate")  # what file names begin with, before the model's
+CLIPPED = -69.0  # log 1e-30 is -69.08
 DRIFT_FLOOR = 1e-12  # drifts at or below are exact zeros: the state no longer changes in its dtype
 
 
@@ -39,8 +43,16 @@ class Puzzles:
     path_valid: np.ndarray | None = None  # (N,) bool
     difficulty: np.ndarray | None = None  # (N,)
     log_r: np.ndarray | None = None  # (N, S, k) nats per segment
+    residual: np.ndarray | None = None  # (N, S) of the joint state
+    return_distance: np.ndarray | None = None  # (N, S, P) of the largest norm, NaN where t < p
     native_log_drift: np.ndarray  # (N,) log10 late drift in the dtype of the file, as the source study's series has it
     meta: Meta
+    late: int
+    """Segments that count as late."""
+    clipped: int = 0
+    """Puzzles of which a log was clipped on the way to an exponent."""
+    settled_by: str = "drift"
+    """Of `MOTIONS`: what the threshold between settled and unsettled is set on."""
     dropped: int = 0
     """Puzzles left out for numbers that are not finite."""
     unlabelled: int = 0
@@ -91,13 +103,26 @@ class Puzzles:
         return sub_updates_per_segment(self.meta)
 
     def late_drift(self, latent: str = "zH") -> np.ndarray:
-        """Mean drift over the last four segments (all of them where there are fewer), (N,)."""
+        """Mean drift over the last `late` segments, (N,)."""
         drift = self.drift_zH if latent == "zH" else self.drift_zL
-        return np.asarray(drift[:, -LATE_SEGMENTS:].mean(axis=1))
+        return np.asarray(drift[:, -self.late :].mean(axis=1))
 
     def log_late_drift(self, latent: str = "zH") -> np.ndarray:
         """log10 of the late drift, clipped at 1e-12."""
         return np.asarray(np.log10(np.clip(self.late_drift(latent), DRIFT_FLOOR, None)))
+
+    def log_motion(self) -> np.ndarray:
+        """log10 of what tells settled from unsettled (N,): late drift, or the late return distance.
+
+        The latter is the mean over the last `late` segments of the distance to the state p segments before, for the p
+        that makes it smallest: one round trip, p at most half of the segments, so that a cycle has settled too.
+        """
+        if self.settled_by == "drift":
+            return self.log_late_drift()
+        assert self.return_distance is not None
+        periods = max(1, self.segments // 2)
+        late = self.return_distance[:, -self.late :, :periods].mean(axis=1)
+        return np.asarray(np.log10(np.clip(np.nanmin(late, axis=1), DRIFT_FLOOR, None)))
 
     def under(self, label: str) -> Puzzles:
         """The same puzzles judged by another label: "exact_correct" or "path_valid"."""
@@ -106,12 +131,20 @@ class Puzzles:
         return replace(self, correct=self.path_valid)
 
 
-def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
-    """Read a diag.npz of ours or of the source study.
+def late_window(segments: int) -> int:
+    """How many of so many segments count as late: a quarter, at least one and at most four."""
+    return max(1, min(LATE_SEGMENTS, segments // 4))
+
+
+def read_puzzles(
+    path: Path | str, *, keep_all: bool = False, late: int | None = None, settled_by: str = "drift"
+) -> Puzzles:
+    """Read a diag.npz of ours or of the source study; `late` instead of `late_window` of its segments.
 
     Rows with a value that is not finite are dropped and told; with `keep_all` they are refused instead. Puzzles
     without a label are left out and told.
-    Raises InputError for a file without rows, NumericalError for one without a usable row.
+    Raises InputError for a file without rows, or without return distances where they are to tell what has settled;
+    NumericalError for a file without a usable row.
     """
     artifact = read_npz(path, DIAG)
     if len(artifact["exact_correct"]) == 0 or artifact["drift_zH"].shape[1] == 0 or artifact["lyap_spec"].shape[1] == 0:
@@ -121,6 +154,12 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
             expected="at least one puzzle, one segment and one exponent",
             run="rrdyn diagnose CKPT",
         )
+    if settled_by == "return" and "return_distance" not in artifact:
+        raise InputError(
+            f"{shown(artifact.path)} holds no return_distance", found=", ".join(artifact),
+            expected="the distance of each state to the one p segments before",
+            run="rrdyn diagnose CKPT, or --settled drift",
+        )  # fmt: skip
     for key in {"drift_zH", "drift_zL"} & artifact.keys():
         negative = artifact[key][artifact[key] < 0]
         if negative.size:
@@ -143,7 +182,8 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False) -> Puzzles:
         )
     if bad:
         notice(f"{path}: dropped {bad} of {len(usable)} puzzles with NaN or infinity in them")
-    return replace(_build(artifact, usable, bad), unlabelled=unlabelled)
+    window = late or late_window(artifact["drift_zH"].shape[1])
+    return replace(_build(artifact, usable, bad, window), unlabelled=unlabelled, settled_by=settled_by)
 
 
 def _usable_rows(artifact: Artifact) -> np.ndarray:
@@ -154,7 +194,7 @@ def _usable_rows(artifact: Artifact) -> np.ndarray:
     return usable
 
 
-def _build(artifact: Artifact, usable: np.ndarray, dropped: int) -> Puzzles:
+def _build(artifact: Artifact, usable: np.ndarray, dropped: int, late: int) -> Puzzles:
     def rows(key: str, kind: type = float) -> np.ndarray:
         array = artifact[key]
         return (array if dropped == 0 else array[usable]).astype(kind)
@@ -175,12 +215,25 @@ def _build(artifact: Artifact, usable: np.ndarray, dropped: int) -> Puzzles:
         path_valid=None if "path_valid" not in artifact else rows("path_valid", int) == 1,
         difficulty=optional("difficulty"),
         log_r=optional("log_r"),
+        residual=optional("residual"),
+        return_distance=optional("return_distance"),
         native_log_drift=np.log10(
             np.clip(artifact["drift_zH"][usable][:, -LATE_SEGMENTS:].mean(axis=1), DRIFT_FLOOR, None)
         ),
         meta=artifact.meta,
+        late=late,
+        clipped=_clipped(artifact, usable),
         dropped=dropped,
     )
+
+
+def _clipped(artifact: Artifact, usable: np.ndarray) -> int:
+    """Puzzles with a clipped log, as counted; by `log_r` where no one counted, a segment of -69 nats being none."""
+    if "clipped" in artifact:
+        return int((artifact["clipped"][usable] > 0).sum())
+    if "log_r" not in artifact:
+        return 0
+    return int((artifact["log_r"][usable] <= CLIPPED).any(axis=(1, 2)).sum())
 
 
 def same_estimator(puzzles: Sequence[Puzzles]) -> None:

@@ -33,6 +33,8 @@ METRICS = (
     "escape_rate",
     "sigma_star",
 )
+SHARES = ("accuracy_best", "accuracy_last", "perturbed_accuracy", "test_accuracy", "auc")
+"""Of the metrics, those between 0 and 1."""
 LABELS = ("task", "model", "aug", "setting")
 CONFIG, ROWS = "config.yaml", "train.jsonl"
 INCIDENTAL = ("seed", "task", "preset", "trackers", "micro_batch", "save_minutes", "log_every", "compile", "aug.name")

@@ -9,8 +9,9 @@ from typing import Any
 
 from tabulate import tabulate
 
+from rrdyn.analysis.predictors import OVER, TOLD
 from rrdyn.artifacts.interval import Interval
-from rrdyn.artifacts.results import BandRecord, ResultsRecord
+from rrdyn.artifacts.results import BandRecord, GainRecord, ResultsRecord
 
 CELL_NAMES = {
     "A_conv_correct": "A settled, right",
@@ -35,6 +36,12 @@ CONTRAST_NAMES = {
 }
 
 
+DEFINED = {
+    "late drift": "mean of drift_zH over the last {} segments",
+    "late return distance": "smallest mean distance to the state 1, 2, ... segments before, over the last {}",
+}
+
+
 def bounded(interval: Interval | None, digits: int = 3, sign: bool = False) -> str:
     """A value with its interval and n, such as 0.905 [0.871, 0.937] (n=300); without one, its method says why."""
     if interval is None or interval.value is None:
@@ -49,15 +56,29 @@ def bounded(interval: Interval | None, digits: int = 3, sign: bool = False) -> s
 
 
 def headline(tag: str, record: ResultsRecord) -> str:
-    """The 2x2 table and the main AUC of one file for the terminal; the increment where it was measured."""
+    """The 2x2 table and the main AUCs of one file for the terminal; the increment where it was measured.
+
+    Where settled and unsettled are not told apart, what needs no threshold takes the place of the table.
+    """
     a, b, c, d = (cell.n for cell in record.cells.values())
     table = tabulate([["settled", a, b], ["unsettled", c, d]], ["", "right", "wrong"], tablefmt="simple")
-    lines = [f"{tag}  n={record.n}  accuracy {record.exact_acc:.3f}", table]
-    if record.intervals is None or record.increment is None:
-        return "\n".join([*lines, f"AUC(-lambda_1 -> right) {record.auc['neg_lam1_predicts_correct_overall']:.3f}"])
-    area = record.interval("auc.neg_lam1_predicts_correct_overall")
-    lines += [f"AUC(-lambda_1 -> right) {bounded(area)}", f"increment: {record.increment.says}"]
-    return "\n".join(lines)
+    head = f"{tag}  n={record.n}  accuracy {record.exact_acc:.3f}"
+    tau, free = record.threshold, record.threshold_free
+    if record.intervals is None or record.increment is None or tau is None or free is None:
+        area = f"AUC(-lambda_1 -> right) {record.auc['neg_lam1_predicts_correct_overall']:.3f}"
+        return "\n".join([head, table, area])
+    names = ("neg_lam1_predicts_correct_overall", "neg_logdrift_predicts_correct", "q_halt_predicts_correct")
+    areas = [f"AUC({AUC_NAMES[name]}) {bounded(record.interval(f'auc.{name}'))}" for name in names]
+    increment = f"increment: {record.increment.says}"
+    if not tau.one_mode:
+        return "\n".join([head, table, *areas, increment])
+    overlap = f"overlap of the late drifts of right and wrong {bounded(free.overlap)}"
+    eta = "-" if tau.eta is None else f"{tau.eta:.2f}"
+    aside = (
+        f"no 2x2: {tau.of} has one mode (eta {eta}), settled and unsettled are not told apart; the cells stand in "
+        "results.md"
+    )
+    return "\n".join([head, *areas, overlap, increment, aside])
 
 
 def text(results: Mapping[str, ResultsRecord]) -> str:
@@ -72,14 +93,11 @@ def text(results: Mapping[str, ResultsRecord]) -> str:
 
 
 def _one(record: ResultsRecord) -> list[str]:
-    return [
-        *_head(record),
-        *_cells(record),
-        *_areas(record),
-        *_increment(record),
-        *_controls(record),
-        *_tests(record),
-    ]
+    cells, free = _cells(record), [*_areas(record), *_increment(record), *_controls(record), *_tests(record)]
+    if record.threshold is None or not record.threshold.one_mode:
+        return [*_head(record), *cells, *free]
+    aside = "**The cells**, which this file does not tell apart: what stands above needs no threshold."
+    return [*_head(record), *free, aside, "", *cells]
 
 
 def _head(record: ResultsRecord) -> list[str]:
@@ -88,8 +106,8 @@ def _head(record: ResultsRecord) -> list[str]:
     eta = "-" if tau.eta is None else f"{tau.eta:.2f}"
     lines = [
         f"- file `{record.npz}`, n={record.n}, right {bounded(record.interval('exact_acc'))}",
-        f"- settled: late drift (mean of drift_zH over the last 4 segments) below 10^{record.tau:.3f}"
-        f" ({tau.method}{', shared by all files' if tau.shared else ''}; separability eta {eta}): "
+        f"- settled: {tau.of} ({DEFINED[tau.of].format(record.late_segments)}) below 10^{record.tau:.3f}"
+        f" ({tau.method}{', one for several files' if tau.shared else ''}; separability eta {eta}): "
         f"{bounded(record.interval('frac_converged'))}",
         f"- wrong that settled: {bounded(record.interval('mixture.wrong_that_converged'))};"
         f" right that did not: {bounded(record.interval('mixture.correct_that_nonconverged'))}",
@@ -181,12 +199,24 @@ def _increment(record: ResultsRecord) -> list[str]:
     found = record.increment
     if found is None:
         return []
-    lines = ["**Does the exponent add to late drift and q_halt?** " + found.says + "."]
-    if found.spline:
-        for shape, added in (("spline", found.spline), ("linear", found.linear)):
-            lines += [f"- {shape} models: {entry.says}" for entry in added.values()]
-        lines.append(f"- last q_halt alone: AUC {bounded(found.q_halt_alone, 4)}")
-    return [*lines, ""]
+    lines = [f"**Does the exponent add to {OVER}?** " + found.says + ".", ""]
+    alone = [[TOLD.get(name, name), bounded(area, 4)] for name, area in found.alone.items()]
+    lines += [tabulate(alone, ["alone (high -> right)", "AUC"], tablefmt="pipe", disable_numparse=True), ""]
+    if not found.added:
+        return lines
+    rows = [
+        [TOLD.get(name, name), _gain(entry.smooth), _gain(entry.flexible), f"{entry.independence.p:.2g}",
+         f"{entry.detectable:.3f}", "yes" if entry.adds else "no"]
+        for name, entry in found.added.items()
+    ]  # fmt: skip
+    headers = ["added", "smooth base", "flexible base", "independence p", "gain found in 80%", "adds"]
+    told = f"Base: {', '.join(TOLD[name] for name in found.over)}. Mean over {found.splits} divisions into "
+    lines += [told + f"{found.folds} folds, n={found.n}; intervals hold the division and the rows fitted on.", ""]
+    return [*lines, tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
+
+
+def _gain(entry: GainRecord) -> str:
+    return f"{entry.auc_base:.4f} -> {entry.auc_full:.4f}: {entry.delta_auc:+.4f} [{entry.low:+.4f}, {entry.high:+.4f}]"
 
 
 def _controls(record: ResultsRecord) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +11,18 @@ import polars as pl
 from tabulate import tabulate
 
 from rrdyn.analysis.clock import budget, sub_updates_per_segment
-from rrdyn.analysis.escape import Escapes, Law, fit_all, fit_exponential, scaled
+from rrdyn.analysis.escape import ENOUGH, Escapes, Law, fit_all, fit_exponential
+from rrdyn.analysis.escape_comparison import Failures
+from rrdyn.analysis.escape_comparison import compare as side_by_side
 from rrdyn.analysis.intervals import rate
-from rrdyn.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, log_rank
+from rrdyn.analysis.kaplan_meier import SurvivalCurve, kaplan_meier
 from rrdyn.analysis.labelled import labelled
-from rrdyn.analysis.puzzles import DRIFT_FLOOR, LATE_SEGMENTS
-from rrdyn.analysis.significance import holm
+from rrdyn.analysis.puzzles import DRIFT_FLOOR, late_window
 from rrdyn.analysis.summary import bounded
 from rrdyn.analysis.thresholds import Tau, Threshold, choose
 from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
-from rrdyn.artifacts.interval import LEVEL, Interval
+from rrdyn.artifacts.interval import LEVEL
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.schemas import ROLLOUT
@@ -139,7 +139,8 @@ class Model:
             median_escape=self.curve.median,
             sub_updates_per_segment=r.sub_updates,
             fits={law.name: law.record(self.times, r.sub_updates) for law in self.laws},
-            best=min(self.laws, key=lambda law: law.aic).name if escaped else None,
+            best=min(self.laws, key=lambda law: law.aic).name if escaped >= ENOUGH else None,
+            cure_fraction=next((law.parameters["cured"] for law in self.laws if law.name == "cure"), None),
             wandering_only=None if self.wandering is None else self.wandering.record(self.times, r.sub_updates),
         )
 
@@ -172,7 +173,7 @@ def _late_drift(rollout: Rollout, tau: Tau) -> tuple[np.ndarray, Threshold]:
     Both together show the two modes even where every trajectory has settled by the horizon.
     """
     at = [rollout.readout, rollout.horizon]
-    seen = [rollout.drift[:, max(end - LATE_SEGMENTS, 0) : end].mean(axis=1) for end in at]
+    seen = [rollout.drift[:, end - late_window(end) : end].mean(axis=1) for end in at]
     right = np.concatenate([rollout.exact[:, end - 1] for end in at])
     logs = np.log10(np.clip(np.concatenate(seen), DRIFT_FLOOR, None))
     known = np.isfinite(logs)
@@ -185,53 +186,13 @@ def _late_drift(rollout: Rollout, tau: Tau) -> tuple[np.ndarray, Threshold]:
 
 
 def compare(models: Sequence[Model]) -> LogRankRecord | None:
-    """Log-rank over all models and between each pair, and the ratios of their exponential escape rates."""
-    if len(models) < 2:
-        return None
-    groups = [model.rollout.escapes() for model in models]
-    whole = log_rank(groups)
-    places = list(combinations(range(len(models)), 2))
-    tests = [log_rank([groups[i], groups[j]]) for i, j in places]
-    adjusted = holm([None if test is None else test.p for test in tests])
-    pairs = [
-        PairRecord(
-            first=models[i].tag,
-            second=models[j].tag,
-            statistic=None if test is None else test.statistic,
-            p=None if test is None else test.p,
-            rate_ratio=_ratios(models[i], models[j]),
-            p_holm=p,
-        )
-        for (i, j), test, p in zip(places, tests, adjusted)
-    ]
-    return LogRankRecord(
-        statistic=None if whole is None else whole.statistic,
-        degrees=len(models) - 1,
-        p=None if whole is None else whole.p,
-        pairs=pairs,
-    )
-
-
-def _ratios(first: Model, second: Model) -> RateRecord | None:
-    one, two = first.laws[0].parameters["rate"], second.laws[0].parameters["rate"]
-    if not one.value or not two.value:
-        return None
-    per_segment = _ratio(one, two)
-    clock, other = first.rollout.sub_updates, second.rollout.sub_updates
-    per_evaluation = scaled(per_segment, other / clock) if clock and other else None
-    return RateRecord(per_segment=per_segment, per_module_evaluation=per_evaluation)
-
-
-def _ratio(one: Interval, two: Interval) -> Interval:
-    """Ratio of two independent rates: their log intervals add in squares."""
-    first, second = (np.log([i.low or 0.0, i.value or 0.0, i.high or np.inf]) for i in (one, two))
-    value = first[1] - second[1]
-    down = np.hypot(first[1] - first[0], second[2] - second[1])
-    up = np.hypot(first[2] - first[1], second[1] - second[0])
-    return Interval(
-        value=float(np.exp(value)), low=float(np.exp(value - down)), high=float(np.exp(value + up)), n=one.n + two.n,
-        method="log intervals added in squares", level=LEVEL,
-    )  # fmt: skip
+    """The models side by side on one clock: `escape_comparison.compare`; None of one."""
+    failures = [
+        Failures(tag=m.tag, time=time, came=came, followed=m.rollout.horizon - m.rollout.readout,
+                 sub_updates=m.rollout.sub_updates)
+        for m, (time, came) in ((m, m.rollout.escapes()) for m in models)
+    ]  # fmt: skip
+    return side_by_side(failures)
 
 
 def survival_table(model: Model) -> pl.DataFrame:
@@ -317,20 +278,33 @@ def summary(record: SurvivalRecord) -> str:
             f"- of the failures, settled on a wrong answer: {bounded(stuck)}"
             + (f" (late drift below 10^{stuck.tau_log10:.2f})" if stuck else ""),
             f"- right at segment {model.readout}, wrong at {model.horizon}: {model.lost}",
+            f"- share that would never escape (cure fraction of a mixture with one rate): "
+            f"{bounded(model.cure_fraction)}",
+            *_few(model),
             "",
         ]
-        rows = [[name, *_fitted(fit)] for name, fit in model.fits.items() if fit is not None]
+        rows = [[name, *_fitted(fit, model.best is not None)] for name, fit in model.fits.items() if fit is not None]
         headers = ["law", "AIC", "parameters", "escapes per segment", "per module evaluation"]
         lines += [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
-    for pair in record.log_rank.pairs if record.log_rank else []:
+    found = record.log_rank
+    if found:
+        over = ", ".join(f"{tag} {segments}" for tag, segments in found.segments.items())
+        lines += [f"Compared over {found.horizon} {found.clock} after the readout (segments: {over}).", ""]
+    for pair in found.pairs if found else []:
         lines.append(f"- {pair.first} against {pair.second}: {_pair(pair)}")
     return "\n".join(lines) + "\n"
 
 
-def _fitted(fit: LawRecord) -> list[str]:
+def _few(model: SurvivalModelRecord) -> list[str]:
+    if model.best is not None or not model.escaped or not model.escaped.value:
+        return []
+    return [f"- fewer than {ENOUGH} escapes: AIC is not used to choose between laws"]
+
+
+def _fitted(fit: LawRecord, chosen: bool) -> list[str]:
     rates = fit.escape_rate or RateRecord()
     return [
-        f"{fit.aic:.1f}",
+        f"{fit.aic:.1f}" if chosen else "-",
         _parameters(fit),
         bounded(rates.per_segment, 5),
         bounded(rates.per_module_evaluation, 6),

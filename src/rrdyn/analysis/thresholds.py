@@ -102,6 +102,9 @@ class Threshold:
     bimodality: float | None
     shared: bool = False
     warning: str | None = None
+    of: str = "late drift"
+    one_mode: bool = False
+    """Whether the method that was asked for found no two groups to tell apart."""
 
     def settled(self, log_drift: np.ndarray) -> np.ndarray:
         """(N,) bool: strictly below the threshold, or not moving at all."""
@@ -125,6 +128,8 @@ class Threshold:
             two_modes=mixture.two_modes if mixture else None,
             bimodality_coefficient=self.bimodality,
             shared=self.shared,
+            of=self.of,
+            one_mode=self.one_mode,
             warning=self.warning,
         )
 
@@ -239,8 +244,8 @@ def bimodality_coefficient(values: np.ndarray) -> float | None:
     return float((skewness**2 + 1) / (excess + 3 * (n - 1) ** 2 / ((n - 2) * (n - 3))))
 
 
-def choose(log_drift: np.ndarray, correct: np.ndarray, tau: Tau, *, shared: bool = False) -> Threshold:
-    """The threshold of one file (or of several files' rows put together).
+def choose(log_drift: np.ndarray, correct: np.ndarray, tau: Tau, *, of: str = "late drift") -> Threshold:
+    """The threshold of one file (or of several files' rows put together); `of` names what it is set on.
 
     "otsu" (default): rows that stand still are set aside, then Otsu; where its split means nothing (eta < .8) but two
     Gaussians are there, their crossing; where neither holds, Otsu with a warning. "mixture": the crossing of two
@@ -251,9 +256,9 @@ def choose(log_drift: np.ndarray, correct: np.ndarray, tau: Tau, *, shared: bool
     values = log_drift[rows] if rows.any() else log_drift
     by_otsu, mixture = otsu(values), fit_mixture(values)
     eta = separability(values, by_otsu)
-    method, value, warning = _decide(tau, by_otsu, mixture, eta, log_drift, correct)
+    method, value, warning, one_mode = _decide(tau, by_otsu, mixture, eta, log_drift, correct, of)
     if method != "fixed" and warning is None and len(values) < FEW:
-        warning = f"the threshold rests on {len(values)} late drifts"
+        warning = f"the threshold rests on {len(values)} puzzles"
     return Threshold(
         asked=tau.method,
         method=method,
@@ -263,8 +268,9 @@ def choose(log_drift: np.ndarray, correct: np.ndarray, tau: Tau, *, shared: bool
         otsu=by_otsu,
         mixture=mixture,
         bimodality=bimodality_coefficient(values),
-        shared=shared,
         warning=warning,
+        of=of,
+        one_mode=one_mode,
     )
 
 
@@ -275,31 +281,35 @@ def _decide(
     eta: float | None,
     log_drift: np.ndarray,
     correct: np.ndarray,
-) -> tuple[str, float, str | None]:
+    of: str,
+) -> tuple[str, float, str | None, bool]:
+    """Method, value, warning, and whether there is one mode only."""
     if tau.method == "fixed":
         assert tau.value is not None
-        return "fixed", tau.value, None
+        return "fixed", tau.value, None, False
+    one_mode = False
     two_modes = mixture is not None and mixture.two_modes
     if eta is not None and eta >= TRUSTED_ETA and not (mixture and tau.method == "mixture"):
         found: tuple[str, float, str | None] = ("otsu", by_otsu, None)
     elif mixture is not None and two_modes:
         found = "mixture", mixture.crossing, None
     else:
-        shown = "none" if eta is None else f"{eta:.2f}"
+        shown, one_mode = "none" if eta is None else f"{eta:.2f}", True
         found = (
             "otsu",
             by_otsu,
             (
-                f"late drift shows one mode only (separability eta {shown}, below {TRUSTED_ETA}): settled and "
+                f"{of} shows one mode only (separability eta {shown}, below {TRUSTED_ETA}): settled and "
                 "unsettled are not told apart here. Use --tau fixed VALUE, or read what needs no threshold"
             ),
         )
     if tau.method != "band":
-        return found
+        return (*found, one_mode)
     edge = band_edge(log_drift, correct & (log_drift < found[1]))
     if edge is None:
-        return (*found[:2], f"no band: fewer than {BAND_ROWS} settled and right puzzles; {found[0]} is used instead")
-    return "band", edge, found[2]
+        told = f"no band: fewer than {BAND_ROWS} settled and right puzzles; {found[0]} is used instead"
+        return (*found[:2], told, one_mode)
+    return "band", edge, found[2], one_mode
 
 
 def band_edge(log_drift: np.ndarray, settled_right: np.ndarray) -> float | None:

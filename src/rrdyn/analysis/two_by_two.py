@@ -14,11 +14,14 @@ import numpy as np
 import polars as pl
 
 from rrdyn.analysis import cells as tables
-from rrdyn.analysis import controls, increment, summary
-from rrdyn.analysis.intervals import REPLICATES, auc_intervals, median, median_difference, rate
-from rrdyn.analysis.puzzles import Puzzles
+from rrdyn.analysis import controls, summary
+from rrdyn.analysis.areas import AREA_ENOUGH, CLASS_ENOUGH, ROUGH, auc_intervals
+from rrdyn.analysis.intervals import REPLICATES, median, median_difference, rate
+from rrdyn.analysis.predictors import increments
+from rrdyn.analysis.puzzles import DRIFT_FLOOR, LATE_SEGMENTS, Puzzles
+from rrdyn.analysis.settled import own_threshold
 from rrdyn.analysis.significance import auc_difference, family, kolmogorov_smirnov, mann_whitney
-from rrdyn.analysis.thresholds import Tau, Threshold, band_edge, choose, otsu
+from rrdyn.analysis.thresholds import Tau, Threshold, band_edge, otsu
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
 from rrdyn.artifacts.interval import LEVEL, Interval
 from rrdyn.artifacts.provenance import provenance
@@ -59,33 +62,37 @@ def analyze(
     *,
     tau: Tau | None = None,
     threshold: Threshold | None = None,
+    fate: Path | None = None,
     compat: bool = False,
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> TwoByTwo:
-    """All of it. `threshold` replaces the choice by `tau`, so that several files can share one.
+    """All of it. `threshold` replaces the choice by `tau`, so that several files can share one; `fate` is a fate.npz of
+    the same puzzles, whose fates and multipliers are asked what they add.
 
     With `compat` only the source study's numbers, by its own rules: Otsu on drifts clipped at 1e-12, no intervals.
     """
-    log_drift = puzzles.log_late_drift()
     if compat:
+        log_drift = puzzles.log_late_drift()
         value = otsu(log_drift)
         settled = log_drift < value
         results = ResultsRecord(**dict(tables.source_numbers(puzzles, settled, value)))
         return TwoByTwo(
             tag=tag, puzzles=puzzles, settled=settled, results=results, sweep=tables.sweep(puzzles), compat=True
         )
-    threshold = threshold or choose(log_drift, puzzles.correct, tau or Tau())
-    found = _judge(puzzles, tag, threshold, seed, replicates, label="exact_correct")
+    threshold = threshold or own_threshold(puzzles, tau or Tau())
+    found = _judge(puzzles, tag, threshold, seed, replicates, fate, label="exact_correct")
     if puzzles.path_valid is None:
         return found
-    valid = _judge(puzzles.under("path_valid"), tag, threshold, seed, replicates, label="path_valid")
+    valid = _judge(puzzles.under("path_valid"), tag, threshold, seed, replicates, fate, label="path_valid")
     both = {"path_valid": valid.results, "labels": ["exact_correct", "path_valid"]}
     return replace(found, results=found.results.model_copy(update=both), other={"path_valid": valid})
 
 
-def _judge(puzzles: Puzzles, tag: str, threshold: Threshold, seed: int, replicates: int, label: str) -> TwoByTwo:
-    settled = threshold.settled(puzzles.log_late_drift())
+def _judge(
+    puzzles: Puzzles, tag: str, threshold: Threshold, seed: int, replicates: int, fate: Path | None, label: str
+) -> TwoByTwo:
+    settled = threshold.settled(puzzles.log_motion())
     rng = generator(seed, "two_by_two", label)
     numbers = tables.source_numbers(puzzles, settled, threshold.otsu)
     scores = {
@@ -93,6 +100,7 @@ def _judge(puzzles: Puzzles, tag: str, threshold: Threshold, seed: int, replicat
         "q_halt_predicts_correct": puzzles.q_last,
     }
     bounds, areas = _intervals(puzzles, settled, scores, rng, replicates)
+    added = increments(puzzles, fate=fate, seed=seed)
     extra = {name: math.nan if area.value is None else area.value for name, area in areas.items()}
     results = ResultsRecord(
         **dict(numbers) | {"auc": numbers.auc | extra},
@@ -101,6 +109,8 @@ def _judge(puzzles: Puzzles, tag: str, threshold: Threshold, seed: int, replicat
         tag=tag,
         label=label,
         labels=[label],
+        late_segments=puzzles.late,
+        settled_by=puzzles.settled_by,
         n_dropped=puzzles.dropped,
         n_unlabelled=puzzles.unlabelled,
         estimator=puzzles.estimator,
@@ -113,8 +123,8 @@ def _judge(puzzles: Puzzles, tag: str, threshold: Threshold, seed: int, replicat
         threshold_free=controls.overlap(puzzles, rng, replicates),
         tests=_tests(puzzles, settled),
         controls=controls.run(puzzles),
-        increment=increment.of_puzzles(puzzles, seed=seed),
-        warnings=_warnings(puzzles, threshold, numbers.cells),
+        increment=added,
+        warnings=[*_warnings(puzzles, threshold, numbers.cells), *added.warnings, *_rough(bounds)],
     )
     return TwoByTwo(tag=tag, puzzles=puzzles, settled=settled, results=results, sweep=tables.sweep(puzzles))
 
@@ -191,7 +201,7 @@ def _clock(puzzles: Puzzles) -> ClockRecord | None:
 
 def _strict_band(puzzles: Puzzles, settled: np.ndarray) -> BandRecord | None:
     """How many wrong puzzles move as slowly as settled, right ones do; None where too few of those are there."""
-    drift, wrong = puzzles.log_late_drift(), ~puzzles.correct
+    drift, wrong = puzzles.log_motion(), ~puzzles.correct
     edge = band_edge(drift, settled & puzzles.correct)
     if edge is None:
         return None
@@ -218,14 +228,35 @@ def _warnings(puzzles: Puzzles, threshold: Threshold, cells: dict[str, CellRecor
         )
     if correct.all() or not correct.any():
         told.append(f"all {puzzles.n} puzzles are {'right' if correct.all() else 'wrong'}: no AUC, no contrast")
-    if puzzles.segments < 4:
-        told.append(f"late drift is the mean of {puzzles.segments} segments, the source study's of 4")
+    if puzzles.late < LATE_SEGMENTS:
+        told.append(
+            f"late is the last quarter of {puzzles.segments} segments, {puzzles.late} of them; the source study has 4"
+        )
     if puzzles.dropped:
         told.append(f"{puzzles.dropped} puzzles with NaN or infinity are left out")
     if puzzles.unlabelled:
         told.append(f"{puzzles.unlabelled} puzzles without a label are left out")
     told += [f"cell {name} holds {cell.n} puzzles" for name, cell in cells.items() if 0 < cell.n < 3]
+    if puzzles.clipped:
+        told.append(
+            f"{puzzles.clipped} puzzles have a log that was clipped at 1e-30 (-69.08): a zero on the diagonal, as of a "
+            "Jacobian that loses a direction; the exponent it enters is no number of the dynamics"
+        )
     return told
+
+
+def _rough(bounds: dict[str, Interval | list[Interval]]) -> list[str]:
+    """One warning for all AUCs whose interval comes from the method for few puzzles or areas near 1."""
+    names = [
+        name.removeprefix("auc.") for name, bound in bounds.items()
+        if name.startswith("auc.") and isinstance(bound, Interval) and bound.method in ROUGH
+    ]  # fmt: skip
+    if not names:
+        return []
+    return [
+        f"fewer than {CLASS_ENOUGH} puzzles in a class, or an AUC above {AREA_ENOUGH} or below {1 - AREA_ENOUGH:.2f}: "
+        f"intervals of {', '.join(names)} are score intervals, wide but rough (measured coverage in docs/statistics)"
+    ]
 
 
 def points(found: TwoByTwo) -> pl.DataFrame:
@@ -235,6 +266,8 @@ def points(found: TwoByTwo) -> pl.DataFrame:
         "idx": p.idx,
         "log10_late_drift": p.log_late_drift(),
         "log10_late_drift_zL": p.log_late_drift("zL"),
+        **({"log10_late_return": p.log_motion()} if p.settled_by == "return" else {}),
+        "log10_last_drift": np.log10(np.clip(p.drift_zH[:, -1], DRIFT_FLOOR, None)),
         **{f"lambda_{i + 1}": p.exponents[:, i] for i in range(p.k)},
         "settled": found.settled,
         "correct": p.correct,
@@ -242,7 +275,10 @@ def points(found: TwoByTwo) -> pl.DataFrame:
         "token_acc": p.token_acc,
         "halted_at": p.halted_at.astype(np.int64),
         "q_halt": p.q_last,
+        "q_halt_max": p.q_halt.astype(float).max(axis=1),
     }
+    if p.residual is not None:
+        columns["log10_residual"] = np.log10(np.clip(p.residual[:, -1], DRIFT_FLOOR, None))
     if p.path_valid is not None:
         columns["path_valid"] = p.path_valid
     if p.difficulty is not None:

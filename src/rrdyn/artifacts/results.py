@@ -63,6 +63,9 @@ class ThresholdRecord(Written):
     two_modes: bool | None = None
     bimodality_coefficient: Number | None = None
     shared: bool = False
+    of: str = "late drift"
+    one_mode: bool = False
+    """Whether settled and unsettled are not told apart."""
     warning: str | None = None
 
 
@@ -171,11 +174,9 @@ class ControlsRecord(Written):
     horizon: HorizonRecord | None
 
 
-class AddedRecord(Written):
-    """Out-of-fold AUCs of two nested models and their difference."""
+class GainRecord(Written):
+    """Mean AUCs of two nested models over held-out folds, their difference, and the gain found in 80%."""
 
-    added: str
-    shape: str
     auc_base: Number
     auc_full: Number
     delta_auc: Number
@@ -183,20 +184,45 @@ class AddedRecord(Written):
     high: Number
     level: Number
     p: Number
-    n: Count
+    detectable: Number
+    between_splits: Number
     deviance_gain_out_of_fold: Number
+
+
+class IndependenceRecord(Written):
+    """A test of conditional independence."""
+
+    method: str
+    statistic: Number
+    degrees: Count
+    p: Number
+    correlation: Number
+
+
+class AddedRecord(Written):
+    """What one number adds over both bases, and whether a gain is claimed."""
+
+    added: str
+    n: Count
+    adds: bool
+    smooth: GainRecord
+    flexible: GainRecord
+    independence: IndependenceRecord
+    detectable: Number
     says: str
 
 
 class IncrementRecord(Written):
-    """What the exponent adds to drift and q_halt, in words and by the shape of the models."""
+    """What numbers add to a base, each number alone, and in one sentence."""
 
     over: list[str] = []
+    placebo: str = ""
     folds: Count | None = None
+    splits: Count | None = None
     n: Count | None = None
-    spline: dict[str, AddedRecord] = {}
-    linear: dict[str, AddedRecord] = {}
-    q_halt_alone: Interval | None = None
+    alone: dict[str, Interval] = {}
+    added: dict[str, AddedRecord] = {}
+    warnings: list[str] = []
     says: str = ""
 
 
@@ -241,6 +267,8 @@ class ResultsRecord(SourceRecord):
     title: str = ""
     label: str = "exact_correct"
     labels: list[str] = []
+    late_segments: Count | None = None
+    settled_by: str = "drift"
     n_dropped: Count = 0
     n_unlabelled: Count = 0
     estimator: Meta | None = None

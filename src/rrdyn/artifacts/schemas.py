@@ -58,6 +58,12 @@ DIAG = Schema(
             required=False,
             doc="exponent of the second half minus that of the first, nats per sub-update: not converged where large",
         ),
+        "clipped": Array(
+            dims="N",
+            kind="int",
+            required=False,
+            doc="logs clipped at 1e-30 (-69.08 each), as where a Jacobian is 0: exponents they enter mean nothing",
+        ),
         "lyap_low": Array(dims="N k", kind="float", required=False, doc="95% batch-means interval of the exponent"),
         "lyap_high": Array(dims="N k", kind="float", required=False, doc="its upper end, nats per sub-update"),
         "kaplan_yorke": Array(dims="N", kind="float", required=False, doc="Kaplan-Yorke dimension of the k exponents"),

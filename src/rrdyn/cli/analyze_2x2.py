@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
@@ -10,23 +11,28 @@ from rrdyn.cli.options import BootstrapOptions, ThresholdOptions
 
 
 class Args(BootstrapOptions, ThresholdOptions):
-    """Settled x right: cells, exponents, AUCs with intervals, controls, and what lambda_1 adds to drift and q_halt.
+    """Settled x right: cells, exponents, AUCs with intervals, controls, and what lambda_1 adds to the rest.
 
     1. rrdyn analyze-2x2 diag.npz
     2. rrdyn analyze-2x2 runs/*/diag/diag_step*.npz --shared-tau --out study
     3. rrdyn analyze-2x2 diag.npz --tau fixed -1.0
-    4. rrdyn analyze-2x2 diag.npz --fate fate.npz
-    5. rrdyn analyze-2x2 diag.npz --compat
+    4. rrdyn analyze-2x2 diag.npz --settled return
+    5. rrdyn analyze-2x2 diag.npz --fate fate.npz
+    6. rrdyn analyze-2x2 diag.npz --compat
     """
 
     files: Positional[tuple[Path, ...]]
     """diag.npz files, of ours or of the source study."""
     tag: str | None = None
     """Name in the written files; default: from the file names."""
+    settled: Literal["drift", "return"] = "drift"
+    """What tells settled from unsettled: late drift, or the late return distance, by which a cycle has settled too."""
     shared_tau: bool = False
-    """One threshold for all files, from their puzzles taken together."""
+    """One threshold for all files, from their puzzles taken together; default: one for each training run, that of its
+    last checkpoint."""
     fate: tuple[Path, ...] = ()
-    """fate.npz files: what became of the puzzles then stands first in results.md, with fates_<tag>.json beside it."""
+    """fate.npz files: what became of the puzzles then stands first in results.md, with fates_<tag>.json beside it, and
+    fates and multipliers are asked what they add."""
     compat: bool = False
     """The source study's numbers by its own rules, nothing else (NaN is written as null)."""
 
@@ -42,6 +48,7 @@ def run(args: Args) -> Outcome:
         tag=args.tag,
         tau=args.threshold,
         shared_tau=args.shared_tau,
+        settled_by=args.settled,
         compat=args.compat,
         seed=args.seed,
         replicates=args.replicates,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from rrdyn.cli.command import Outcome, Positional
 from rrdyn.cli.options import BootstrapOptions, ThresholdOptions
@@ -20,7 +21,9 @@ class Args(BootstrapOptions, ThresholdOptions):
     tag: str = "series"
     """Name in the written files."""
     per_checkpoint: bool = False
-    """A threshold for each checkpoint (its fractions cannot be compared with the next one's); default: one for all."""
+    """A threshold for each checkpoint (fractions of two cannot be compared); default: that of the last checkpoint."""
+    settled: Literal["drift", "return"] = "drift"
+    """What tells settled from unsettled: late drift, or the late return distance, by which a cycle has settled too."""
     compat: bool = False
     """The source study's columns and rules: files in the order given, Otsu for each."""
 
@@ -29,7 +32,7 @@ def run(args: Args) -> Outcome:
     from rrdyn.analysis import evolution
 
     out, tag = args.folder("evolution"), evolution.checked_tag(args.tag)
-    series = evolution.read_series(args.files, keep_all=args.compat)
+    series = evolution.read_series(args.files, compat=args.compat, settled_by="drift" if args.compat else args.settled)
     if args.compat:
         found = evolution.evolve_as_source(series, tag)
     else:

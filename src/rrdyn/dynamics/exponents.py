@@ -84,18 +84,18 @@ def drift_of_estimate(log_r: np.ndarray, steps: int = 1) -> np.ndarray:
     return np.asarray((second.mean(0) - first.mean(0)) / steps)
 
 
-def of_each(log_r: np.ndarray, steps: int) -> dict[str, np.ndarray]:
+def of_each(log_r: np.ndarray, steps: int, n: int | None = None) -> dict[str, np.ndarray]:
     """What `diag.npz` says of exponents beyond their values; log_r (N,T,k) summed over `steps` sub-updates a block.
 
     Columns are in the order of `lyap_spec`, largest exponent first. NaN where the series is too short to say (an
     interval takes four blocks, a drift two) or not finite, even in one number. Each puzzle by itself, so that its bits
-    do not depend on the others.
+    do not depend on the others. n : dimension of the state, that of `kaplan_yorke_dimension`.
     """
-    rows = [_of_one(series, steps) for series in log_r]
+    rows = [_of_one(series, steps, n) for series in log_r]
     return {key: np.array([row[key] for row in rows]) for key in rows[0]}
 
 
-def _of_one(series: np.ndarray, steps: int) -> dict[str, np.ndarray | float | bool]:
+def _of_one(series: np.ndarray, steps: int, n: int | None) -> dict[str, np.ndarray | float | bool]:
     unknown = np.full_like(series[0], np.nan)
     if not np.isfinite(series).all():  # no order of the columns would be that of `lyap_spec`
         return {
@@ -108,7 +108,7 @@ def _of_one(series: np.ndarray, steps: int) -> dict[str, np.ndarray | float | bo
     exponents = series.mean(0) / steps
     ordered = series[:, np.argsort(-exponents, kind="stable")]
     interval = batch_means(ordered, steps) if len(ordered) >= 4 else Interval(unknown, unknown, unknown)
-    dimension = kaplan_yorke_dimension(exponents)
+    dimension = kaplan_yorke_dimension(exponents, n)
     return {
         "lyap_drift": drift_of_estimate(ordered, steps) if len(ordered) >= 2 else unknown,
         "lyap_low": interval.low,
@@ -118,11 +118,12 @@ def _of_one(series: np.ndarray, steps: int) -> dict[str, np.ndarray | float | bo
     }
 
 
-def kaplan_yorke_dimension(exponents: np.ndarray) -> Dimension:
+def kaplan_yorke_dimension(exponents: np.ndarray, n: int | None = None) -> Dimension:
     """j + (lambda_1 + ... + lambda_j) / |lambda_{j+1}|, j the largest count whose sum is not negative.
 
     Kaplan & Yorke, Lecture Notes in Mathematics 730 (1979) 204. Of leading exponents only, the dimension is known
-    once their sum is negative; until then their number is a lower bound.
+    once their sum is negative; until then their number is a lower bound. n is the dimension of the state: where all n
+    exponents are given and their sum is not negative, the dimension is n, and no bound.
     """
     ordered = np.sort(np.asarray(exponents, dtype=float))[::-1]
     sums = np.cumsum(ordered)
@@ -130,6 +131,6 @@ def kaplan_yorke_dimension(exponents: np.ndarray) -> Dimension:
         return Dimension(math.nan, False)
     below = np.flatnonzero(sums < 0)
     if len(below) == 0:
-        return Dimension(float(len(ordered)), False)
+        return Dimension(float(len(ordered)), len(ordered) == n)
     j = int(below[0])
     return Dimension(float(j + (sums[j - 1] if j else 0.0) / abs(ordered[j])), True)

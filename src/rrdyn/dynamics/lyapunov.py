@@ -24,7 +24,7 @@ from torch import Tensor
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics import protocol
 from rrdyn.dynamics.protocol import Recurrence
-from rrdyn.dynamics.qr import Factor, log_of_diagonal, orthonormalise, orthonormalise_unseen
+from rrdyn.dynamics.qr import Factor, clipped, log_of_diagonal, orthonormalise, orthonormalise_unseen
 from rrdyn.dynamics.trajectory import Spread, Step, follow
 from rrdyn.runtime.devices import moved
 from rrdyn.runtime.shapes import Float
@@ -53,6 +53,8 @@ class Spectrum:
     """Sub-updates averaged over."""
     loss: Float[Tensor, " B"]
     """(B,) largest bound on |Q^T Q - I| met."""
+    clipped: Tensor
+    """(B,) logs that were clipped at 1e-30 (-69.08), as where a Jacobian is 0: exponents they enter mean nothing."""
 
     @property
     def finite(self) -> Tensor:
@@ -224,6 +226,7 @@ class _Record:
         self.align = align
         self.rows: list[Tensor] = []
         self.losses: list[Tensor] = []
+        self.clipped: Tensor | int = 0
 
     def see(self, step: Step) -> None:
         assert step.spread is not None
@@ -231,6 +234,7 @@ class _Record:
         if step.number > self.align:
             self.rows.append(step.spread.log_r)
             self.losses.append(step.spread.loss)
+            self.clipped = self.clipped + clipped(step.spread.triangles)
 
 
 def _collect(
@@ -247,6 +251,7 @@ def _collect(
         state=end,
         steps=steps,
         loss=torch.stack(record.losses).amax(0),
+        clipped=torch.as_tensor(record.clipped, device=log_r.device).expand(log_r.shape[1]),
     )
 
 
@@ -259,6 +264,7 @@ def _merge(alone: list[Spectrum]) -> Spectrum:
         state=protocol.rebuild(first.state, (torch.cat(parts) for parts in zip(*(s.state for s in alone)))),
         steps=first.steps,
         loss=torch.cat([s.loss for s in alone]),
+        clipped=torch.cat([s.clipped for s in alone]),
     )
 
 

@@ -19,7 +19,7 @@ def distance(a: Float[Tensor, "B ..."], b: Float[Tensor, "B ..."] | None = None)
     return found
 
 
-def together(parts: Sequence[Float[Tensor, "B *any"]]) -> Float[Tensor, "B *any"]:
+def together(parts: Sequence[Float[Tensor, "B ..."]]) -> Float[Tensor, "B ..."]:
     """(B,) norm of the joint state from the norms (B,) of its parts."""
     total = parts[0]
     for part in parts[1:]:

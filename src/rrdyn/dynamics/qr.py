@@ -55,9 +55,18 @@ class Factor:
         return found
 
 
+LEAST = 1e-30
+"""What the argument of a log is clipped at, as in the source study: a direction that is lost counts -69.08."""
+
+
 def log_of_diagonal(r: Tensor) -> Tensor:
     """(...,K) log R_ii of factors (...,K,K), the argument clipped at 1e-30 as in the source study."""
-    return r.diagonal(dim1=-2, dim2=-1).clamp_min(1e-30).log()  # clamp keeps NaN
+    return r.diagonal(dim1=-2, dim2=-1).clamp_min(LEAST).log()  # clamp keeps NaN
+
+
+def clipped(triangles: Sequence[Tensor]) -> Tensor | int:
+    """(B,) how many logs of the factors R (B,K,K) were clipped; 0 of none."""
+    return sum((r.diagonal(dim1=-2, dim2=-1) <= LEAST).sum(-1) for r in triangles)
 
 
 def orthonormalise(rows: Sequence[Tensor], *, careful: bool = False) -> Factor:

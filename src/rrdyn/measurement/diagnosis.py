@@ -19,6 +19,7 @@ from rrdyn.dynamics.exponents import of_each
 from rrdyn.dynamics.growth import Nearby
 from rrdyn.dynamics.lyapunov import Tangents, first_frame
 from rrdyn.dynamics.observers import Motion
+from rrdyn.dynamics.qr import clipped
 from rrdyn.dynamics.returns import Returns
 from rrdyn.dynamics.trajectory import Carrier, Observer, Step, follow, plain_segment
 from rrdyn.measurement.answers import Answers
@@ -125,6 +126,7 @@ class Diagnosis(Measurement[DiagnosisConfig]):
             "halted_at": answers.halted_at(config.segments),
             "q_halt_positive_at": _first(table["q_halt"] > 0),
             "residual": motion.residual(plain_segment(recurrence, end)),
+            "clipped": torch.as_tensor(spreads.clipped).expand(len(questions)),
             **({"return_distance": returns[0].distances().float()} if returns else {}),
         }
         return {**{key: value.cpu().numpy() for key, value in columns.items()}, "idx": questions.idx}
@@ -140,7 +142,10 @@ class Diagnosis(Measurement[DiagnosisConfig]):
         return ["zH", "zL", *z0._fields[2:]][: len(z0)]
 
     def finish(self, arrays: Arrays) -> Arrays:
-        beyond = of_each(arrays["log_r"][:, self.settings.align :], self.subject.model.sub_updates_per_segment)
+        beyond = of_each(
+            arrays["log_r"][:, self.settings.align :], self.subject.model.sub_updates_per_segment,
+            self.subject.model.state_elements,
+        )  # fmt: skip
         idx, rated = arrays["idx"], self.subject.split.difficulty
         rating = {} if rated is None else {"difficulty": np.asarray(rated[idx], dtype=np.float64)}
         return {**arrays, **rating, **self.subject.validity(idx, arrays["preds"][:, -1]), **beyond}
@@ -189,13 +194,15 @@ class Diagnosis(Measurement[DiagnosisConfig]):
 
 
 class _Spreads:
-    """The log growth of every segment, (B,k) each."""
+    """The log growth of every segment, (B,k) each, and how many of its logs were clipped (B,)."""
 
     def __init__(self) -> None:
         self.log_r: list[Tensor] = []
+        self.clipped: Tensor | int = 0
 
     def see(self, step: Step) -> None:
         assert step.spread is not None
+        self.clipped = self.clipped + clipped(step.spread.triangles)
         self.log_r.append(step.spread.log_r.sum(0))
 
 

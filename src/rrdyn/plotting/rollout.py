@@ -21,7 +21,7 @@ from rrdyn.plotting.style import DASHES, Style
 from rrdyn.plotting.tables import read_numbers
 
 RUN = "rrdyn survival ROLLOUT.npz…"
-FITS = {"exponential": "exponential", "weibull": "Weibull", "two_population": "two rates"}
+FITS = {"exponential": "exponential", "weibull": "Weibull", "two_population": "two rates", "cure": "a share never"}
 
 
 def draw(inputs: RolloutOptions, out: Output, style: Style) -> None:

@@ -61,8 +61,18 @@ class Study:
         return self.points["idx"]
 
     @property
-    def log_drift(self) -> np.ndarray:
-        return self.points["log10_late_drift"]
+    def by_return(self) -> bool:
+        """Whether the cells are told apart by return distances, not by late drift."""
+        return bool(self.results.threshold and self.results.threshold.of == "late return distance")
+
+    @property
+    def motion(self) -> str:
+        """The column of the points that tells settled from unsettled."""
+        return "log10_late_return" if self.by_return else "log10_late_drift"
+
+    @property
+    def log_motion(self) -> np.ndarray:
+        return self.points[self.motion]
 
     @property
     def lam1(self) -> np.ndarray:
@@ -118,6 +128,8 @@ def read_study(folder: Path, tag: str) -> Study:
 
 def _check_whole(study: Study) -> None:
     results, points = study.files
+    if study.motion not in study.points:
+        raise InputError(f"{shown(points)} lacks the column {study.motion}", found=", ".join(study.points), run=RUN)
     if study.cell.size != study.n:
         raise InputError(
             f"{shown(results)} and {shown(points)} are of two analyses",

@@ -17,6 +17,13 @@ from rrdyn.plotting.style import CELLS, Style
 from rrdyn.plotting.tables import tagged
 
 LATE = "late drift of $z_H$, log$_{10}$ ||$\\Delta z_H$|| per segment"
+RETURN = "late return distance, log$_{10}$, of the largest norm"
+DEFINED = {
+    "log10_late_drift": "Late drift is the mean of ||z_H(t) - z_H(t-1)|| over the last quarter of the segments, four "
+    "at most.",
+    "log10_late_return": "The late return distance is the smallest mean distance, over those segments, to the "
+    "state 1, 2, ... segments before.",
+}
 LAMBDA = "$\\lambda_1$ (nats per sub-update)"
 
 
@@ -35,11 +42,11 @@ def drift_hist(study: Study, style: Style) -> Plate:
     figure = style.figure(2.5)
     ax = figure.subplots()
     table = Table()
-    edges = _edges(study.log_drift)
+    edges = _edges(study.log_motion)
     top = 1.0
     for sign, right in ((1, True), (-1, False)):
         for cell in ("A", "C") if right else ("B", "D"):
-            heights, _ = np.histogram(study.log_drift[study.cell == cell], bins=edges)
+            heights, _ = np.histogram(study.log_motion[study.cell == cell], bins=edges)
             ax.bar(edges[:-1], sign * heights, np.diff(edges), align="edge", color=style.cell(cell), linewidth=0)
             table.add(cell=cell, bin_from=edges[:-1], bin_to=edges[1:], count=heights)
             top = max(top, float(heights.max(initial=0)))
@@ -52,19 +59,23 @@ def drift_hist(study: Study, style: Style) -> Plate:
         marks.note(ax, style, words, x=x, y=y, colour=style.text(style.cell(cell)))
     ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    ax.set_xlabel(LATE)
+    ax.set_xlabel(RETURN if study.by_return else LATE)
     ax.set_ylabel("puzzles:  wrong | correct")
     ax.set_title(f"{study.title}\nn = {study.n:,}; dashed: threshold {study.tau:.2f} ({study.threshold_rule})")
     return Plate(
         figure=figure,
         table=table,
-        caption=f"Distribution of late drift over the {study.n:,} puzzles of {study.title}: correct answers upwards "
-        f"(n = {study.n_correct:,}), wrong ones downwards (n = {study.n - study.n_correct:,}). Late drift is the mean "
-        f"of ||z_H(t) - z_H(t-1)|| over the last four segments. Dashed: the threshold between settled and moving, "
-        f"{study.tau:.3f} ({study.threshold_rule}).",
-        alt=f"Histogram of late drift. Correct: {study.counts['A']} settled, {study.counts['C']} moving. "
+        caption=f"Distribution of {_motion(study)} over the {study.n:,} puzzles of {study.title}: correct answers "
+        f"upwards (n = {study.n_correct:,}), wrong ones downwards (n = {study.n - study.n_correct:,}). "
+        f"{DEFINED[study.motion]} Dashed: the threshold between settled and moving, {study.tau:.3f} "
+        f"({study.threshold_rule}).",
+        alt=f"Histogram of {_motion(study)}. Correct: {study.counts['A']} settled, {study.counts['C']} moving. "
         f"Wrong: {study.counts['B']} settled, {study.counts['D']} moving.",
     )
+
+
+def _motion(study: Study) -> str:
+    return "late return distance" if study.by_return else "late drift"
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
@@ -127,19 +138,21 @@ def scatter(study: Study, style: Style) -> Plate:
     for cell in sorted(CELLS, key=lambda cell: -study.counts[cell]):  # the rarer a cell, the later it is drawn
         here = study.cell == cell
         if here.any():
-            marks.scatter_cell(ax, style, cell, study.log_drift[here], study.lam1[here])
-            table.add(cell=cell, idx=study.idx[here], log10_late_drift=study.log_drift[here], lambda_1=study.lam1[here])
+            marks.scatter_cell(ax, style, cell, study.log_motion[here], study.lam1[here])
+            columns = {study.motion: study.log_motion[here], "lambda_1": study.lam1[here]}
+            table.add(cell=cell, idx=study.idx[here], **columns)
     marks.cell_key(figure, style, study.counts)
-    marks.range_frame(ax, study.log_drift, study.lam1)
-    ax.set_xlabel(LATE)
+    marks.range_frame(ax, study.log_motion, study.lam1)
+    ax.set_xlabel(RETURN if study.by_return else LATE)
     ax.set_ylabel(LAMBDA)
     ax.set_title(f"{study.title}, n = {study.n:,} (in brackets: n of the cell)")
     return Plate(
         figure=figure,
         table=table,
-        caption=f"Late drift against the leading exponent, one mark a puzzle ({study.title}, n = {study.n:,}). Dashed: "
-        f"threshold between settled and moving ({study.tau:.3f}); horizontal rule: lambda_1 = 0.",
-        alt="Scatter of late drift against the leading exponent by cell: "
+        caption=f"{_motion(study).capitalize()} against the leading exponent, one mark a puzzle ({study.title}, "
+        f"n = {study.n:,}). Dashed: threshold between settled and moving ({study.tau:.3f}); horizontal rule: "
+        "lambda_1 = 0.",
+        alt=f"Scatter of {_motion(study)} against the leading exponent by cell: "
         + ", ".join(f"{cell} n = {count}" for cell, count in study.counts.items()),
     )
 

@@ -46,7 +46,7 @@ def _peak(learner: Learner, rows: Rows, count: int) -> int:
     given = _first(learner, rows, count)
     with LiveBytes() as bytes_:
         learner.segment(*given)
-    return bytes_.peak
+    return int(bytes_.peak)
 
 
 @dataclass(frozen=True, kw_only=True)

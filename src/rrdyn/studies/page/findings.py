@@ -96,11 +96,15 @@ def _two_by_two(tag: str, record: ResultsRecord) -> Claims:
     if record.intervals is None:
         accuracy = f"Of {record.n} puzzles {record.exact_acc:.1%} are answered exactly: {counts}."
         return Claims(tag, [accuracy, "These are the source study's numbers, without intervals."], [])
-    sentences = [
-        f"Of {record.n} puzzles {_percent(record.interval('exact_acc'))} are answered exactly: {counts}.",
-        f"Of the wrong answers {_percent(record.interval('mixture.wrong_that_converged'))} had settled; of the right "
-        f"ones {_percent(record.interval('mixture.correct_that_nonconverged'))} had not.",
-    ]
+    exact = f"Of {record.n} puzzles {_percent(record.interval('exact_acc'))} are answered exactly"
+    if record.threshold and record.threshold.one_mode:
+        sentences = [f"{exact}. {record.threshold.of.capitalize()} has one mode: settled is not told from unsettled."]
+    else:
+        sentences = [
+            f"{exact}: {counts}.",
+            f"Of the wrong answers {_percent(record.interval('mixture.wrong_that_converged'))} had settled; of the "
+            f"right ones {_percent(record.interval('mixture.correct_that_nonconverged'))} had not.",
+        ]
     right, wrong = (record.interval(f"spectrum_median.{side}") for side in ("correct", "wrong"))
     if right and wrong and right.value is not None and wrong.value is not None:
         sentences.append(
@@ -116,7 +120,7 @@ def _two_by_two(tag: str, record: ResultsRecord) -> Claims:
             f"{_bounded(drift)}, the halting logit alone with {_bounded(halt)}."
         )
     if record.increment and record.increment.says:
-        sentences.append(f"What the exponent adds to drift and q_halt: {record.increment.says}")
+        sentences.append(f"What the exponent adds to residual, drift and q_halt: {record.increment.says}")
     return Claims(tag, sentences, record.warnings)
 
 
@@ -223,7 +227,7 @@ def _fits(tag: str, model: SurvivalModelRecord) -> Grid:
             rates = law.escape_rate
             rows.append([
                 name + (" (best)" if name == model.best else ""),
-                _number(law.aic),
+                _number(law.aic) if model.best else "-",
                 _bounded(rates.per_segment if rates else None, 5),
                 _bounded(rates.per_module_evaluation if rates else None, 6),
             ])  # fmt: skip
