@@ -7,15 +7,14 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import torch
 from tests.studies.test_demo import unreadable
-
-from rrdyn.artifacts import provenance
-from rrdyn.cli.app import main
 
 CKPT = "runs/tiny/pretrain/checkpoints/last"
 MADE = ["diagnose", CKPT, "--n", "24", "--k", "2", "--quiet"]
@@ -46,21 +45,10 @@ LINES: dict[str, list[str]] = {
 TIMED = ("train.jsonl", "train.log", "sweep.json", "study.json", "report.html")  # hold seconds, or the figures' folder
 
 
-def started(line: list[str], folder: Path) -> int:
-    """The command in a child that shares our imports, the head of a group of its own; its process id."""
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        os.chdir(folder)
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
-        os._exit(main(line))
-    return child
-
-
-def ended(child: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def started(line: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    """The command as the head of a group of processes of its own."""
+    return subprocess.Popen([sys.executable, "-m", "rrdyn", *line], cwd=folder, start_new_session=True,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
 
 
 def made(folder: Path) -> dict[str, bytes]:
@@ -70,17 +58,15 @@ def made(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def places(tiny_study, tmp_path, monkeypatch) -> tuple[Path, Path]:
+def places(tiny_study, tmp_path) -> tuple[Path, Path]:
     """Two equal folders to work in."""
-    monkeypatch.setattr(provenance, "git_commit", lambda: None)  # somebody may commit in between
-    torch.set_num_threads(1)  # a fork does not inherit the threads of a pool
     for name in ("whole", "stopped"):
         place = tmp_path / name
         shutil.copytree(tiny_study.place, place)
         (place / "out").mkdir()
         (place / "arms.yaml").write_text(SWEEP)
         for line in (*PIECES, [*MADE, "--out", "made.npz"]):
-            assert ended(started(line, place)) == 0
+            assert started(line, place).wait() == 0
     return tmp_path / "whole", tmp_path / "stopped"
 
 
@@ -90,13 +76,14 @@ def test_stopped_at_ten_random_moments(command, places):
     whole, stopped = places
     line, draw = LINES[command], random.Random(command)
     before = time.monotonic()
-    assert ended(started(line, whole)) == 0
+    assert started(line, whole).wait() == 0
     usual = time.monotonic() - before
     for number in [signal.SIGKILL, signal.SIGTERM, signal.SIGINT] * 3 + [signal.SIGKILL]:
         child = started(line, stopped)
         time.sleep(draw.uniform(0.02, usual))
-        os.killpg(child, number)
-        assert ended(child) in (0, 130, -number)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(child.pid, number)
+        assert child.wait() in (0, 130, -number)
         assert unreadable(stopped / "out") == []
-    assert ended(started(line, stopped)) == 0
+    assert started(line, stopped).wait() == 0
     assert made(stopped) == made(whole)

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,14 +38,13 @@ def warm_rrdyn(folder: Path) -> Iterator[Path]:
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(address)
         door.listen()
-        server = os.fork()
-        if server == 0:
-            serve(door)
+        # a process of its own: libraries that have begun to work in threads do not live through a fork
+        server = subprocess.Popen([sys.executable, __file__, str(door.fileno())], pass_fds=[door.fileno()])
         try:
             yield folder
         finally:
-            os.kill(server, signal.SIGTERM)
-            os.waitpid(server, 0)
+            server.terminate()
+            server.wait()
 
 
 def serve(door: socket.socket) -> None:
@@ -81,3 +81,7 @@ def answer(line: socket.socket) -> None:
     finally:
         line.sendall(str(code).encode())
         os._exit(code)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
