@@ -55,9 +55,11 @@ def build(out: Path) -> Path:
     pdoc.render.configure(docformat="markdown", show_source=False, footer_text=f"rrdyn {rrdyn.__version__}")
     said, rrdyn.__doc__ = rrdyn.__doc__, front()
     try:
-        walked = pdoc.extract.walk_specs(["rrdyn", f"!{LEFT_OUT}"])
-        missing = [name for name in modules() if name not in walked]
-        further = [name for name in missing if name.rpartition(".")[0] not in missing]  # a package brings what is in it
+        brought, further = {*pdoc.extract.walk_specs(["rrdyn", f"!{LEFT_OUT}"])}, []
+        for name in modules():
+            if name not in brought:  # a package may bring what is in it
+                further.append(name)
+                brought.update(pdoc.extract.walk_specs([name]))
         pdoc.pdoc("rrdyn", f"!{LEFT_OUT}", *further, output_directory=out)
     finally:
         rrdyn.__doc__ = said

@@ -237,8 +237,8 @@ def _escapes() -> Iterator[Setting]:
         one = Failures(tag="a", sub_updates=12, followed=112, **_times(rng.exponential(1 / 0.02, 120), 112))
         two = Failures(tag="b", sub_updates=6, followed=112, **_times(rng.exponential(1 / 0.01, 120), 112))
         compared = compare([one, two])
-        found = compared.pairs[0].rate_ratio if compared else None
-        return None if found is None or found.per_module_evaluation is None else of(found.per_module_evaluation)
+        found = compared and compared.pairs[0].rate_ratio
+        return of(found.per_module_evaluation) if found and found.per_module_evaluation else None
 
     yield Setting(quantity="Weibull shape", data="n = 150, shape .7", method="profile likelihood", promised=True,
                   truth=0.7, draw=shape)  # fmt: skip

@@ -210,8 +210,21 @@ def page(lines: list[dict[str, object]]) -> str:
         "# The increment: false claims and power", "",
         "Written by `python scripts/nulls.py` from `increment_replicates.csv`. A gain is claimed where both intervals "
         "lie above 0 and the test of conditional independence is below .05.", "", *told, "",
-        tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), "",
+        tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), "", _left(lines), "",
     ])  # fmt: skip
+
+
+def _left(lines: list[dict[str, object]]) -> str:
+    """How much of the table is there."""
+    wanted = {(world.name, strength, n): replicates for world, strength, n, replicates in settings()}
+    done = {(line["world"], line["strength"], line["n"]): line["replicates"] for line in lines}
+    short = sum(done.get(key, 0) != count for key, count in wanted.items())
+    if not short:
+        return "Complete."
+    return (
+        f"**Not complete**: {len(wanted) - short} of {len(wanted)} rows have all their replicates; the script, started "
+        "again, goes on with the others."
+    )
 
 
 def write(out: Path, rows: list[dict[str, str]]) -> None:

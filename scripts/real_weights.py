@@ -2,7 +2,8 @@
 
     python scripts/real_weights.py WEIGHTS WORK docs/real
 
-WEIGHTS holds mod113/seed_N.pt (docs/real/README.md says where they come from); WORK keeps what is measured, a folder a
+WEIGHTS holds mod113/seed_N.pt, nano/NAME.ckpt and nano/data/sudoku_6x6_small (docs/real/README.md says where they come
+from; what is not there is left out); WORK keeps what is measured, a folder a
 checkpoint: stopped anywhere, the same command goes on, and what is there for the same settings is kept. No byte of the
 weights goes anywhere else.
 """
@@ -27,12 +28,21 @@ from rrdyn.dynamics.fate import FATES
 DEPTHS = (1, 2, 4, 8, 16, 32)
 ANSWER = 2
 """The place of the answer of a modular sum."""
+LOST_BY = 4
+"""Segment by which an answer may be lost: there some are and some are not."""
+
+
+def early_exponent(diag: Artifact) -> np.ndarray:
+    """(N,) lambda_1 over the first LOST_BY segments, nats per sub-update."""
+    return diag["log_r"][:, :LOST_BY, 0].mean(1) / diag.meta["estimator"]["sub_updates_per_segment"]
+
+
 READOUTS = {
-    "lambda_1 over 16 segments": lambda d: d["lyap_spec"][:, 0],
-    "lambda_1 of segments 1 to 4": lambda d: d["log_r"][:, :4, 0].sum(1) / 8,
+    "lambda_1 of segments 1 to 4": early_exponent,
+    "lambda_1 of segments 1 to 16": lambda d: d["lyap_spec"][:, 0],
+    "drift of z_H at segment 2": lambda d: d["drift_zH"][:, 1],
     "drift of z_H at segment 4": lambda d: d["drift_zH"][:, 3],
-    "drift of z_H at segment 16": lambda d: d["drift_zH"][:, 15],
-    "q_halt at segment 1": lambda d: -d["q_halt"][:, 0],
+    "-q_halt at segment 1": lambda d: -d["q_halt"][:, 0],
 }
 """What may tell a lost answer: larger where it is lost."""
 
@@ -71,7 +81,8 @@ def model_row(name: str, out: Path, evaluation: dict) -> dict:
     moduli = moduli[np.isfinite(moduli)]
     return {
         "model": name,
-        **{f"exact at {depth}": exact[depth] for depth in (1, 4, 16, 32)},
+        **{f"exact at {depth}": exact[depth] for depth in (1, 4, 8, 16, 32)},
+        "early lambda_1": float(np.median(early_exponent(diag))),
         "lambda_1": float(np.median(diag["lyap_spec"][:, 0])),
         "lambda_2": float(np.median(diag["lyap_spec"][:, 1])),
         "drift at 4": float(np.median(diag["drift_zH"][:, 3])),
@@ -86,10 +97,10 @@ def model_row(name: str, out: Path, evaluation: dict) -> dict:
 
 
 def lost_rows(name: str, out: Path, rng: np.random.Generator) -> list[dict]:
-    """Within a model: does a readout tell which answers, right at segment 1, are wrong at segment 16?"""
+    """Within a model: does a readout tell which answers, right at segment 1, are wrong at segment 4?"""
     diag = read_npz(out / "diag.npz")
-    chosen = right_at_1(diag)
-    lost = chosen & ~diag["exact_correct"].astype(bool)
+    chosen = right_at(diag, 1)
+    lost = chosen & ~right_at(diag, LOST_BY)
     scores = [np.asarray(read(diag), dtype=float)[chosen] for read in READOUTS.values()]
     intervals = auc_intervals(scores, lost[chosen], rng)
     return [
@@ -99,11 +110,31 @@ def lost_rows(name: str, out: Path, rng: np.random.Generator) -> list[dict]:
     ]  # fmt: skip
 
 
-def right_at_1(diag: Artifact) -> np.ndarray:
-    """(N,) whether the answer is right at segment 1."""
+def right_at(diag: Artifact, segment: int) -> np.ndarray:
+    """(N,) whether the answer is right after a segment."""
     named = diag.meta["dataset"]
     split = open_split(named["path"], named["split"])
-    return diag["preds"][:, 0, ANSWER] == split.answers(diag["idx"])[:, ANSWER]
+    return diag["preds"][:, segment - 1, ANSWER] == split.answers(diag["idx"])[:, ANSWER]
+
+
+def nano_rows(weights: Path, work: Path) -> list[dict]:
+    """Accuracy of the raw weights of nano-trm's checkpoints at their depth and at twice it."""
+    rows = []
+    for checkpoint in sorted(weights.glob("nano/*.ckpt")):
+        out = work / f"nano-{checkpoint.stem}" / "evaluate.json"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        data = str(weights / "nano" / "data" / "sudoku_6x6_small")
+        line = ["evaluate", str(checkpoint), "--data", data, "--weights", "raw", "--n", "64", "--segments", "32"]
+        if not out.is_file() and (code := rrdyn([*line, "--device", "cpu", "--quiet", "--out", str(out)])):
+            raise SystemExit(code)
+        found = {row["segment"]: row for row in json.loads(out.read_text())["segments"]}
+        rows += [
+            {"model": checkpoint.stem, "segment": depth, "n": found[depth]["exact"]["n"],
+             "exact": found[depth]["exact"]["value"], "token_acc": found[depth]["token_acc"]["value"],
+             "low": found[depth]["token_acc"]["low"], "high": found[depth]["token_acc"]["high"]}
+            for depth in (1, 4, 16, 32)
+        ]  # fmt: skip
+    return rows
 
 
 def exact_spearman(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
@@ -148,11 +179,13 @@ def main() -> None:
     write(given.out / "models.csv", models)
     write(given.out / "lost.csv", lost)
     between = []
-    for what in ("lambda_1", "lambda_2", "drift at 4", "drift at 16", "late exponent", "settled"):
-        for target in ("exact at 4", "exact at 16", "exact at 32"):
+    for what in ("early lambda_1", "lambda_1", "lambda_2", "drift at 4", "drift at 16", "late exponent", "settled"):
+        for target in ("exact at 4", "exact at 8"):
             rho, p = exact_spearman([row[what] for row in models], [row[target] for row in models])
             between.append({"what": what, "with": target, "seeds": len(models), "rho": rho, "exact p": p})
     write(given.out / "between.csv", between)
+    if nano := nano_rows(given.weights, given.work):
+        write(given.out / "nano.csv", nano)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ def escapes(study: Path) -> dict[str, Any]:
             "cure_fraction": None if cure is None else cure.parameters["cured"].model_dump(),
         }  # fmt: skip
     compared = compare(failures)
-    return {"models": record, "compared": None if compared is None else compared.model_dump()}
+    assert compared is not None
+    return {"models": record, "compared": compared.model_dump()}
 
 
 def seeds(study: Path) -> dict[str, Any]:
@@ -75,11 +76,15 @@ def increments(study: Path) -> dict[str, Any]:
     return found
 
 
+def shown(record: dict[str, Any] | None, digits: int = 3) -> str:
+    return bounded(None if record is None else Interval(**{key: record[key] for key in Interval.model_fields}), digits)
+
+
 def page(record: dict[str, Any]) -> str:
     """again.md"""
     models, compared = record["escapes"]["models"], record["escapes"]["compared"]
     rows = [
-        [tag, one["failures"], one["escapes"], _told(one["rate_per_segment"], 5), _told(one["cure_fraction"])]
+        [tag, one["failures"], one["escapes"], shown(one["rate_per_segment"], 5), shown(one["cure_fraction"])]
         for tag, one in models.items()
     ]  # fmt: skip
     lines = ["# The study's tables under the mended statistics", "", "Written by `python scripts/study_again.py`.", "",
@@ -91,17 +96,13 @@ def page(record: dict[str, Any]) -> str:
         lines.append(
             f"- {pair['first']} against {pair['second']}: log-rank chi^2 {pair['statistic']:.2f}, p {pair['p']:.2g} "
             f"(after Holm {pair['p_holm']:.2g}); rates per module evaluation "
-            f"{_told(ratio['per_module_evaluation'] if ratio else None, 2)} to 1"
+            f"{shown(ratio['per_module_evaluation'] if ratio else None, 2)} to 1"
         )
     arms = record["seeds"]
-    rows = [[name, *(_told(arms[arm][name]) for arm in arms)] for name in next(iter(arms.values()))]
+    rows = [[name, *(shown(arms[arm][name], 3) for arm in arms)] for name in next(iter(arms.values()))]
     lines += ["", tabulate(rows, ["over seeds", *arms], tablefmt="pipe", disable_numparse=True), "",
               *(f"- {tag}: {one['says']}" for tag, one in record["increments"].items()), ""]  # fmt: skip
     return "\n".join(lines)
-
-
-def _told(interval: dict[str, Any] | None, digits: int = 3) -> str:
-    return bounded(None if interval is None else Interval.model_validate(interval), digits)
 
 
 def main() -> None:

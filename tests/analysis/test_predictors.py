@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.analysis.made_files import diagnosis, write_diagnosis
 
-from rrdyn.analysis.predictors import increments, predictors
+from rrdyn.analysis.predictors import fate_of, increments, predictors
 from rrdyn.analysis.puzzles import read_puzzles
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.npz import write_npz
@@ -74,11 +74,15 @@ def test_fates_are_joined_by_puzzle_and_asked(tmp_path):
     multiplier = np.where(told[:, None] == 2, np.nan, rng.uniform(0.1, 0.9, (p.n, 1)))
     fates = write_fates(tmp_path / "fate.npz", p.idx[order], told[order], multiplier[order])
     found = increments(p, fate=fates)
-    assert found.n == p.n - 10
+    assert found.n == found.added["lambda_1"].n == p.n
+    assert found.added["fate"].n == p.n - 10
     assert found.added["fate"].independence.degrees == 2
     assert found.added["fate"].adds
     assert "multiplier" in found.added
-    assert any("10 puzzles have no fate" in warning for warning in found.warnings)
+    assert fate_of(p, [fates], alone=False) == fates
+    other = write_fates(tmp_path / "other.npz", p.idx, told, inputs={"b.pt": "xyz"})
+    assert fate_of(p, [other, fates], alone=False) == fates
+    assert fate_of(p, [other], alone=False) is None
 
 
 def test_fates_of_other_puzzles_or_weights(tmp_path):

@@ -70,8 +70,9 @@ def test_one_threshold_in_the_2x2_and_in_the_evolution(tmp_path):
     last = two_by_two.analyze(series[-1], "x", replicates=100)
     assert rows[-1]["settled"] == last.results.frac_converged
     assert settled.common_threshold(series, Tau()).tau != alone.tau
-    other = read_puzzles(write_diagnosis(tmp_path / "b.npz", diagnosis(seed=5), inputs={"b.pt": "1"}, step=3))
+    other = read_puzzles(write_diagnosis(tmp_path / "b.npz", diagnosis(seed=5), inputs={"c/b.pt": "1"}, step=3))
     assert settled.thresholds([*series, other], Tau())[-1].tau == settled.own_threshold(other, Tau()).tau
+    assert settled.thresholds([*series, other], Tau())[0].tau == settled.own_threshold(series[0], Tau()).tau
 
 
 @pytest.mark.parametrize(("segments", "window"), [(1, 1), (3, 1), (4, 1), (8, 2), (16, 4), (128, 4)])

@@ -276,3 +276,17 @@ def test_equal_models_give_equal_bytes_in_any_process(tmp_path):
         subprocess.run([sys.executable, "-c", code, str(DATA / "sudoku4.pt"), str(tmp_path / name)], check=True)
     first, second = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("a", "b"))
     assert first == second
+
+
+def test_other_readers_of_safetensors_are_told_the_format(tmp_path):
+    """transformers refuses a file whose metadata lack it; the Hub's page shows it."""
+    from safetensors import safe_open
+
+    model = drawn(FAMILIES["trm_mlp"])
+    folder = save(model, tmp_path / "ckpt")
+    with safe_open(folder / "model.safetensors", "pt") as stored:
+        assert stored.metadata()["format"] == "pt"
+        assert set(stored.keys()) == set(model.state_dict())
+    assert (folder / "model.safetensors").read_bytes() == (
+        save(model, tmp_path / "again") / "model.safetensors"
+    ).read_bytes()

@@ -11,11 +11,11 @@ from rrdyn.analysis import evolution, fates, settled, two_by_two
 from rrdyn.analysis.evolution import Evolution
 from rrdyn.analysis.fates import FateTable
 from rrdyn.analysis.intervals import REPLICATES
-from rrdyn.analysis.puzzles import Puzzles, tags
+from rrdyn.analysis.predictors import fate_of
+from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.thresholds import Tau, Threshold
 from rrdyn.analysis.two_by_two import TwoByTwo
 from rrdyn.artifacts.errors import UsageError, notice
-from rrdyn.artifacts.npz import Artifact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +51,16 @@ def analyze_files(
 ) -> Batch:
     """Analyse diag.npz files, each alone and together as a series: `rrdyn analyze-2x2`. Nothing is written.
 
-    `tau` (default Otsu) chooses the threshold of each, `shared_tau` one for all. Missing files are skipped while one is
-    there; files of two estimators are refused.
-
-    fate_files : fate.npz files; what became of the puzzles stands first in results.md, and where one is of the same
-        weights as a diag.npz, its fates and multipliers are asked what they add.
+    `tau` (default Otsu) chooses the threshold of each, one for the checkpoints of one run, `shared_tau` one for all.
+    `settled_by` is drift or return. Missing files are skipped while one is there; files of two estimators are refused.
+    fate_files : fate.npz files; what became of the puzzles stands first in results.md, and those of a file's own
+        weights are asked what they add.
     """
     tau = tau or Tau()
-    if compat and (settled_by != "drift" or fate_files):
-        raise UsageError("--compat knows late drift and no fates", expected="--compat without --settled and --fate")
-    series = evolution.read_series(list(dict.fromkeys(Path(path) for path in paths)), compat=compat,
-                                   settled_by=settled_by)  # fmt: skip
+    if compat and settled_by != "drift":
+        raise UsageError("--compat knows late drift only", found=settled_by, expected="--compat without --settled")
+    files = list(dict.fromkeys(Path(path) for path in paths))
+    series = evolution.read_series(files, compat=compat, settled_by=settled_by)
     if tag is not None:
         evolution.checked_tag(tag)
     names = tags([puzzles.path for puzzles in series])
@@ -72,19 +71,12 @@ def analyze_files(
     if not compat:
         shared = [settled.common_threshold(series, tau)] * len(series) if shared_tau else None
         thresholds = shared or settled.thresholds(series, tau)
-    read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, fate_files))]
     found = []
     for place, (puzzles, name) in enumerate(zip(series, names)):
         threshold = thresholds[place] if thresholds else None
+        fate = None if compat else fate_of(puzzles, fate_files, alone=len(series) == 1)
         item = two_by_two.analyze(
-            puzzles,
-            name,
-            tau=tau,
-            threshold=threshold,
-            fate=_fate_of(puzzles, read, alone=len(series) == 1),
-            compat=compat,
-            seed=seed,
-            replicates=replicates,
+            puzzles, name, tau=tau, threshold=threshold, fate=fate, compat=compat, seed=seed, replicates=replicates
         )
         for warning in item.warnings:
             notice(f"{name}: {warning}")
@@ -94,19 +86,12 @@ def analyze_files(
         evolved = evolution.evolve_as_source(series, series_tag)
     elif len(series) > 1:
         evolved = evolution.evolve(series, series_tag, tau=tau, thresholds=thresholds, seed=seed, replicates=replicates)
-    return Batch(found=found, fates=_counted(read), series=evolved)
+    return Batch(found=found, fates=_fates(fate_files), series=evolved)
 
 
-def _fate_of(puzzles: Puzzles, read: Sequence[Artifact], *, alone: bool) -> Path | None:
-    """The fate.npz of the same weights; one that stands beside one diag.npz is meant for it."""
-    ours = puzzles.meta.get("inputs")
-    weights = set(ours.values()) if isinstance(ours, dict) else set()
-    own = [artifact.path for artifact in read if weights & set((artifact.meta.get("inputs") or {}).values())]
-    return own[0] if own else read[0].path if alone and len(read) == 1 else None
-
-
-def _counted(read: Sequence[Artifact]) -> dict[str, tuple[Path, FateTable]]:
+def _fates(paths: Sequence[Path | str]) -> dict[str, tuple[Path, FateTable]]:
     """The counts of fate.npz files by tag."""
+    read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, paths))]
     names = tags([artifact.path for artifact in read])
     return {
         name: (artifact.path, fates.of_result(artifact.arrays, artifact.meta)) for name, artifact in zip(names, read)

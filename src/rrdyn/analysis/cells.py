@@ -96,7 +96,6 @@ def source_numbers(puzzles: Puzzles, settled: np.ndarray, otsu_tau: float) -> So
     """All numbers of the source study's results file, under its names."""
     correct = puzzles.correct
     cells = masks(settled, correct)
-    log_h, log_l = puzzles.log_late_drift(), puzzles.log_late_drift("zL")
     return SourceRecord(
         npz=str(puzzles.path),
         n=puzzles.n,
@@ -112,7 +111,7 @@ def source_numbers(puzzles: Puzzles, settled: np.ndarray, otsu_tau: float) -> So
         contrasts={name: median(first) - median(second) for name, (first, second) in contrasts(puzzles, cells).items()},
         auc={name: auc(score, label) for name, (score, label) in aucs(puzzles, settled).items()},
         aux=AuxRecord(
-            late_drift_zL_corr_with_zH_log=_correlation(log_h, log_l),
+            late_drift_zL_corr_with_zH_log=_correlation(puzzles.log_late_drift(), puzzles.log_late_drift("zL")),
             # in the dtype of the file, as the source study has it: the mean of two float32 is rounded
             q_halt_final_median_by_cell={name: median(puzzles.q_halt[rows, -1]) for name, rows in cells.items()},
         ),

@@ -40,25 +40,19 @@ def compare(models: Sequence[Failures]) -> LogRankRecord | None:
     horizon = min(model.followed * unit for model, unit in zip(models, units))
     segments = [horizon // unit for unit in units]
     cut = [_until(model, end) for model, end in zip(models, segments)]
-    groups = [
-        (np.where(came, time * unit, horizon), came) for (time, came), unit in zip(cut, units)
-    ]  # fmt: skip
+    groups = [(np.where(came, time * unit, horizon), came) for (time, came), unit in zip(cut, units)]
     rates = [fit_exponential(Escapes.of(*one)).rate for one in cut]
-    whole = log_rank(groups)
-    places = list(combinations(range(len(models)), 2))
+    whole, places = log_rank(groups), list(combinations(range(len(models)), 2))
     tests = [log_rank([groups[i], groups[j]]) for i, j in places]
     adjusted = holm([None if test is None else test.p for test in tests])
     pairs = [
         PairRecord(
-            first=models[i].tag,
-            second=models[j].tag,
-            statistic=None if test is None else test.statistic,
-            p=None if test is None else test.p,
+            first=models[i].tag, second=models[j].tag, statistic=None if test is None else test.statistic,
+            p=None if test is None else test.p, p_holm=p,
             rate_ratio=_ratios(rates[i], rates[j], units[j] / units[i] if clocked else None),
-            p_holm=p,
         )
         for (i, j), test, p in zip(places, tests, adjusted)
-    ]
+    ]  # fmt: skip
     return LogRankRecord(
         clock="module evaluations" if clocked else "segments",
         horizon=horizon,
@@ -70,16 +64,17 @@ def compare(models: Sequence[Failures]) -> LogRankRecord | None:
     )
 
 
-def _until(model: Failures, end: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.minimum(model.time, end), model.came & (model.time <= end)
-
-
 def _ratios(one: Interval, two: Interval, clocks: float | None) -> RateRecord | None:
-    """In both units; `clocks` is the second's module evaluations in a segment over the first's."""
     ratio = _ratio(one, two)
     if ratio is None:
         return None
-    return RateRecord(per_segment=ratio, per_module_evaluation=None if clocks is None else scaled(ratio, clocks))
+    return RateRecord(
+        per_segment=ratio, per_module_evaluation=None if clocks is None else scaled(ratio, clocks)
+    )  # fmt: skip
+
+
+def _until(model: Failures, end: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.minimum(model.time, end), model.came & (model.time <= end)
 
 
 def _ratio(one: Interval, two: Interval) -> Interval | None:

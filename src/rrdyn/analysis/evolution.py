@@ -14,10 +14,10 @@ from rrdyn.analysis.cells import masks, rows_csv
 from rrdyn.analysis.intervals import REPLICATES, median, rate
 from rrdyn.analysis.puzzles import LATE_SEGMENTS, Puzzles, read_puzzles, same_estimator, tags
 from rrdyn.analysis.ranks import auc
-from rrdyn.analysis.settled import model_threshold, own_threshold, training_run
+from rrdyn.analysis.settled import model_threshold, one_run, own_threshold
 from rrdyn.analysis.thresholds import Tau, Threshold, otsu
 from rrdyn.artifacts.errors import InputError, UsageError, notice
-from rrdyn.artifacts.files import dump_json, make_folder, write_json, write_text
+from rrdyn.artifacts.files import make_folder, write_json, write_text
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import existing, exists, shown
 from rrdyn.artifacts.provenance import provenance
@@ -41,7 +41,8 @@ class EvolutionSettings(Written):
 
 @dataclass(frozen=True, kw_only=True)
 class Evolution:
-    """Rows of evolution_<tag>.csv in the order of the steps, each with its threshold."""
+    """Rows of evolution_<tag>.csv in the order of the steps, the source study's columns first; each with its
+    threshold."""
 
     tag: str
     rows: list[Row]
@@ -76,14 +77,6 @@ def checked_tag(tag: str) -> str:
     return tag
 
 
-def one_run(series: Sequence[Puzzles]) -> bool:
-    """Whether these can be checkpoints of one training run: each its own step, no two of other runs or models."""
-    steps = [puzzles.step for puzzles in series]
-    runs = {run for puzzles in series if (run := training_run(puzzles)) is not None}
-    models = {dump_json(model) for puzzles in series if isinstance(model := puzzles.meta.get("model"), dict)}
-    return None not in steps and len(set(steps)) == len(steps) and len(runs) <= 1 and len(models) <= 1
-
-
 def labels(series: Sequence[Puzzles]) -> list[str]:
     """The steps of one run; else the files' tags."""
     return [str(p.step) for p in series] if one_run(series) else tags([puzzles.path for puzzles in series])
@@ -106,8 +99,8 @@ def evolve(
 ) -> Evolution:
     """One row a checkpoint: the source study's columns first, then n, intervals and AUC.
 
-    Checkpoints of one run are judged by the threshold of the last one, as `analyze-2x2` judges that; others, or with
-    `per_checkpoint`, each by what it has alone; or by `thresholds`, in the order of `series`.
+    The steps of one run are judged by the threshold of the last one, as `analyze-2x2` judges that, other files each by
+    its own; so are all with `per_checkpoint`. `thresholds`, in the order of `series`, replace them.
     """
     tau = tau or Tau()
     of_file = {} if thresholds is None else {id(p): threshold for p, threshold in zip(series, thresholds)}
@@ -227,9 +220,7 @@ def write(found: Evolution, out: Path) -> list[Path]:
         "tag": found.tag,
         "rows": rows,
         "cells": list(CELLS),
-        "thresholds": [found.thresholds[0].record()]
-        if _alike(found.thresholds)
-        else [threshold.record() for threshold in found.thresholds],
+        "thresholds": [t.record() for t in found.thresholds[: 1 if _alike(found.thresholds) else None]],
         "files": [str(path) for path in found.paths],
         "settings": found.settings,
         "meta": provenance(seed=found.settings.seed, inputs=found.paths),

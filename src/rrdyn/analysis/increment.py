@@ -48,17 +48,10 @@ class Gain:
 
     def record(self) -> GainRecord:
         return GainRecord(
-            auc_base=self.auc_base,
-            auc_full=self.auc_full,
-            delta_auc=self.delta,
-            low=self.low,
-            high=self.high,
-            level=LEVEL,
-            p=self.p,
-            detectable=self.detectable,
-            between_splits=self.between_splits,
+            auc_base=self.auc_base, auc_full=self.auc_full, delta_auc=self.delta, low=self.low, high=self.high,
+            level=LEVEL, p=self.p, detectable=self.detectable, between_splits=self.between_splits,
             deviance_gain_out_of_fold=self.deviance_gain,
-        )
+        )  # fmt: skip
 
     def told(self) -> str:
         return f"AUC {self.auc_base:.4f} -> {self.auc_full:.4f}, {self.delta:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
@@ -87,15 +80,9 @@ class Increment:
 
     def record(self) -> AddedRecord:
         return AddedRecord(
-            added=self.added,
-            n=self.n,
-            adds=self.adds,
-            smooth=self.smooth.record(),
-            flexible=self.flexible.record(),
-            independence=self.independence.record(),
-            detectable=self.detectable,
-            says=self.says(),
-        )
+            added=self.added, n=self.n, adds=self.adds, smooth=self.smooth.record(), flexible=self.flexible.record(),
+            independence=self.independence.record(), detectable=self.detectable, says=self.says(),
+        )  # fmt: skip
 
     def says(self) -> str:
         """The result in one sentence."""

@@ -104,7 +104,7 @@ def deviance(odds: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _solve(curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     try:
-        return np.asarray(np.linalg.solve(curvature, gradient[..., None])[..., 0])
+        return np.linalg.solve(curvature, gradient[..., None])[..., 0]
     except np.linalg.LinAlgError:  # columns that repeat one another, or separated classes
         return np.asarray((np.linalg.pinv(curvature, hermitian=True) @ gradient[..., None])[..., 0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from rrdyn.artifacts.schemas import FATE
 from rrdyn.runtime.streams import generator
 
 OVER = "residual, drift and q_halt"
+WEAK = (
+    "q_halt alone does not tell right from wrong here (its interval holds .5): the base is weak, and what adds to it "
+    "need not add to a halt head that was trained for long"
+)
 RARE = 5  # puzzles of a fate below which it has no indicator of its own
 TOLD = {
     "log10_residual": "last residual",
@@ -44,6 +49,10 @@ class Predictors:
     placebo: str
     rows: np.ndarray = field(repr=False)
     """(N,) bool: puzzles for which all of them are known."""
+    fates: dict[str, np.ndarray] = field(default_factory=dict)
+    """What is known of the fate of some puzzles (N, D)."""
+    fated: np.ndarray | None = None
+    """(N,) bool: which ones."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -67,16 +76,30 @@ def predictors(puzzles: Puzzles, fate: Path | None = None) -> Predictors:
              "log10_path": _log10(puzzles.drift_zH.sum(axis=1))}  # fmt: skip
     if puzzles.k == 1:
         added.pop("spectral_mean")
-    warnings = []
+    warnings: list[str] = []
+    fates: dict[str, np.ndarray] = {}
+    fated = None
     if fate is not None:
-        columns, known = _of_fates(read_npz(fate, FATE), puzzles)
-        added |= columns
-        rows &= known
-        if not columns:
+        fates, fated = _of_fates(read_npz(fate, FATE), puzzles)
+        if not fates:
             warnings.append(f"{shown(fate)}: all fates are alike, they have nothing to add")
-        if not known.all():
-            warnings.append(f"{int((~known).sum())} puzzles have no fate in {shown(fate)}: left out of the increment")
-    return Predictors(base=_different(base), added=added, placebo="log10_path", rows=rows, warnings=warnings)
+    return Predictors(
+        base=_different(base), added=added, placebo="log10_path", rows=rows, fates=fates, fated=fated,
+        warnings=warnings,
+    )  # fmt: skip
+
+
+def fate_of(puzzles: Puzzles, files: Sequence[Path | str], *, alone: bool) -> Path | None:
+    """The fate.npz of a diagnosis' own weights, None where there is none. `alone`: one diagnosis, to which one file
+    belongs whatever it says."""
+    if alone and len(files) == 1:
+        return Path(files[0])
+    ours = puzzles.meta.get("inputs")
+    for path in files:
+        theirs = read_npz(path, FATE).meta.get("inputs")
+        if isinstance(ours, dict) and isinstance(theirs, dict) and not set(ours.values()).isdisjoint(theirs.values()):
+            return Path(path)
+    return None
 
 
 def _log10(values: np.ndarray) -> np.ndarray:
@@ -128,31 +151,26 @@ def increments(puzzles: Puzzles, *, fate: Path | None = None, seed: int = 0) -> 
     base = {name: values[found.rows] for name, values in found.base.items()}
     added = {name: values[found.rows] for name, values in found.added.items()}
     singles = {name: values for name, values in {**base, **added}.items() if values.ndim == 1}
-    areas = auc_intervals(list(singles.values()), label, generator(seed, "increment", "alone"))
-    alone, warnings = dict(zip(singles, areas)), list(found.warnings)
-    if "q_halt" in alone and alone["q_halt"].covers(0.5):
-        warnings.append(
-            "q_halt alone does not tell right from wrong here (its interval holds .5): the base is weak, and what "
-            "adds to it need not add to a halt head that was trained for long"
-        )
-    measured = {one.added: one.record() for one in measure(base, added, label, seed=seed, over=OVER)}
+    rng = generator(seed, "increment", "alone")
+    alone = dict(zip(singles, auc_intervals(list(singles.values()), label, rng)))
+    weak = [WEAK] if alone["q_halt"].covers(0.5) else []
+    results = {one.added: one.record() for one in measure(base, added, label, seed=seed, over=OVER)}
+    if found.fates and found.fated is not None:  # of fewer puzzles: their own base
+        rows = found.rows & found.fated
+        own, told = ({name: values[rows] for name, values in part.items()} for part in (found.base, found.fates))
+        asked = measure(own, told, puzzles.correct[rows], seed=seed, over=OVER)
+        results |= {one.added: one.record() for one in asked}
     few = int(min(label.sum(), (~label).sum()))
     return IncrementRecord(
-        over=list(base),
-        placebo=found.placebo,
-        folds=FOLDS,
-        splits=SPLITS,
-        n=len(label),
-        alone=alone,
-        added=measured,
-        warnings=warnings,
-        says=_says(measured["lambda_1"], measured[found.placebo], found.placebo)
-        if measured
+        over=list(base), placebo=found.placebo, folds=FOLDS, splits=SPLITS, n=len(label), alone=alone, added=results,
+        warnings=[*found.warnings, *weak],
+        says=_says(results, found.placebo) if "lambda_1" in results
         else f"not measured: {few} puzzles in the smaller class, {SMALLEST_CLASS} are needed",
-    )
+    )  # fmt: skip
 
 
-def _says(first: AddedRecord, placebo: AddedRecord, name: str) -> str:
+def _says(added: Mapping[str, AddedRecord], name: str) -> str:
     """The sentence on lambda_1, with the placebo beside it."""
+    placebo, first = added[name], added["lambda_1"]
     told = f"a placebo, {TOLD[name].split(' (')[0]}, {placebo.smooth.delta_auc:+.4f}"
     return f"{first.says}; {told}{', and is found to add too' if placebo.adds else ''}"

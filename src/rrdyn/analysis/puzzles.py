@@ -136,8 +136,9 @@ def late_window(segments: int) -> int:
     return max(1, min(LATE_SEGMENTS, segments // 4))
 
 
-def read_puzzles(path: Path | str, *, keep_all: bool = False, late: int | None = None,
-                 settled_by: str = "drift") -> Puzzles:  # fmt: skip
+def read_puzzles(
+    path: Path | str, *, keep_all: bool = False, late: int | None = None, settled_by: str = "drift"
+) -> Puzzles:
     """Read a diag.npz of ours or of the source study; `late` instead of `late_window` of its segments.
 
     Rows with a value that is not finite are dropped and told; with `keep_all` they are refused instead. Puzzles
@@ -157,7 +158,7 @@ def read_puzzles(path: Path | str, *, keep_all: bool = False, late: int | None =
         raise InputError(
             f"{shown(artifact.path)} holds no return_distance", found=", ".join(artifact),
             expected="the distance of each state to the one p segments before",
-            run="rrdyn diagnose CKPT --force, or --settled drift",
+            run="rrdyn diagnose CKPT, or --settled drift",
         )  # fmt: skip
     for key in {"drift_zH", "drift_zL"} & artifact.keys():
         negative = artifact[key][artifact[key] < 0]

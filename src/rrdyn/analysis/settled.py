@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path
 
 import numpy as np
 
 from rrdyn.analysis.puzzles import MOTIONS, Puzzles
 from rrdyn.analysis.thresholds import Tau, Threshold, choose
+from rrdyn.artifacts.files import dump_json
+
+
+def one_run(series: Sequence[Puzzles]) -> bool:
+    """Whether these can be checkpoints of one training run: each its own step, no two of other folders or models."""
+    steps = [puzzles.step for puzzles in series]
+    places = {folder for puzzles in series if (folder := _folder_of_weights(puzzles.meta)) is not None}
+    models = {dump_json(model) for puzzles in series if isinstance(model := puzzles.meta.get("model"), dict)}
+    return None not in steps and len(set(steps)) == len(steps) and len(places) <= 1 and len(models) <= 1
+
+
+def _folder_of_weights(meta: Mapping[str, object]) -> Path | None:
+    """Where the run keeps its checkpoints, from what the measurement read; None where that is not told."""
+    read = meta.get("inputs")
+    if not isinstance(read, dict) or not read:
+        return None
+    weights = Path(next(iter(read)))
+    return weights.parent.parent if weights.name == "model.safetensors" else weights.parent
 
 
 def own_threshold(puzzles: Puzzles, tau: Tau) -> Threshold:
@@ -18,12 +36,12 @@ def own_threshold(puzzles: Puzzles, tau: Tau) -> Threshold:
 
 
 def model_threshold(series: Sequence[Puzzles], tau: Tau) -> Threshold:
-    """One for all files of a model: that of the last one, in the order given.
+    """One for all checkpoints of a run: that of the last one.
 
     The model is what training ended with. All rows together would tell checkpoints apart instead of puzzles: a plateau
     before the first right answer makes a mode of its own.
     """
-    return replace(own_threshold(series[-1], tau), shared=len(series) > 1)
+    return replace(own_threshold(max(series, key=lambda p: p.step or 0), tau), shared=len(series) > 1)
 
 
 def common_threshold(series: Sequence[Puzzles], tau: Tau) -> Threshold:
@@ -35,21 +53,7 @@ def common_threshold(series: Sequence[Puzzles], tau: Tau) -> Threshold:
 
 
 def thresholds(series: Sequence[Puzzles], tau: Tau) -> list[Threshold]:
-    """Of each file: files of one training run share that of their last checkpoint, others have their own."""
-    runs: dict[str, list[Puzzles]] = {}
-    for place, puzzles in enumerate(series):
-        runs.setdefault(training_run(puzzles) or f"#{place}", []).append(puzzles)
-    of_run = {name: model_threshold(sorted(members, key=lambda p: p.step or 0), tau) for name, members in runs.items()}
-    return [of_run[training_run(puzzles) or f"#{place}"] for place, puzzles in enumerate(series)]
-
-
-def training_run(puzzles: Puzzles) -> str | None:
-    """The training run of the checkpoint, from the file's provenance; None where that names none, or no step."""
-    inputs = puzzles.meta.get("inputs")
-    if not isinstance(inputs, dict) or puzzles.step is None:
-        return None
-    for path in map(PurePath, inputs):
-        if "checkpoints" in path.parts:
-            end = len(path.parts) - 1 - path.parts[::-1].index("checkpoints")
-            return "/".join(path.parts[:end])
-    return None
+    """Of each file: checkpoints of one run share that of the last, other files have their own."""
+    if one_run(series):
+        return [model_threshold(series, tau)] * len(series)
+    return [own_threshold(puzzles, tau) for puzzles in series]

@@ -63,20 +63,20 @@ def headline(tag: str, record: ResultsRecord) -> str:
     a, b, c, d = (cell.n for cell in record.cells.values())
     table = tabulate([["settled", a, b], ["unsettled", c, d]], ["", "right", "wrong"], tablefmt="simple")
     head = f"{tag}  n={record.n}  accuracy {record.exact_acc:.3f}"
-    if record.intervals is None or record.increment is None:
+    tau, free = record.threshold, record.threshold_free
+    if record.intervals is None or record.increment is None or tau is None or free is None:
         area = f"AUC(-lambda_1 -> right) {record.auc['neg_lam1_predicts_correct_overall']:.3f}"
         return "\n".join([head, table, area])
     names = ("neg_lam1_predicts_correct_overall", "neg_logdrift_predicts_correct", "q_halt_predicts_correct")
     areas = [f"AUC({AUC_NAMES[name]}) {bounded(record.interval(f'auc.{name}'))}" for name in names]
     increment = f"increment: {record.increment.says}"
-    tau = record.threshold
-    if tau is None or not tau.one_mode:
+    if not tau.one_mode:
         return "\n".join([head, table, *areas, increment])
-    free = record.threshold_free
-    overlap = f"overlap of the late drifts of right and wrong {bounded(free.overlap if free else None)}"
+    overlap = f"overlap of the late drifts of right and wrong {bounded(free.overlap)}"
+    eta = "-" if tau.eta is None else f"{tau.eta:.2f}"
     aside = (
-        f"no 2x2: {tau.of} has one mode (eta {_number(tau.eta, '.2f')}), settled and unsettled are not told apart; "
-        "the cells stand in results.md"
+        f"no 2x2: {tau.of} has one mode (eta {eta}), settled and unsettled are not told apart; the cells stand in "
+        "results.md"
     )
     return "\n".join([head, *areas, overlap, increment, aside])
 
@@ -103,11 +103,12 @@ def _one(record: ResultsRecord) -> list[str]:
 def _head(record: ResultsRecord) -> list[str]:
     tau, estimator = record.threshold, record.estimator
     assert tau is not None
+    eta = "-" if tau.eta is None else f"{tau.eta:.2f}"
     lines = [
         f"- file `{record.npz}`, n={record.n}, right {bounded(record.interval('exact_acc'))}",
         f"- settled: {tau.of} ({DEFINED[tau.of].format(record.late_segments)}) below 10^{record.tau:.3f}"
-        f" ({tau.method}{', one for several files' if tau.shared else ''};"
-        f" separability eta {_number(tau.eta, '.2f')}): {bounded(record.interval('frac_converged'))}",
+        f" ({tau.method}{', one for several files' if tau.shared else ''}; separability eta {eta}): "
+        f"{bounded(record.interval('frac_converged'))}",
         f"- wrong that settled: {bounded(record.interval('mixture.wrong_that_converged'))};"
         f" right that did not: {bounded(record.interval('mixture.correct_that_nonconverged'))}",
         *_band(record.strict_band),
@@ -215,8 +216,7 @@ def _increment(record: ResultsRecord) -> list[str]:
 
 
 def _gain(entry: GainRecord) -> str:
-    bounds = f"{entry.delta_auc:+.4f} [{entry.low:+.4f}, {entry.high:+.4f}]"
-    return f"{entry.auc_base:.4f} -> {entry.auc_full:.4f}: {bounds}"
+    return f"{entry.auc_base:.4f} -> {entry.auc_full:.4f}: {entry.delta_auc:+.4f} [{entry.low:+.4f}, {entry.high:+.4f}]"
 
 
 def _controls(record: ResultsRecord) -> list[str]:

@@ -125,7 +125,6 @@ class Model:
         _, came = r.escapes()
         failures, escaped = len(came), int(came.sum())
         stuck = rate(self.settled_wrong, failures)
-        cure = next((law.parameters["cured"] for law in self.laws if law.name == "cure"), None)
         return SurvivalModelRecord(
             file=str(r.path),
             n=len(r.exact),
@@ -141,7 +140,7 @@ class Model:
             sub_updates_per_segment=r.sub_updates,
             fits={law.name: law.record(self.times, r.sub_updates) for law in self.laws},
             best=min(self.laws, key=lambda law: law.aic).name if escaped >= ENOUGH else None,
-            cure_fraction=cure,
+            cure_fraction=next((law.parameters["cured"] for law in self.laws if law.name == "cure"), None),
             wandering_only=None if self.wandering is None else self.wandering.record(self.times, r.sub_updates),
         )
 
@@ -284,28 +283,28 @@ def summary(record: SurvivalRecord) -> str:
             *_few(model),
             "",
         ]
-        rows = [[name, *_fitted(fit, told=model.best is not None)] for name, fit in model.fits.items() if fit]
+        rows = [[name, *_fitted(fit, model.best is not None)] for name, fit in model.fits.items() if fit is not None]
         headers = ["law", "AIC", "parameters", "escapes per segment", "per module evaluation"]
         lines += [tabulate(rows, headers, tablefmt="pipe", disable_numparse=True), ""]
     found = record.log_rank
     if found:
         over = ", ".join(f"{tag} {segments}" for tag, segments in found.segments.items())
         lines += [f"Compared over {found.horizon} {found.clock} after the readout (segments: {over}).", ""]
-        lines += [f"- {pair.first} against {pair.second}: {_pair(pair)}" for pair in found.pairs]
+    for pair in found.pairs if found else []:
+        lines.append(f"- {pair.first} against {pair.second}: {_pair(pair)}")
     return "\n".join(lines) + "\n"
 
 
 def _few(model: SurvivalModelRecord) -> list[str]:
-    if model.best is not None or model.escaped is None or not model.escaped.value:
+    if model.best is not None or not model.escaped or not model.escaped.value:
         return []
     return [f"- fewer than {ENOUGH} escapes: AIC is not used to choose between laws"]
 
 
-def _fitted(fit: LawRecord, *, told: bool) -> list[str]:
-    """`told`: whether AIC is looked at."""
+def _fitted(fit: LawRecord, chosen: bool) -> list[str]:
     rates = fit.escape_rate or RateRecord()
     return [
-        f"{fit.aic:.1f}" if told else "-",
+        f"{fit.aic:.1f}" if chosen else "-",
         _parameters(fit),
         bounded(rates.per_segment, 5),
         bounded(rates.per_module_evaluation, 6),

@@ -307,11 +307,8 @@ def _decide(
         return (*found, one_mode)
     edge = band_edge(log_drift, correct & (log_drift < found[1]))
     if edge is None:
-        return (
-            *found[:2],
-            f"no band: fewer than {BAND_ROWS} settled and right puzzles; {found[0]} is used instead",
-            one_mode,
-        )
+        told = f"no band: fewer than {BAND_ROWS} settled and right puzzles; {found[0]} is used instead"
+        return (*found[:2], told, one_mode)
     return "band", edge, found[2], one_mode
 
 

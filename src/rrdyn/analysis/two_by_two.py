@@ -6,7 +6,7 @@ The source study's numbers keep its names and places; what it does not have stan
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -100,8 +100,8 @@ def _judge(
         "q_halt_predicts_correct": puzzles.q_last,
     }
     bounds, areas = _intervals(puzzles, settled, scores, rng, replicates)
-    extra = {name: math.nan if area.value is None else area.value for name, area in areas.items()}
     added = increments(puzzles, fate=fate, seed=seed)
+    extra = {name: math.nan if area.value is None else area.value for name, area in areas.items()}
     results = ResultsRecord(
         **dict(numbers) | {"auc": numbers.auc | extra},
         kind=KIND,
@@ -245,7 +245,7 @@ def _warnings(puzzles: Puzzles, threshold: Threshold, cells: dict[str, CellRecor
     return told
 
 
-def _rough(bounds: Mapping[str, Interval | list[Interval]]) -> list[str]:
+def _rough(bounds: dict[str, Interval | list[Interval]]) -> list[str]:
     """One warning for all AUCs whose interval comes from the method for few puzzles or areas near 1."""
     names = [
         name.removeprefix("auc.") for name, bound in bounds.items()

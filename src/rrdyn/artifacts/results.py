@@ -64,7 +64,6 @@ class ThresholdRecord(Written):
     bimodality_coefficient: Number | None = None
     shared: bool = False
     of: str = "late drift"
-    """What it is set on."""
     one_mode: bool = False
     """Whether settled and unsettled are not told apart."""
     warning: str | None = None
@@ -176,7 +175,7 @@ class ControlsRecord(Written):
 
 
 class GainRecord(Written):
-    """Mean AUCs of two nested models over held-out folds and their difference."""
+    """Mean AUCs of two nested models over held-out folds, their difference, and the gain found in 80%."""
 
     auc_base: Number
     auc_full: Number
@@ -186,14 +185,12 @@ class GainRecord(Written):
     level: Number
     p: Number
     detectable: Number
-    """The gain that such data would find in 80% of the cases."""
     between_splits: Number
-    """Deviation of the difference from one division into folds to another."""
     deviance_gain_out_of_fold: Number
 
 
 class IndependenceRecord(Written):
-    """A test of conditional independence of the answer and a number, given the base."""
+    """A test of conditional independence."""
 
     method: str
     statistic: Number
@@ -203,12 +200,11 @@ class IndependenceRecord(Written):
 
 
 class AddedRecord(Written):
-    """What one number adds to the base: over its smooth curves, over its flexible regression, and by the test."""
+    """What one number adds over both bases, and whether a gain is claimed."""
 
     added: str
     n: Count
     adds: bool
-    """Whether both intervals lie above 0 and the test rejects: the one claim that is made."""
     smooth: GainRecord
     flexible: GainRecord
     independence: IndependenceRecord
@@ -217,20 +213,14 @@ class AddedRecord(Written):
 
 
 class IncrementRecord(Written):
-    """What exponents, a placebo, and fates where they are known, add to residual, drift and q_halt.
-
-    Files from before the base had the residual keep their sentence only.
-    """
+    """What numbers add to a base, each number alone, and in one sentence."""
 
     over: list[str] = []
-    """The base."""
     placebo: str = ""
-    """Which of `added` is none: as costly to explain as the exponent."""
     folds: Count | None = None
     splits: Count | None = None
     n: Count | None = None
     alone: dict[str, Interval] = {}
-    """The AUC of each number by itself."""
     added: dict[str, AddedRecord] = {}
     warnings: list[str] = []
     says: str = ""
@@ -277,10 +267,8 @@ class ResultsRecord(SourceRecord):
     title: str = ""
     label: str = "exact_correct"
     labels: list[str] = []
-    late_segments: Count = 4
-    """How many segments count as late."""
+    late_segments: Count | None = None
     settled_by: str = "drift"
-    """What tells settled from unsettled: "drift" or "return"."""
     n_dropped: Count = 0
     n_unlabelled: Count = 0
     estimator: Meta | None = None

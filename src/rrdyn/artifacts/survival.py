@@ -51,9 +51,9 @@ class SurvivalModelRecord(Written):
     sub_updates_per_segment: Count | None = None
     fits: dict[str, LawRecord | None] = {}
     best: str | None = None
-    """By AIC; None with too few escapes to choose."""
+    """By AIC; None below the escapes that it takes."""
     cure_fraction: Interval | None = None
-    """Share that would never escape, of the law of that name."""
+    """Share that never escapes, by the law of one rate and a cured part."""
     wandering_only: LawRecord | None = None
 
 
@@ -69,11 +69,11 @@ class PairRecord(Written):
 
 
 class LogRankRecord(Written):
-    """The log-rank test over all models, and over each pair, on one clock up to a common horizon."""
+    """The log-rank test over all models, and over each pair, on one clock and over one horizon."""
 
     clock: str = "segments"
     horizon: Count | None = None
-    """On that clock, after the readout."""
+    """After the readout, on that clock."""
     segments: dict[str, Count] = {}
     """The same in segments of each model."""
     statistic: Number | None

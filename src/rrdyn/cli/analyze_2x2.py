@@ -27,12 +27,12 @@ class Args(BootstrapOptions, ThresholdOptions):
     """Name in the written files; default: from the file names."""
     settled: Literal["drift", "return"] = "drift"
     """What tells settled from unsettled: late drift, or the late return distance, by which a cycle has settled too."""
-    fate: tuple[Path, ...] = ()
-    """fate.npz files: what became of the puzzles then stands first in results.md, with fates_<tag>.json beside it; of
-    the same weights as a diag.npz they are asked what fates and multipliers add."""
     shared_tau: bool = False
     """One threshold for all files, from their puzzles taken together; default: one for each training run, that of its
     last checkpoint."""
+    fate: tuple[Path, ...] = ()
+    """fate.npz files: what became of the puzzles then stands first in results.md, with fates_<tag>.json beside it, and
+    fates and multipliers are asked what they add."""
     compat: bool = False
     """The source study's numbers by its own rules, nothing else (NaN is written as null)."""
 

@@ -126,8 +126,8 @@ class Diagnosis(Measurement[DiagnosisConfig]):
             "halted_at": answers.halted_at(config.segments),
             "q_halt_positive_at": _first(table["q_halt"] > 0),
             "residual": motion.residual(plain_segment(recurrence, end)),
-            **({"return_distance": returns[0].distances().float()} if returns else {}),
             "clipped": torch.as_tensor(spreads.clipped).expand(len(questions)),
+            **({"return_distance": returns[0].distances().float()} if returns else {}),
         }
         return {**{key: value.cpu().numpy() for key, value in columns.items()}, "idx": questions.idx}
 

@@ -214,13 +214,23 @@ def save(model: Model, folder: Path | str, meta: Mapping[str, Any] | None = None
     folder = make_folder(folder)
     meta = {**_known(model), **(meta or {})}
     config = model.config.model_dump()
-    # one entry: the library writes several in a random order
-    header = {HEADER: json.dumps({"config": config, "step": meta.get("step"), "ema": meta.get("ema")})}
+    about = {"config": config, "step": meta.get("step"), "ema": meta.get("ema")}
+    header = {"format": "pt", HEADER: json.dumps(about)}  # the Hub and other readers ask for the format
     with replacing(folder / WEIGHTS) as partial:  # bytes: the library's own files are readable by their owner only
-        partial.write_bytes(to_bytes(stored(model), metadata=header))
+        partial.write_bytes(_in_order(to_bytes(stored(model), metadata=header)))
     record = {"schema": SCHEMA, "schema_version": VERSION, "config": config, **meta}
     write_json(folder / META, {**record, "sha256": sha256(folder / WEIGHTS)})
     return folder
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file whose metadata stand in the order of their names: the library writes them in a random one."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def _known(model: Model) -> Meta:

@@ -24,6 +24,9 @@ from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import Style
 
+MOST_LETTERS = 25
+"""Side of the largest board that is no picture: its cells are letters."""
+
 
 @dataclass(frozen=True)
 class Strip:
@@ -155,8 +158,8 @@ def draw_cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: 
     """One board: tokens `values` (L,) as letters, or as a picture where it is large; cells in `wrong` (L,) crossed."""
     rows, columns = strip.shape
     size = 0.72 * 72 * style.format.width / (5.6 * max(rows, columns)) * (1.25 if style.size == "column" else 1.0)
-    letters = max(rows, columns) <= 12
     drawing = strip.puzzle.drawing(values, strip.given)
+    letters = max(rows, columns) <= (12 if drawing.shades is not None else MOST_LETTERS)
     pictured = not letters or drawing.shades is not None
     if pictured:
         _picture(ax, style, strip.shape, drawing)

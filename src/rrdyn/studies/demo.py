@@ -47,7 +47,7 @@ FULL = Size(
     puzzles=64,
     horizon=128,
     share=("--devices", "2"),  # two processes: on tensors this small, threads of one wait for its interpreter
-    seconds={"data": 3, "pretrain": 110, "finetune": 15, "fate": 50, "diagnose": 10, "analyze": 3, "plot": 3},
+    seconds={"data": 3, "pretrain": 110, "finetune": 15, "fate": 100, "diagnose": 10, "analyze": 3, "plot": 3},
 )
 TINY = Size(
     data=("--size", "4", "--clues", "6", "--n", "128", "--test-n", "64", "--val-groups", "16"),
@@ -236,8 +236,8 @@ def arms_told(versus: Comparison) -> str:
 
 
 def two_by_two(record: ResultsRecord) -> str:
-    """The 2x2 of the pretrained model with lambda_1 per cell, its AUC and the increment; without the cells where late
-    drift does not tell them apart."""
+    """The 2x2 of the pretrained model with lambda_1 per cell, and its AUC; without the cells where late drift does not
+    tell them apart."""
 
     def cell(name: str) -> str:
         n = record.cells[name].n
