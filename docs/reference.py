@@ -59,8 +59,8 @@ def build(out: Path) -> Path:
         for name in modules():
             if name not in brought:  # a package may bring what is in it
                 further.append(name)
-                brought.update(pdoc.extract.walk_specs([name]))
-        pdoc.pdoc("rrdyn", f"!{LEFT_OUT}", *further, output_directory=out)
+                brought.update(pdoc.extract.walk_specs([name, f"!{LEFT_OUT}"]))
+        pdoc.pdoc("rrdyn", *further, f"!{LEFT_OUT}", output_directory=out)
     finally:
         rrdyn.__doc__ = said
     return out / "rrdyn.html"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "coverage.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "interval_coverage.py"
 spec = importlib.util.spec_from_file_location("coverage_script", SCRIPT)
 coverage = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = coverage

@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 CHECKED = """
+from dataclasses import replace
 from jaxtyping import install_import_hook
 doors = ("lyapunov", "fate", "cycle", "observers", "exponents", "returns")
 install_import_hook([f"rrdyn.dynamics.{name}" for name in doors], "beartype.beartype")
 import torch
 from rrdyn.dynamics import classify_fate, find_cycle, lyapunov_spectrum, maps
-from rrdyn.dynamics.lyapunov import Spectrum
 
 for recurrence in (maps.henon(), lambda z: 3.2 * z * (1 - z)):
     z = torch.full((3, 2), 0.1, dtype=torch.float64)
@@ -19,7 +19,7 @@ for recurrence in (maps.henon(), lambda z: 3.2 * z * (1 - z)):
     classify_fate(recurrence, z, 24)
     find_cycle(recurrence, z, 1)
 try:
-    Spectrum(log_r=found.log_r, exponents=found.exponents[:1], frame=found.frame, state=z, steps=4, loss=found.loss)
+    replace(found, exponents=found.exponents[:1])
 except Exception as error:
     print(type(error).__name__)
 """

@@ -22,7 +22,7 @@ def script(name: str):
     return module
 
 
-nulls, coverage, again = script("nulls"), script("coverage"), script("study_again")
+nulls, coverage, again = script("nulls"), script("interval_coverage"), script("study_again")
 
 
 def test_the_page_on_the_increment_is_its_replicates():

@@ -117,6 +117,7 @@ def overlap(puzzles: Puzzles, rng: np.random.Generator, replicates: int = REPLIC
 
 
 def overlap_interval(drift: np.ndarray, label: np.ndarray, rng: np.random.Generator, replicates: int) -> Interval:
+    """Overlap of the late drifts of the right and the wrong, 0 apart to 1 alike, by histogram, with BCa bounds."""
     shown = np.where(drift <= FLOOR, min(drift[drift > FLOOR].min(initial=0.0), 0.0) - 1.0, drift)
     width = max(float(np.ptp(shown)), 1e-6)
     edges = np.linspace(shown.min() - 0.1 * width, shown.max() + 0.1 * width, GRID + 1)

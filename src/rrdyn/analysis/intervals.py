@@ -29,6 +29,7 @@ def _finite(value: float) -> float | None:
 
 
 def normal_quantile(level: float) -> float:
+    """How many deviations from its mean hold a share `level` of a normal, such as 1.96 for .95."""
     return float(ndtri(0.5 + level / 2))
 
 
@@ -182,7 +183,10 @@ def mean_over_seeds(values: np.ndarray, level: float = LEVEL, *, share: bool = F
         middle, reach = logit(centre), half / (centre * (1 - centre))
         low, high = float(expit(middle - reach)), float(expit(middle + reach))
         return Interval(value=centre, low=min(low, centre), high=max(high, centre), n=n, method="logit-t", level=level)
-    return Interval(value=centre, low=centre - half, high=centre + half, n=n, method="t", level=level)
+    low, high = centre - half, centre + half
+    if share:  # all but 0 or 1 by rounding
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Interval(value=centre, low=low, high=high, n=n, method="t", level=level)
 
 
 def mean_difference(

@@ -1,6 +1,6 @@
 """How often 95% intervals hold the truth, over simulated data sets: one row for every kind of interval that is printed.
 
-    python scripts/coverage.py [--out docs/statistics] [--only WORDS] [--data-sets 400]
+    python scripts/interval_coverage.py [--out docs/statistics] [--only WORDS] [--data-sets 400]
 
 Writes `coverage.csv`, a row as soon as it is measured, and from it `coverage.md`. Started again it goes on with the
 rows that are missing. Every data set has a stream of its own.
@@ -413,8 +413,8 @@ def page(rows: list[dict[str, str]]) -> str:
     headers = ["quantity", "data", "interval", "data sets", "given", "covered", ""]
     return "\n".join([
         "# Coverage of the intervals", "",
-        "Written by `python scripts/coverage.py` from `coverage.csv`. 95% intervals over simulated data sets: the "
-        "share of data sets that had an interval at all, and the share of those intervals that holds the truth, "
+        "Written by `python scripts/interval_coverage.py` from `coverage.csv`. 95% intervals over simulated data sets: "
+        "the share of data sets that had an interval at all, and the share of those intervals that holds the truth, "
         "with its own 95% interval. *outside*: data that the method does not promise anything for.", "",
         tabulate(shown, headers, tablefmt="pipe", disable_numparse=True), "",
     ])  # fmt: skip
