@@ -54,10 +54,13 @@ def prepared(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkout", type=Path)
+    parser.add_argument("checkout", type=Path, nargs="?", help="without one nothing is compared")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
     options = parser.parse_args()
+    if options.checkout is None:
+        print("no other checkout was given: nothing is compared")
+        return
     sides = {"here": HERE, "there": options.checkout.resolve()}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
