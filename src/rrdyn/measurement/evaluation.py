@@ -44,8 +44,8 @@ class EvaluationConfig(MeasurementConfig):
     halt: bool = False
     """Only run with halting: puzzles that halt are not computed further."""
     batch: Annotated[int, Field(ge=0)] = 0
-    """Puzzles at a time in each thread of a CPU; 0: 16. The last digit of q_halt can depend on it: 1 gives those of
-    `rrdyn diagnose`."""
+    """Puzzles at a time in each thread of a CPU; 0: 16. Rounding can depend on it, and a state that wanders stretches
+    that: 1 gives the digits of `rrdyn diagnose`."""
 
 
 @register
