@@ -28,7 +28,7 @@ settings: {preset: demo-tiny, steps: 6, batch: 8, eval_every: 3, eval.lyapunov_n
 """
 LINES: dict[str, list[str]] = {
     "train": ["train", "runs/tiny/data", "--preset", "demo-tiny", "--steps", "30", "--out", "out/run", "--quiet",
-              "--set", "eval_every=10", "save_every=5"],
+              "--eval-every", "10"],
     "diagnose": [*MADE, "--out", "out/diag.npz"],
     "rollout": ["rollout", CKPT, "--n", "24", "--segments", "60", "--keep-state", "--quiet",
                 "--out", "out/rollout.npz"],
