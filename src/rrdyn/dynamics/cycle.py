@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs, gmres
 from torch import Tensor
 
 from rrdyn.artifacts.errors import UsageError
@@ -25,6 +24,9 @@ from rrdyn.dynamics.trajectory import plain_segment
 from rrdyn.runtime.shapes import Bool, Complex, Float, Integer
 from rrdyn.runtime.streams import generator
 from rrdyn.runtime.threads import each
+
+if TYPE_CHECKING:  # scipy's sparse algebra takes a fifth of a second to load, and only large states need it
+    from scipy.sparse.linalg import LinearOperator
 
 DENSE = 128
 """Size of a state up to which its Jacobian is written out."""
@@ -151,6 +153,8 @@ class _Orbit:
         """Of F^p at x: the matrix itself if it is small."""
         if self.size <= DENSE:
             return self.product(x, np.eye(self.size))
+        from scipy.sparse.linalg import LinearOperator
+
         return LinearOperator((self.size, self.size), dtype=np.float64,
                               matvec=lambda v: self.product(x, np.reshape(v, (-1, 1)))[:, 0])  # fmt: skip
 
@@ -223,6 +227,8 @@ def _solve(derivative: np.ndarray | LinearOperator, off: np.ndarray) -> np.ndarr
         u, s, vt = np.linalg.svd(np.eye(len(off)) - derivative)
         known = s > NEUTRAL * max(1.0, s[0])
         return np.asarray(vt[known].T @ ((u[:, known].T @ off) / s[known]))
+    from scipy.sparse.linalg import LinearOperator, gmres
+
     shifted = LinearOperator(derivative.shape, dtype=np.float64, matvec=lambda v: v - derivative.matvec(v))
     return np.asarray(gmres(shifted, off, rtol=1e-4, restart=50, maxiter=2)[0])
 
@@ -232,6 +238,8 @@ def _leading(derivative: np.ndarray | LinearOperator, count: int, start: np.ndar
     if isinstance(derivative, np.ndarray):
         values = np.linalg.eigvals(derivative).astype(np.complex128)
     else:
+        from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, eigs
+
         try:
             # a few more than asked for: of moduli near one another it may find the wrong one first
             n = len(start)
