@@ -35,14 +35,21 @@ LINES: dict[str, list[str]] = {
     "perturb": ["perturb", CKPT, "--n", "8", "--copies", "2", "--segments", "12", "--quiet",
                 "--out", "out/perturb.npz"],
     "analyze-2x2": ["analyze-2x2", "made.npz", "--replicates", "300", "--out", "out/analysis"],
-    "data": ["data", "sudoku", "--source", "generate", "--size", "4", "--clues", "6", "--n", "300", "--test-n", "64",
+    "data": ["data", "sudoku", "--source", "generate", "--size", "4", "--clues", "6", "--n", "128", "--test-n", "64",
              "--out", "out/data", "--quiet"],
     "report": ["report", "runs/tiny", "--out", "out/report.html"],
     "sweep": ["sweep", "arms.yaml"],
     "export": ["export", CKPT, "out/trm.pt"],
     "merge": ["merge", "piece0.npz", "piece1.npz", "--out", "out/merged.npz"],
 }  # fmt: skip
-TIMED = ("train.jsonl", "train.log", "sweep.json", "study.json", "report.html")  # hold seconds, or the figures' folder
+TIMED = (
+    "train.jsonl",
+    "train.log",
+    "state.pt",
+    "sweep.json",
+    "study.json",
+    "report.html",
+)  # hold seconds, or the figures' folder
 
 
 def started(line: list[str], folder: Path) -> subprocess.Popen[bytes]:
