@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -113,3 +114,19 @@ def test_a_closed_pipe_is_not_an_error():
     done = subprocess.run(f"{sys.executable} -m rrdyn cite | head -n 1", shell=True, capture_output=True, text=True)
     assert done.stdout.startswith("@misc")
     assert done.stderr == ""
+
+
+def test_an_interrupt_between_the_lines_of_main_is_one_line_too(monkeypatch, capsys):
+    from rrdyn.cli import app
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "main", interrupted)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert app.program() == 130
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().err == "rrdyn: interrupted\n"

@@ -80,7 +80,11 @@ COMPLETION = "--tyro-print-completion"
 
 def program() -> int:
     """The installed program: `main`, and after it a further Ctrl-C ends the process at once and in silence."""
-    code = main()
+    try:
+        code = main()
+    except KeyboardInterrupt:  # heard between the lines that begin and end to listen
+        output.tell("rrdyn: interrupted")
+        code = Interrupted.exit_code
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
