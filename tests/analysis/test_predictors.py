@@ -9,7 +9,7 @@ from tests.analysis.made_files import diagnosis, write_diagnosis
 from rrdyn.analysis.predictors import fate_of, increments, predictors
 from rrdyn.analysis.puzzles import read_puzzles
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.npz import write_npz
+from rrdyn.artifacts.npz import read_npz, write_npz
 from rrdyn.artifacts.schemas import FATE
 
 INPUTS = {"ckpt.pt": "abc"}
@@ -79,10 +79,10 @@ def test_fates_are_joined_by_puzzle_and_asked(tmp_path):
     assert found.added["fate"].independence.degrees == 2
     assert found.added["fate"].adds
     assert "multiplier" in found.added
-    assert fate_of(p, [fates], alone=False) == fates
+    assert fate_of(p, [read_npz(fates)], alone=False) == fates
     other = write_fates(tmp_path / "other.npz", p.idx, told, inputs={"b.pt": "xyz"})
-    assert fate_of(p, [other, fates], alone=False) == fates
-    assert fate_of(p, [other], alone=False) is None
+    assert fate_of(p, [read_npz(other), read_npz(fates)], alone=False) == fates
+    assert fate_of(p, [read_npz(other)], alone=False) is None
 
 
 def test_fates_of_other_puzzles_or_weights(tmp_path):

@@ -16,6 +16,7 @@ from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.thresholds import Tau, Threshold
 from rrdyn.analysis.two_by_two import TwoByTwo
 from rrdyn.artifacts.errors import UsageError, notice
+from rrdyn.artifacts.npz import Artifact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +72,11 @@ def analyze_files(
     if not compat:
         shared = [settled.common_threshold(series, tau)] * len(series) if shared_tau else None
         thresholds = shared or settled.thresholds(series, tau)
+    read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, fate_files))]
     found = []
     for place, (puzzles, name) in enumerate(zip(series, names)):
         threshold = thresholds[place] if thresholds else None
-        fate = None if compat else fate_of(puzzles, fate_files, alone=len(series) == 1)
+        fate = None if compat else fate_of(puzzles, read, alone=len(series) == 1)
         item = two_by_two.analyze(
             puzzles, name, tau=tau, threshold=threshold, fate=fate, compat=compat, seed=seed, replicates=replicates
         )
@@ -86,12 +88,11 @@ def analyze_files(
         evolved = evolution.evolve_as_source(series, series_tag)
     elif len(series) > 1:
         evolved = evolution.evolve(series, series_tag, tau=tau, thresholds=thresholds, seed=seed, replicates=replicates)
-    return Batch(found=found, fates=_fates(fate_files), series=evolved)
+    return Batch(found=found, fates=_fates(read), series=evolved)
 
 
-def _fates(paths: Sequence[Path | str]) -> dict[str, tuple[Path, FateTable]]:
+def _fates(read: Sequence[Artifact]) -> dict[str, tuple[Path, FateTable]]:
     """The counts of fate.npz files by tag."""
-    read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, paths))]
     names = tags([artifact.path for artifact in read])
     return {
         name: (artifact.path, fates.of_result(artifact.arrays, artifact.meta)) for name, artifact in zip(names, read)

@@ -89,17 +89,20 @@ def predictors(puzzles: Puzzles, fate: Path | None = None) -> Predictors:
     )  # fmt: skip
 
 
-def fate_of(puzzles: Puzzles, files: Sequence[Path | str], *, alone: bool) -> Path | None:
+def fate_of(puzzles: Puzzles, read: Sequence[Artifact], *, alone: bool) -> Path | None:
     """The fate.npz of a diagnosis' own weights, None where there is none. `alone`: one diagnosis, to which one file
     belongs whatever it says."""
-    if alone and len(files) == 1:
-        return Path(files[0])
-    ours = puzzles.meta.get("inputs")
-    for path in files:
-        theirs = read_npz(path, FATE).meta.get("inputs")
-        if isinstance(ours, dict) and isinstance(theirs, dict) and not set(ours.values()).isdisjoint(theirs.values()):
-            return Path(path)
-    return None
+    if alone and len(read) == 1:
+        return read[0].path
+    return next((artifact.path for artifact in read if _same_weights(puzzles, artifact)), None)
+
+
+def _same_weights(puzzles: Puzzles, artifact: Artifact) -> bool | None:
+    """Whether both are of one file of weights, by its digest; None where one of them does not say."""
+    ours, theirs = puzzles.meta.get("inputs"), artifact.meta.get("inputs")
+    if not isinstance(ours, dict) or not isinstance(theirs, dict):
+        return None
+    return not set(ours.values()).isdisjoint(theirs.values())
 
 
 def _log10(values: np.ndarray) -> np.ndarray:
@@ -117,12 +120,11 @@ def _different(base: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _of_fates(artifact: Artifact, puzzles: Puzzles) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Indicators of fates and the leading multiplier, in the rows of the puzzles; and which of them are known."""
-    ours, theirs = puzzles.meta.get("inputs"), artifact.meta.get("inputs")
-    if isinstance(ours, dict) and isinstance(theirs, dict) and set(ours.values()).isdisjoint(theirs.values()):
+    if _same_weights(puzzles, artifact) is False:
         raise InputError(
             f"{shown(artifact.path)} and {shown(puzzles.path)} are of two checkpoints",
-            found=f"{', '.join(theirs)} and {', '.join(ours)}", expected="the same weights",
-            run="rrdyn fate CKPT",
+            found=f"{', '.join(artifact.meta['inputs'])} and {', '.join(puzzles.meta['inputs'])}",
+            expected="the same weights", run="rrdyn fate CKPT",
         )  # fmt: skip
     place = {int(idx): row for row, idx in enumerate(artifact["idx"])}
     at = np.array([place.get(int(idx), -1) for idx in puzzles.idx])

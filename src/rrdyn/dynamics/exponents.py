@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtri, stdtrit
 
 from rrdyn.artifacts.errors import UsageError
 
@@ -51,8 +52,6 @@ def batch_means(log_r: np.ndarray, steps: int = 1, *, level: float = 0.95, batch
     kept = np.asarray(log_r[T - number * length :]) / steps
     means = kept.reshape(number, length, *kept.shape[1:]).mean(1)
     mean = means.mean(0)
-    from scipy.special import stdtrit  # a sixth of a second to load, which no training has to spend
-
     half = stdtrit(number - 1, 0.5 + level / 2) * means.std(0, ddof=1) / math.sqrt(number)
     half = np.where((T < FEWEST) | correlated(log_r, level=0.999), np.nan, half)
     return Interval(mean, mean - half, mean + half)
@@ -75,8 +74,6 @@ def correlated(log_r: np.ndarray, pieces: int = 64, level: float = 0.95) -> np.n
     for lag in (1, 2, 3):
         ratio = ratio + 2 * (1 - lag / 4) * (off[lag:] * off[:-lag]).sum(0)
     # 2 (2q - 1)(q - 1) / 3q for q = 4
-    from scipy.special import ndtri
-
     return np.asarray(ratio > (1 + ndtri(level) * math.sqrt(3.5 / pieces)) * np.square(off).sum(0))
 
 

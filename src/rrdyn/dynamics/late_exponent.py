@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.special import stdtrit
 from torch import Tensor
 
 from rrdyn.dynamics.exponents import FEWEST, correlated
@@ -182,8 +183,6 @@ def _batches(rates: np.ndarray, number: int) -> np.ndarray:
 
 def _half(estimates: np.ndarray) -> float:
     number = len(estimates)
-    from scipy.special import stdtrit  # a sixth of a second to load
-
     return float(stdtrit(number - 1, 0.975) * estimates.std(ddof=1) / math.sqrt(number))
 
 
