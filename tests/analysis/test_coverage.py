@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
+from tests.outside_modules import module
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "interval_coverage.py"
-spec = importlib.util.spec_from_file_location("coverage_script", SCRIPT)
-coverage = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = coverage
-spec.loader.exec_module(coverage)
+coverage = module(SCRIPT)
 
 
 @pytest.mark.slow

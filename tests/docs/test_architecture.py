@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -14,17 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.docs.page_plugins import PAGE, blocks, write_plugins
+from tests.outside_modules import module
 
 from rrdyn.artifacts.npz import read_npz
 
 ROOT = Path(__file__).parents[2]
-
-
-def module(path: Path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import glob
-import importlib.util
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
+from tests.outside_modules import module
 
 from rrdyn.cli.app import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "commands"
-
-
-def module(path: Path):
-    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
-    found = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = found
-    spec.loader.exec_module(found)
-    return found
 
 
 pages = module(FOLDER / "make.py")

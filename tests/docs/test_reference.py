@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from tests.outside_modules import module
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
@@ -33,10 +34,7 @@ def undocumented(path: Path) -> list[str]:
 
 
 def reference():
-    spec = importlib.util.spec_from_file_location("docs_reference", ROOT / "docs" / "reference.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module(ROOT / "docs" / "reference.py")
 
 
 def test_everything_public_says_what_it_is():

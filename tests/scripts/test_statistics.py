@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.outside_modules import module
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "docs" / "statistics"
 
 
 def script(name: str):
-    spec = importlib.util.spec_from_file_location(f"script_{name}", ROOT / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return module(ROOT / "scripts" / f"{name}.py")
 
 
 nulls, coverage, again = script("nulls"), script("interval_coverage"), script("study_again")
