@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq, minimize
-from scipy.special import expit
-from scipy.stats import chi2
+from scipy.special import chdtri, expit
 
 from rrdyn.analysis.intervals import rule_of_three
 from rrdyn.artifacts.interval import LEVEL, Interval
@@ -114,7 +113,7 @@ def fit_exponential(escapes: Escapes, level: float = LEVEL) -> Law:
 
     rate = math.log1p(found / passed) if passed > 0 else 50.0
     best = likelihood(rate)
-    drop = chi2.ppf(level, 1) / 2
+    drop = chdtri(1, 1 - level) / 2
 
     def excess(log_rate: float) -> float:
         return float(best - likelihood(math.exp(log_rate)) - drop)
@@ -267,7 +266,7 @@ def _profiled(
     unit: Callable[[Any], Any], level: float,
 ) -> Interval:  # fmt: skip
     """Profile-likelihood interval of one parameter: the others are fitted again at each trial value."""
-    drop = chi2.ppf(level, 1) / 2
+    drop = chdtri(1, 1 - level) / 2
     times = np.arange(len(escapes.events) + 1, dtype=float)
 
     def excess(value: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from rrdyn.artifacts.results import IndependenceRecord
 
@@ -45,6 +45,6 @@ def covariance_measure(of_answer: np.ndarray, of_number: np.ndarray) -> Independ
     sizes = np.sqrt(np.square(of_answer).mean() * np.square(of_number[:, varies]).mean(axis=0))
     shares = mean / np.maximum(sizes, 1e-300)
     return Independence(
-        statistic=statistic, degrees=degrees, p=float(chi2.sf(statistic, degrees)),
+        statistic=statistic, degrees=degrees, p=float(chdtrc(degrees, statistic)),
         correlation=float(shares[np.argmax(np.abs(shares))]),
     )  # fmt: skip

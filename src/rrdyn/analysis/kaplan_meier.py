@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import chi2
+from scipy.special import chdtrc, ndtri
 
 from rrdyn.artifacts.interval import LEVEL
 
@@ -101,7 +100,7 @@ def log_rank(groups: Sequence[tuple[np.ndarray, np.ndarray]]) -> LogRank | None:
     degrees = len(groups) - 1
     if not math.isfinite(statistic):
         return None
-    return LogRank(statistic=statistic, degrees=degrees, p=float(chi2.sf(statistic, degrees)))
+    return LogRank(statistic=statistic, degrees=degrees, p=float(chdtrc(degrees, statistic)))
 
 
 def _count(values: np.ndarray, times: np.ndarray) -> np.ndarray:

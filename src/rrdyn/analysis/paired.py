@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 from rrdyn.analysis.intervals import no_interval, rate
 from rrdyn.analysis.labelled import ASKED
@@ -89,6 +88,8 @@ class Paired:
     @property
     def p(self) -> float:
         """McNemar's exact test, two-sided; 1 where nothing differs."""
+        from scipy.stats import binomtest
+
         differing = self.only_first + self.only_second
         return float(binomtest(self.only_first, differing).pvalue) if differing else 1.0
 

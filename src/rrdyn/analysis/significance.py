@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
-from scipy.stats import kstwo
 
 from rrdyn.analysis.ranks import auc_of, delong
 from rrdyn.artifacts.results import TestRecord
@@ -31,6 +30,8 @@ class Outcome:
 
 def kolmogorov_smirnov(name: str, first: np.ndarray, second: np.ndarray) -> Outcome:
     """Largest distance of two empirical distribution functions; p from the one-sample law at n = m n / (m + n)."""
+    from scipy.stats import kstwo  # half a second that only a test of two groups needs
+
     m, n = len(first), len(second)
     if min(m, n) == 0:
         return Outcome(name=name, method="ks", statistic=None, p=None, n=(m, n))

@@ -97,16 +97,18 @@ def chosen(terms: Terms, rows: np.ndarray, target: np.ndarray, *, binary: bool, 
     """
     z, y = terms.z[rows], target[rows]
     table = terms.all(rows)
+    squares = table * table
     picked: list[Term] = []
     design = with_intercept(z)
     fit = _logistic if binary else _least_squares
     fitted = fit(design, y, None)
     for _ in range(most):
-        statistic = _scores(table, design, y, fitted)
+        statistic = _scores(table, squares, design, y, fitted)
         term = terms.terms[int(np.argmax(statistic))]
         if term.kind == "jump":
             near = _nearer(terms, term, z)
-            place = int(np.argmax(_scores(functions(z, near), design, y, fitted)))
+            values = functions(z, near)
+            place = int(np.argmax(_scores(values, values * values, design, y, fitted)))
             term = near[place]
         wider = np.column_stack([design, functions(z, [term])])
         trial = fit(wider, y, fitted.weights)
@@ -159,12 +161,14 @@ def least_squares(design: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.solve(design.T @ design + np.diag(np.full(design.shape[1], LEAST)), design.T @ y))
 
 
-def _scores(table: np.ndarray, inside: np.ndarray, y: np.ndarray, fitted: _Fitted) -> np.ndarray:
+def _scores(
+    table: np.ndarray, squares: np.ndarray, inside: np.ndarray, y: np.ndarray, fitted: _Fitted
+) -> np.ndarray:
     """(C,) score statistic of each column of the table beside those of the fitted design; 0 of what it holds."""
     score = (y - fitted.mean) @ table
     weighted = inside * fitted.curvature[:, None]
     across = weighted.T @ table  # (P, C)
     within = weighted.T @ inside + np.diag(np.full(inside.shape[1], 1e-9))
-    total = fitted.curvature @ (table * table)
+    total = fitted.curvature @ squares
     left = total - (across * np.linalg.solve(within, across)).sum(axis=0)
     return np.where(left > 1e-6 * np.maximum(total, 1e-12), score * score / np.maximum(left, 1e-12), 0.0)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 EPS = 0.04
 NEAR = 0.05
@@ -52,5 +51,7 @@ def separation(ftle: np.ndarray, success: np.ndarray) -> float:
     wins, losses = int(success.sum()), int((~success).sum())
     if wins == 0 or losses == 0:
         return float("nan")
+    from scipy.stats import rankdata
+
     ranks = rankdata(-ftle)
     return float((ranks[success].sum() - wins * (wins + 1) / 2) / (wins * losses))
