@@ -161,9 +161,7 @@ def least_squares(design: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.solve(design.T @ design + np.diag(np.full(design.shape[1], LEAST)), design.T @ y))
 
 
-def _scores(
-    table: np.ndarray, squares: np.ndarray, inside: np.ndarray, y: np.ndarray, fitted: _Fitted
-) -> np.ndarray:
+def _scores(table: np.ndarray, squares: np.ndarray, inside: np.ndarray, y: np.ndarray, fitted: _Fitted) -> np.ndarray:
     """(C,) score statistic of each column of the table beside those of the fitted design; 0 of what it holds."""
     score = (y - fitted.mean) @ table
     weighted = inside * fitted.curvature[:, None]
