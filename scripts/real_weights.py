@@ -19,13 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from rrdyn.analysis.intervals import auc_intervals
+from rrdyn.analysis.areas import auc_intervals
+from rrdyn.analysis.intervals import rate
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.cli.app import main as rrdyn
 from rrdyn.data.folder import open_split
 from rrdyn.dynamics.fate import FATES
 
 DEPTHS = (1, 2, 4, 8, 16, 32)
+SPLITS = ("train", "test")
 ANSWER = 2
 """The place of the answer of a modular sum."""
 LOST_BY = 4
@@ -52,12 +54,16 @@ def measure(checkpoint: Path, out: Path) -> None:
     common = [str(checkpoint), "--device", "cpu", "--quiet"]
     lines = {
         "evaluate.json": ["evaluate", *common, "--n", "2000", "--segments", "32"],
+        **{
+            f"all-{split}.json": ["evaluate", *common, "--n", "0", "--split", split, "--segments", "4"]
+            for split in SPLITS
+        },
         "diag.npz": ["diagnose", *common, "--n", "128", "--segments", "16", "--k", "2"],
         "fate.npz": ["fate", *common, "--n", "24", "--horizon", "128", "--multipliers", "0"],
         "multipliers.npz": ["fate", *common, "--n", "3", "--horizon", "128", "--multipliers", "2"],
     }
     for name, line in lines.items():
-        if name == "evaluate.json" and (out / name).is_file():  # the others look themselves
+        if line[0] == "evaluate" and (out / name).is_file():  # the others look themselves
             continue
         if code := rrdyn([*line, "--out", str(out / name)]):
             raise SystemExit(code)
@@ -69,6 +75,23 @@ def accuracy_rows(name: str, evaluation: dict) -> list[dict]:
         {"model": name, "segment": depth, "right": round(found[depth]["value"] * found[depth]["n"]),
          **{key: found[depth][key] for key in ("n", "value", "low", "high")}}
         for depth in DEPTHS
+    ]  # fmt: skip
+
+
+def all_rows(name: str, out: Path) -> list[dict]:
+    """Every pair there is, counted: those of the two splits, and together."""
+    counts: dict[tuple[str, int], tuple[int, int]] = {}
+    for split in SPLITS:
+        for row in json.loads((out / f"all-{split}.json").read_text())["segments"]:
+            exact, segment = row["exact"], row["segment"]
+            one = (round(exact["value"] * exact["n"]), exact["n"])
+            before = counts.get(("all", segment), (0, 0))
+            counts[split, segment] = one
+            counts["all", segment] = (before[0] + one[0], before[1] + one[1])
+    return [
+        {"model": name, "pairs": pairs, "segment": segment, "right": right, "n": n,
+         **{key: getattr(rate(right, n), key) for key in ("value", "low", "high")}}
+        for (pairs, segment), (right, n) in sorted(counts.items(), key=lambda item: (item[0][1], item[0][0]))
     ]  # fmt: skip
 
 
@@ -164,7 +187,7 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     given = parser.parse_args()
     rng = np.random.default_rng(0)
-    accuracy, models, lost = [], [], []
+    accuracy, models, lost, every = [], [], [], []
     for checkpoint in sorted(given.weights.glob("mod113/seed_*.pt")):
         name = f"mod113-{checkpoint.stem.removeprefix('seed_')}"
         out = given.work / name
@@ -172,10 +195,12 @@ def main() -> None:
         measure(checkpoint, out)
         evaluation = json.loads((out / "evaluate.json").read_text())
         accuracy += accuracy_rows(name, evaluation)
+        every += all_rows(name, out)
         models.append(model_row(name, out, evaluation))
         lost += lost_rows(name, out, rng)
     given.out.mkdir(parents=True, exist_ok=True)
     write(given.out / "accuracy.csv", accuracy)
+    write(given.out / "all_pairs.csv", every)
     write(given.out / "models.csv", models)
     write(given.out / "lost.csv", lost)
     between = []

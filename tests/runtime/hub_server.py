@@ -159,6 +159,10 @@ class Handler(BaseHTTPRequestHandler):
             repo = f"{asked.get('organization') or 'someone'}/{asked['name']}"
             self.hub.repos.setdefault(repo, [{}])
             return self.json({"url": f"{self.hub.endpoint}/{repo}", "name": repo})
+        if path == "/api/validate-yaml":  # as the Hub does of a README.md, of which this knows one rule
+            known = "license: nonsense" not in json.loads(content)["content"]
+            errors = [] if known else [{"message": '"license" must be one of a list'}]
+            return self.json({"errors": errors, "warnings": []}, 200 if known else 400)
         repo = "/".join(parts[2:4])
         if parts[4] == "preupload":
             files = json.loads(content)["files"]

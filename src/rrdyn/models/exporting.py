@@ -19,7 +19,7 @@ from rrdyn.artifacts.places import is_file, shown
 from rrdyn.artifacts.reading import read_json
 from rrdyn.artifacts.record import Meta
 from rrdyn.models.checkpoints import EXPORT, save, stored
-from rrdyn.models.config import SIZES, ModelConfig
+from rrdyn.models.config import SIZES
 from rrdyn.models.family import find_family
 from rrdyn.models.layouts import UPSTREAM_CONFIG
 from rrdyn.models.model import Model
@@ -104,7 +104,7 @@ def upstream_config(model: Model) -> Meta:
 
 def _hub(model: Model, root: Path) -> list[Path]:
     dataset = model.source.dataset if model.source else None
-    task = task_name(dataset, model.config)
+    task = task_name(dataset)
     folder = root / f"{model.config.name}_{task}"
     weights, config = _upstream(model, folder, "weights.pt")
     wrote = [weights, config]
@@ -113,7 +113,7 @@ def _hub(model: Model, root: Path) -> list[Path]:
     return wrote
 
 
-def task_name(dataset: str | None, config: ModelConfig) -> str:
+def task_name(dataset: str | None) -> str:
     """sudoku, maze, arc, or the dataset's own name; "puzzle" where nothing is known."""
     name = os.path.basename(os.path.abspath(dataset)).lower() if dataset else ""
     for known in ("sudoku", "maze", "arc"):

@@ -29,6 +29,8 @@ __all__ = [
     "pull", "push",
 ]  # fmt: skip
 
+CARD = "README.md"
+"""What the Hub shows of a repository or a folder."""
 CODE = (".py", ".ipynb", ".pyc")
 NOT_PUSHED = ["state.pt", "**/state.pt", "*.partial", ".*", "**/.*"]
 ANSWER = 30.0
@@ -269,10 +271,13 @@ def copy_out(path: Path, ref: Ref, out: Path) -> Path:
     return out / ref.inside
 
 
-def push(path: Path | str, place: str | Ref, *, private: bool = False, message: str | None = None) -> str:
+def push(
+    path: Path | str, place: str | Ref, *, private: bool = False, message: str | None = None, card: str | None = None
+) -> str:
     """Send a folder or a file to the Hub, making the repository where needed; returns the URL of the commit.
 
-    The training state (`state.pt`) stays here. Raises RrdynError for a refused or cut connection.
+    `card`: text of a README.md beside what is sent, left out where the Hub has one there. The training state
+    (`state.pt`) stays here. Raises RrdynError for a refused or cut connection.
     """
     path, ref = existing(path), place if isinstance(place, Ref) else parse(place)
     message = message or f"rrdyn: {path.name}"
@@ -280,15 +285,22 @@ def push(path: Path | str, place: str | Ref, *, private: bool = False, message: 
     def send() -> Any:
         api = _api()
         api.create_repo(ref.name, repo_type=ref.kind, private=private, exist_ok=True)
+        common = {"repo_id": ref.name, "repo_type": ref.kind, "revision": ref.revision}
+        page = f"{ref.inside}/{CARD}".lstrip("/")
+        if card is not None and api.file_exists(ref.name, page, repo_type=ref.kind, revision=ref.revision):
+            say(f"{ref} has a {CARD}: it stays as it is")
+        elif card is not None:
+            try:
+                api.upload_file(**common, path_or_fileobj=card.encode(), path_in_repo=page, commit_message="Model card")
+            except ValueError as error:  # the Hub reads a card before it takes it
+                raise InputError(f"{ref.name} does not take this model card", found=printable(error, 300)) from None
         if path.is_dir():
             return api.upload_folder(
-                repo_id=ref.name, repo_type=ref.kind, folder_path=path, path_in_repo=ref.inside or None,
-                revision=ref.revision, commit_message=message, ignore_patterns=NOT_PUSHED,
+                **common, folder_path=path, path_in_repo=ref.inside or None, commit_message=message,
+                ignore_patterns=NOT_PUSHED,
             )  # fmt: skip
-        return api.upload_file(
-            repo_id=ref.name, repo_type=ref.kind, path_or_fileobj=path, revision=ref.revision, commit_message=message,
-            path_in_repo=f"{ref.inside}/{path.name}".lstrip("/"),
-        )  # fmt: skip
+        inside = f"{ref.inside}/{path.name}".lstrip("/")
+        return api.upload_file(**common, path_or_fileobj=path, path_in_repo=inside, commit_message=message)
 
     with told(ref, f"sending {path} to {ref}", "the same command again"):
         done = under(Guard(endpoint(), Limits.from_environment(), run="the same command again"), send)
