@@ -66,7 +66,7 @@ class DiagnosisConfig(MeasurementConfig):
 class Diagnosis(Measurement[DiagnosisConfig]):
     """The columns of `diag.npz`."""
 
-    name, config, schema, revision = "diag", DiagnosisConfig, DIAG, 2
+    name, config, schema, revision = "diag", DiagnosisConfig, DIAG, 3
     following = "analyze-2x2"
 
     def resolved(self, config: DiagnosisConfig) -> DiagnosisConfig:
