@@ -16,12 +16,12 @@ from rrdyn.artifacts.files import dump_json
 def one_run(series: Sequence[Puzzles]) -> bool:
     """Whether these can be checkpoints of one training run: each its own step, no two of other folders or models."""
     steps = [puzzles.step for puzzles in series]
-    places = {folder for puzzles in series if (folder := _folder_of_weights(puzzles.meta)) is not None}
+    places = {folder for puzzles in series if (folder := folder_of_weights(puzzles.meta)) is not None}
     models = {dump_json(model) for puzzles in series if isinstance(model := puzzles.meta.get("model"), dict)}
     return None not in steps and len(set(steps)) == len(steps) and len(places) <= 1 and len(models) <= 1
 
 
-def _folder_of_weights(meta: Mapping[str, object]) -> Path | None:
+def folder_of_weights(meta: Mapping[str, object]) -> Path | None:
     """Where the run keeps its checkpoints, from what the measurement read; None where that is not told."""
     read = meta.get("inputs")
     if not isinstance(read, dict) or not read:

@@ -70,7 +70,7 @@ class Cycle:
 
         fold (+1), flip (-1) or Neimark-Sacker (a pair); "" where none is within `near` of the circle.
         """
-        return [_route(row, near) for row in self.eigenvalues.cpu().numpy()]
+        return [stability_loss(row, near) for row in self.eigenvalues.cpu().numpy()]
 
 
 def find_cycle(
@@ -253,7 +253,8 @@ def _leading(derivative: np.ndarray | LinearOperator, count: int, start: np.ndar
     return values[order][:count]
 
 
-def _route(values: np.ndarray, near: float) -> str:
+def stability_loss(values: np.ndarray, near: float = 0.1) -> str:
+    """How a cycle with these eigenvalues (m,) loses its stability: see `Cycle.stability_loss`."""
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return ""

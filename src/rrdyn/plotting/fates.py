@@ -12,20 +12,21 @@ from matplotlib.patches import Circle, PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.text import Annotation
 
+from rrdyn.analysis.fate_steps import by_run
 from rrdyn.analysis.fates import FateTable, flow, of_result, over_segments, read_fates, sentences
 from rrdyn.analysis.labelled import labelled
 from rrdyn.analysis.puzzles import tags
 from rrdyn.artifacts.arrays import array_names
-from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import shown
 from rrdyn.plotting import marks
+from rrdyn.plotting.fate_steps import checkpoints
 from rrdyn.plotting.options import FatesOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.style import Style
+from rrdyn.plotting.style import FATES, Style
 
-ORDER = ("fixed", "cycle", "quasiperiodic", "slow", "marginal", "chaotic", "diverged")
 SIDES = ("wrong", "right")
 K = TypeVar("K", bound=Hashable)
 FLOOR = -8.0
@@ -38,25 +39,27 @@ def names(path: Path) -> list[str]:
 
 
 def draw(inputs: FatesOptions, out: Output, style: Style) -> None:
-    """Draw `fates_<tag>_<name>` for every name that there are numbers for."""
-    whole = read_fates(inputs.path)
+    """Draw `fates_<tag>_<name>` for every name that there are numbers for; of several files `fates_training`."""
+    if len(inputs.paths) > 1:
+        if inputs.returns is not None:
+            raise UsageError("--returns goes with one fate.npz", found=f"{len(inputs.paths)} files")
+        out.add(checkpoints(by_run(inputs.paths), style), "fates_training", inputs.paths[0].parent,
+                inputs=list(inputs.paths))  # fmt: skip
+        return
+    (path,) = inputs.paths
+    whole = read_fates(path)
     artifact, _ = labelled(whole)
     table = of_result(artifact.arrays, artifact.meta)
     plates = {"segments": segments(artifact, table, style), "flow": flows(table, style)}
-    sources = {name: [inputs.path] for name in plates}
+    sources = {name: [path] for name in plates}
     if "multiplier_re" in artifact:
-        plates["multipliers"], sources["multipliers"] = multipliers(artifact, style), [inputs.path]
+        plates["multipliers"], sources["multipliers"] = multipliers(artifact, style), [path]
     if inputs.returns is not None:
         plates["returns"] = maps(artifact, _returns(inputs.returns), inputs.examples, style)
-        sources["returns"] = [inputs.path, inputs.returns]
-    tag = tags([inputs.path])[0]
+        sources["returns"] = [path, inputs.returns]
+    tag = tags([path])[0]
     for name, plate in plates.items():
-        out.add(plate, f"fates_{tag}_{name}", inputs.path.parent, inputs=sources[name], short=name)
-
-
-def colour(style: Style, fate: str) -> str:
-    """One colour a fate, in every picture."""
-    return style.series(ORDER.index(fate) if fate in ORDER else len(ORDER))
+        out.add(plate, f"fates_{tag}_{name}", path.parent, inputs=sources[name], short=name)
 
 
 def segments(artifact: Artifact, table: FateTable, style: Style) -> Plate:
@@ -93,7 +96,7 @@ def _stacked(ax: Axes, style: Style, shares: Mapping[str, np.ndarray], side: str
     x = np.arange(len(below))
     for name, share in shares.items():
         fate = name.removesuffix(", not yet")
-        shade = colour(style, fate)
+        shade = style.fate(fate)
         ax.fill_between(x, below, below + share, color=shade, alpha=0.35 if fate != name else 0.9, lw=0, step="post")
         drawn.add(panel=side, band=name, segment=x, share=share)
         if share[-1] > 0:
@@ -108,7 +111,7 @@ def flows(table: FateTable, style: Style) -> Plate:
     figure = style.figure(3.4)
     ax = figure.subplots()
     rows, drawn = flow(table), Table()
-    ends = [(name, right) for right in (0, 1) for name in ORDER if any(r[1] == name and r[2] == right for r in rows)]
+    ends = [(name, right) for right in (0, 1) for name in FATES if any(r[1] == name and r[2] == right for r in rows)]
     order = sorted(rows, key=lambda row: (row[0], ends.index((row[1], row[2]))))
     gap = 0.03 * table.n
     left = _places(SIDES, {SIDES[k]: sum(r[3] for r in rows if r[0] == k) for k in (0, 1)}, gap)
@@ -116,17 +119,17 @@ def flows(table: FateTable, style: Style) -> Plate:
     at_left, at_right = ({key: low for key, (low, _) in places.items()} for places in (left, right))
     for begins, name, stays, count in order:
         side, end = SIDES[begins], (name, stays)
-        _band(ax, at_left[side], at_right[end], count, colour(style, name))
+        _band(ax, at_left[side], at_right[end], count, style.fate(name))
         at_left[side] += count
         at_right[end] += count
         drawn.add(at_budget=side, fate=name, at_end=SIDES[stays], puzzles=count)
     for places, x, shade in ((left, -0.03, None), (right, 1.0, "end")):
         for key, (low, high) in places.items():
-            inked = style.soft if shade is None else colour(style, key[0])
+            inked = style.soft if shade is None else style.fate(key[0])
             ax.add_patch(Rectangle((x, low), 0.03, high - low, color=inked, lw=0))
     for key, (low, high) in left.items():
         ax.text(-0.05, (low + high) / 2, f"{key}\n{high - low:,.0f}", ha="right", va="center")
-    words = [(1.05, (low + high) / 2, f"{name}, {SIDES[stays]} {high - low:,.0f}", colour(style, name))
+    words = [(1.05, (low + high) / 2, f"{name}, {SIDES[stays]} {high - low:,.0f}", style.fate(name))
              for (name, stays), (low, high) in right.items()]  # fmt: skip
     tallest = max(high for _, high in [*left.values(), *right.values()])
     ax.set_xlim(-0.03, 1.03)
@@ -176,7 +179,7 @@ def multipliers(artifact: Artifact, style: Style) -> Plate:
             found = values[mine]
             known = np.isfinite(found)
             filled = side == "right"
-            shade = colour(style, name)
+            shade = style.fate(name)
             ax.scatter(found[known].real, found[known].imag, s=9 * style.scale**2, marker="o" if filled else "s",
                        facecolors=shade if filled else "none", edgecolors=shade, linewidths=0.6 * style.scale,
                        alpha=0.6, label=f"{name}, {side} ({mine.sum():,})")  # fmt: skip

@@ -87,12 +87,15 @@ class EvolutionOptions(FigureOptions):
 class FatesOptions(FigureOptions):
     """What became of each puzzle: fates over segments, flow from the budget to the horizon, multipliers, return maps.
 
+    Of several checkpoints one picture: shares of the fates over the steps, a panel for each training run.
+
     1. rrdyn plot fates fate.npz
     2. rrdyn plot fates fate.npz --returns rollout.npz --size page
+    3. rrdyn plot fates fates/s0/*.npz fates/s1/*.npz --size page
     """
 
-    path: Positional[Path]
-    """A fate.npz."""
+    paths: Positional[tuple[Path, ...]]
+    """A fate.npz, or one of each of several checkpoints."""
     returns: Path | None = None
     """A rollout.npz or diag.npz of the same checkpoint: also draw the return distances of example puzzles."""
     examples: Annotated[int, Field(ge=1, le=16)] = 8

@@ -64,6 +64,8 @@ CELLS: dict[str, Look] = {
 }
 CELL_KEYS = {look.key: letter for letter, look in CELLS.items()}
 SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A7A7A"]
+FATES = ("fixed", "cycle", "quasiperiodic", "slow", "marginal", "chaotic", "diverged")
+"""In the order in which they are stacked, and in which the colours go to them."""
 DASHES: list[Dashes] = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5))]
 MARKERS = ["o", "s", "^", "X", "D", "v", "P"]
 
@@ -118,6 +120,10 @@ class Style:
     def series(self, index: int) -> str:
         colour = SERIES[index % len(SERIES)]
         return CELLS["C"].dark_colour if self.dark and colour == CELLS["C"].colour else colour
+
+    def fate(self, name: str) -> str:
+        """One colour a fate, in every picture."""
+        return self.series(FATES.index(name) if name in FATES else len(FATES))
 
     def text(self, colour: str) -> str:
         """A colour for letters: the same hue, moved towards the ink until its contrast with the ground is 4.5."""
