@@ -194,7 +194,8 @@ ELSEWHERE = {
     "analysis/test_increment": "analysis/folds analysis/independence analysis/terms",
     "analysis/test_select": "artifacts/selection analysis/risk analysis/selectors",
     "analysis/test_batch": "analysis/puzzles",
-    "analysis/test_aggregate": "analysis/runs",
+    "analysis/test_aggregate": "analysis/runs artifacts/frame",
+    "analysis/test_comparison": "artifacts/comparison analysis/measured",
     "docs/test_pages": "artifacts/citations measurement/measurement",
     "data/test_registry": "data/tokens",
     "data/test_defaults": "data/recipe data/sudoku/recipe data/maze/recipe data/modular/recipe",
@@ -239,6 +240,7 @@ ELSEWHERE = {
     "cli/test_data_commands": "cli/data_kind cli/data_maze cli/data_sudoku",
     # a command's file parses, calls and says: its tests type it
     "cli/test_analysis_commands": "cli/aggregate cli/analyze_2x2 cli/evolution cli/select cli/survival cli/toy",
+    "plotting/test_comparison": "cli/compare",
     "cli/test_model_commands": "cli/diagnose cli/evaluate cli/export cli/inspect cli/perturb cli/rollout cli/selfcheck "
     "cli/solve",
     "cli/test_bad_input": "cli/command cli/options",

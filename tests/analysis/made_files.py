@@ -60,7 +60,8 @@ def write_rollout(
     exact = np.arange(1, horizon + 1)[None] >= time[:, None]
     still = exact | settled_wrong[:, None]
     drift = np.where(still, 10 ** rng.normal(-2, 0.3, exact.shape), 10 ** rng.normal(1, 0.2, exact.shape))
-    return write_npz(path, ROLLOUT, {"exact": exact, "drift": drift.astype(np.float32)}, meta)
+    arrays = {"exact": exact, "drift": drift.astype(np.float32), "idx": np.arange(n)}
+    return write_npz(path, ROLLOUT, arrays, meta)
 
 
 def write_restarts(path: Path, arrays: dict[str, np.ndarray], **meta: Any) -> Path:

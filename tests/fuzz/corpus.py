@@ -27,6 +27,7 @@ toy --T 4 16 --n 200 --seeds 0 --out toy.npz
 diagnose runs/tiny/multi4 --n 16 --k 4 --qr-every auto --out diag_multi4.npz
 evolution runs/tiny/diag/diag_pretrain.npz diag_multi4.npz --tag tiny --no-figures --replicates 100 \
  --out evolution
+compare runs/tiny/diag/diag_pretrain.npz diag_multi4.npz --no-figures --replicates 100 --out comparison
 survival rolled/rollout.npz --no-figures --out survival
 select perturb.npz --no-figures --replicates 100 --out select
 evaluate runs/tiny/pretrain --n 8 --out evaluation.json

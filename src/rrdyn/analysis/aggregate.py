@@ -15,7 +15,8 @@ from rrdyn.analysis.runs import LABELS, METRICS, SHARES, read_runs
 from rrdyn.analysis.summary import bounded
 from rrdyn.artifacts.cells import FILES, CalibrationRecord, read_calibration
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.files import make_folder, write_json, write_text
+from rrdyn.artifacts.frame import write_frame
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.places import existing, is_file
 from rrdyn.artifacts.provenance import provenance
@@ -183,12 +184,12 @@ def write(found: Aggregate, out: Path) -> list[Path]:
     out = make_folder(out)
     wrote = []
     if len(found.runs):
-        wrote += [_csv(found.table, out / "aggregate.csv"), _csv(found.runs, out / "runs.csv")]
+        wrote += [write_frame(out / "aggregate.csv", found.table), write_frame(out / "runs.csv", found.runs)]
         wrote.append(write_text(out / "aggregate.md", markdown(found) + "\n"))
     if len(found.contrasts):
-        wrote.append(_csv(found.contrasts, out / "contrasts.csv"))
+        wrote.append(write_frame(out / "contrasts.csv", found.contrasts))
     if len(found.cells):
-        wrote.append(_csv(found.cells, out / "table.csv"))
+        wrote.append(write_frame(out / "table.csv", found.cells))
         wrote.append(write_text(out / "table.md", cells_markdown(found.cells)))
     record = {**SCHEMA, **as_record(found), "root": str(found.root), "meta": provenance()}
     return [*wrote, write_json(out / "aggregate.json", record)]
@@ -198,9 +199,3 @@ def as_record(found: Aggregate) -> dict[str, list[Row]]:
     """Every table as a list of rows, by name."""
     parts = {"rows": found.table, "runs": found.runs, "contrasts": found.contrasts, "cells": found.cells}
     return {name: part.to_dicts() for name, part in parts.items()}
-
-
-def _csv(table: pl.DataFrame, path: Path) -> Path:
-    with replacing(path) as partial, open(partial, "wb") as stream:  # polars opens names of UTF-8 only
-        table.write_csv(stream)
-    return path

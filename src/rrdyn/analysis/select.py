@@ -18,7 +18,8 @@ from rrdyn.analysis.selectors import Restarts, picks
 from rrdyn.analysis.summary import bounded
 from rrdyn.analysis.survival import BUDGET
 from rrdyn.artifacts.errors import InputError, UsageError, notice
-from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.files import make_folder, write_json, write_text
+from rrdyn.artifacts.frame import write_frame
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.provenance import provenance
@@ -211,9 +212,7 @@ def write(found: Selection, out: Path) -> list[Path]:
     wrote = []
     for name, rows in tables.items():
         if rows:
-            wrote.append(out / f"{name}_{tag}.csv")
-            with replacing(wrote[-1]) as partial, open(partial, "wb") as stream:  # polars opens names of UTF-8 only
-                pl.DataFrame(rows, infer_schema_length=None).write_csv(stream)
+            wrote.append(write_frame(out / f"{name}_{tag}.csv", pl.DataFrame(rows, infer_schema_length=None)))
     record = SelectionRecord(
         kind=KIND,
         schema_version=VERSION,

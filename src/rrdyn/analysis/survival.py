@@ -21,7 +21,8 @@ from rrdyn.analysis.puzzles import DRIFT_FLOOR, late_window
 from rrdyn.analysis.summary import bounded
 from rrdyn.analysis.thresholds import Tau, Threshold, choose
 from rrdyn.artifacts.errors import InputError, UsageError, notice
-from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.files import make_folder, write_json, write_text
+from rrdyn.artifacts.frame import write_frame
 from rrdyn.artifacts.interval import LEVEL
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.provenance import provenance
@@ -238,9 +239,9 @@ def write(
     out, tau = make_folder(out), tau or Tau()
     wrote = []
     for model in models:
-        wrote.append(_csv(survival_table(model), out / f"survival_{model.tag}.csv"))
+        wrote.append(write_frame(out / f"survival_{model.tag}.csv", survival_table(model)))
     for tag, rollout in [*((m.tag, m.rollout) for m in models), *others]:
-        wrote.append(_csv(accuracy_table(rollout), out / f"accuracy_{tag}.csv"))
+        wrote.append(write_frame(out / f"accuracy_{tag}.csv", accuracy_table(rollout)))
     record = told(models).model_copy(update={
         "without_failures": [tag for tag, _ in others],
         "settings": {"tau": tau.method, "tau_value": tau.value, "level": LEVEL},
@@ -257,12 +258,6 @@ def told(models: Sequence[Model]) -> SurvivalRecord:
         models={model.tag: model.record() for model in models},
         log_rank=compare(models),
     )
-
-
-def _csv(table: pl.DataFrame, path: Path) -> Path:
-    with replacing(path) as partial, open(partial, "wb") as stream:  # polars opens names of UTF-8 only
-        table.write_csv(stream)
-    return path
 
 
 def summary(record: SurvivalRecord) -> str:

@@ -55,6 +55,17 @@ class BasinOptions(FigureOptions):
     """What rrdyn select wrote: its folder, or one basin_<tag>.csv."""
 
 
+class CompareOptions(PageOptions):
+    """Two measurements of the same puzzles: who is right in which, from which fate or cell to which, the differences.
+
+    1. rrdyn plot compare comparison/
+    2. rrdyn plot compare comparison/ --size slide --dark
+    """
+
+    path: Positional[Path]
+    """The folder that rrdyn compare wrote."""
+
+
 class DynamicsOptions(PageOptions):
     """Training dynamics: a column per arm, a row per metric, marks as logged, means in bold; and one overlay.
 

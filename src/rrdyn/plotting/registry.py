@@ -153,6 +153,7 @@ OWN: dict[str, tuple[type[FigureOptions], str]] = {
     "basin": (own.BasinOptions, "basin"),
     "selectors": (own.SelectorsOptions, "selectors"),
     "fates": (own.FatesOptions, "fates"),
+    "compare": (own.CompareOptions, "comparison"),
     "latent": (own.LatentOptions, "latent"),
     "toy": (own.ToyOptions, "toy"),
     "puzzle": (own.PuzzleOptions, "puzzle"),

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from rrdyn.analysis.comparison import Comparison, compare
 from rrdyn.analysis.fates import WORDS, FateTable, of_result, read_fates, sentences
 from rrdyn.analysis.intervals import rate
-from rrdyn.analysis.paired import Comparison, compare
+from rrdyn.analysis.measured import of_fates
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder
 from rrdyn.artifacts.interval import Interval
@@ -185,7 +186,7 @@ def summary(out: Path) -> Study:
     figures = sorted(out.glob("figures/*.png"))
     read = {name: read_fates(fate(out, name)) for name in MODELS}
     tables = {name: of_result(artifact.arrays, artifact.meta) for name, artifact in read.items()}
-    versus = compare(*(read[arm] for arm in ARMS))
+    versus = compare(*(of_fates(read[arm]) for arm in ARMS))
     text = "\n\n".join(
         [
             two_by_two(record),
