@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
-from scipy.stats import wilcoxon
 
 from rrdyn.analysis.areas import extreme
 from rrdyn.analysis.intervals import REPLICATES, mean_difference, median, no_interval
@@ -41,6 +40,8 @@ class Shift:
     @property
     def p(self) -> float:
         """Wilcoxon's signed-rank test, two-sided; 1 where nothing differs, NaN without pairs."""
+        from scipy.stats import wilcoxon  # a third of a second, asked for by few commands
+
         gap = self.second - self.first
         if not len(gap):
             return math.nan
