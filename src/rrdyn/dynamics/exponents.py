@@ -14,8 +14,8 @@ FEWEST = 32
 """Blocks that must stand behind an interval."""
 
 
-class Interval(NamedTuple):
-    """An estimate with its interval, each of the shape of the exponents."""
+class Estimate(NamedTuple):
+    """Mean exponents with their interval, each of the shape of the exponents."""
 
     mean: np.ndarray
     low: np.ndarray
@@ -35,7 +35,7 @@ def running(log_r: np.ndarray, steps: int = 1) -> np.ndarray:
     return np.cumsum(log_r, axis=0) / (steps * blocks)
 
 
-def batch_means(log_r: np.ndarray, steps: int = 1, *, level: float = 0.95, batches: int | None = None) -> Interval:
+def batch_means(log_r: np.ndarray, steps: int = 1, *, level: float = 0.95, batches: int | None = None) -> Estimate:
     """Mean exponents of T blocks log_r (T,...) with a confidence interval that allows for correlation in time.
 
     The series is cut into `batches` (default sqrt(T)/2, from 4 to 30) equal pieces, whose means are nearly independent;
@@ -54,7 +54,7 @@ def batch_means(log_r: np.ndarray, steps: int = 1, *, level: float = 0.95, batch
     mean = means.mean(0)
     half = stdtrit(number - 1, 0.5 + level / 2) * means.std(0, ddof=1) / math.sqrt(number)
     half = np.where((T < FEWEST) | correlated(log_r, level=0.999), np.nan, half)
-    return Interval(mean, mean - half, mean + half)
+    return Estimate(mean, mean - half, mean + half)
 
 
 def correlated(log_r: np.ndarray, pieces: int = 64, level: float = 0.95) -> np.ndarray:
@@ -107,7 +107,7 @@ def _of_one(series: np.ndarray, steps: int, n: int | None) -> dict[str, np.ndarr
         }
     exponents = series.mean(0) / steps
     ordered = series[:, np.argsort(-exponents, kind="stable")]
-    interval = batch_means(ordered, steps) if len(ordered) >= 4 else Interval(unknown, unknown, unknown)
+    interval = batch_means(ordered, steps) if len(ordered) >= 4 else Estimate(unknown, unknown, unknown)
     dimension = kaplan_yorke_dimension(exponents, n)
     return {
         "lyap_drift": drift_of_estimate(ordered, steps) if len(ordered) >= 2 else unknown,
