@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tests.fuzz.doors import LINES
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 STUDY = "runs/tiny"
@@ -24,6 +25,7 @@ diagnose runs/tiny/pretrain --n 4 --k 1 --segments 4 --save-states 0 --out diagn
 diagnose runs/tiny/pretrain --n 8 --k 1 --segments 4 --piece 0/2 --out piece_0.npz
 diagnose runs/tiny/pretrain --n 8 --k 1 --segments 4 --piece 1/2 --out piece_1.npz
 toy --T 4 16 --n 200 --seeds 0 --out toy.npz
+fate runs/tiny/pretrain --n 16 --horizon 12 --multipliers 1 --out fate.npz
 diagnose runs/tiny/multi4 --n 16 --k 4 --qr-every auto --out diag_multi4.npz
 evolution runs/tiny/diag/diag_pretrain.npz diag_multi4.npz --tag tiny --no-figures --replicates 100 \
  --out evolution
@@ -111,6 +113,8 @@ def make(root: Path, study: Path) -> Corpus:
     shutil.copyfile(configs / "plot" / "rrdyn.yaml", root / "logs.yaml")
     _cut_down(root)
     _stop(root)
+    if absent := sorted({name for line in LINES for name in line.inputs if not (root / name).exists()}):
+        raise SystemExit(f"no line of the corpus makes {', '.join(absent)}")
     return Corpus(root)
 
 

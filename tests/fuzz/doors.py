@@ -99,6 +99,7 @@ LINES = [
     Line("merge {piece_0.npz} {piece_1.npz} --out {out}.npz"),
     Line("analyze-2x2 {diag.npz} --no-figures --replicates 100 --out {out}"),
     Line("analyze-2x2 {diag.npz} --compat --no-figures --replicates 100 --out {out}"),
+    Line("analyze-2x2 {diag.npz} --fate {fate.npz} --no-figures --replicates 100 --out {out}"),
     Line("evolution {diag.npz} {diag_multi4.npz} --no-figures --replicates 100 --out {out}"),
     Line("survival {rolled/rollout.npz} --no-figures --out {out}", CONFIG),
     Line("select {perturb.npz} --no-figures --replicates 100 --out {out}", CONFIG),

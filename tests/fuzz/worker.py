@@ -37,7 +37,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 DISK = 200_000_000
 """Bytes that a file of a case may have."""
 STREAMS = ("stdout closed", "stderr closed", "all closed", "stdout full", "stderr full", "both full",
-           "stdout a broken pipe", "both broken pipes", "stdin closed", "stdin a folder")  # fmt: skip
+           "stdout a broken pipe", "both broken pipes", "stdin closed")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,6 @@ def _streams(case: Case, files: dict[str, Path]) -> None:
             os.dup2(full, number)
         if kind in (f"{name} a broken pipe", "both broken pipes"):
             os.dup2(broken, number)
-    if kind == "stdin a folder":
-        os.dup2(os.open(".", os.O_RDONLY), 0)
     for handle in (*handles, full, broken):
         if handle > 2:
             os.close(handle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 import yaml
 from model_cases import DATA, FAMILIES, drawn
 
+from rrdyn.artifacts.errors import RrdynError
 from rrdyn.models import find_family, load, save
 from rrdyn.models.exporting import export
 
@@ -38,6 +40,21 @@ def test_the_single_file_loads_with_weights_only_and_is_reproducible(tmp_path):
     content = torch.load(first, weights_only=True)
     assert content["config"]["seq_len"] == 81
     assert content["weights"]["inner.H_init"].dtype == torch.bfloat16
+
+
+def test_a_file_that_is_none_of_ours_is_not_replaced(tmp_path):
+    theirs = tmp_path / "notes.pt"
+    theirs.write_text("a user's file")
+    with pytest.raises(RrdynError, match="no file of ours"):
+        export(load(DATA / "trm_att_bfloat16"), theirs, "pt")
+    assert theirs.read_text() == "a user's file"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_folder_whose_name_is_not_utf_8(tmp_path):
+    model = drawn(FAMILIES[next(iter(FAMILIES))])
+    again = load(save(model, tmp_path / "a\udcffb", {}))
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
 
 
 def test_upstream_to_upstream_is_the_same_file_content(tmp_path):

@@ -28,6 +28,7 @@ from rrdyn.version import __version__
 
 Layout = Literal["pt", "upstream", "hub", "rrdyn"]
 COMPILED = "_orig_mod.model."
+ZIP = b"PK\x03\x04"  # what a file of torch.save begins with
 RECIPE = {
     "global_batch_size": 768, "epochs": 50000, "eval_interval": 5000, "checkpoint_every_eval": True,
     "lr": 1e-4, "lr_min_ratio": 1.0, "lr_warmup_steps": 2000, "beta1": 0.9, "beta2": 0.95, "weight_decay": 1.0,
@@ -55,7 +56,7 @@ def export(model: Model, out: Path | str, layout: Layout) -> list[Path]:
 
 
 def _write_torch(path: Path, value: Any) -> Path:
-    with replacing(path) as partial, open(partial, "wb") as stream:  # a stream: a file's name would enter the file
+    with replacing(path, begins=ZIP) as partial, open(partial, "wb") as stream:  # the name would enter the file
         torch.save(value, stream)
     return path
 

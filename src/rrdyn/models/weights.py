@@ -84,10 +84,21 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Meta]:
     from safetensors import safe_open
 
     try:
-        with safe_open(path, framework="pt", device="cpu") as members:  # checks every offset against the file
+        with opened(path) as stream:
+            name = f"/dev/fd/{stream.fileno()}" if _odd(path) else path  # the library takes names of UTF-8 only
+            members = safe_open(name, framework="pt", device="cpu")  # checks every offset against the file
             return {key: members.get_tensor(key) for key in members.keys()}, dict(members.metadata() or {})  # noqa: SIM118
     except Exception as error:  # the library raises a dozen kinds
         raise damaged(path, said(error)) from None
+
+
+def _odd(path: Path) -> bool:
+    """Whether the name is no UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _contents(file: TorchFile, path: Path) -> Contents:
