@@ -69,7 +69,7 @@ def test_bca_is_scipys_but_for_the_draws():
     rng = np.random.default_rng(3)
     values = rng.exponential(size=60)
     found = mean_difference(values, np.zeros(60), rng, 20_000)
-    wanted = bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", rng=rng).confidence_interval
+    wanted = bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", random_state=rng).confidence_interval
     assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=0.02)
     label = rng.random(200) < 0.5
     score = rng.normal(size=200) + 1.5 * label

@@ -17,6 +17,8 @@ PASSES = (0, 3, 4)
 """Exit codes of a command whose input files are wrong: it does without, refuses the file, or the numbers."""
 CONFIG = (0, 2, 3, 4)
 """As `PASSES` where the file is a config, whose values are refused as those of a command line are."""
+WRITES = (0, 1, 3, 4)
+"""Those of a command that goes on in a folder that may be wrong."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ LINES = [
         ("sudoku", ""), ("sudoku", "--aug 2"), ("maze", ""), ("maze", "--check"), ("maze", "--aug"),
     )],
     Line("data sudoku --source generate --size 4 --clues 6 --n 12 --test-n 8 --val-groups 4 --workers 1 "
-         "--out {dataset}", writes=("dataset",)),
+         "--out {dataset}", CONFIG, ("dataset",)),
     Line("train {data} --preset demo-tiny --steps 1 --out {out}", slow=True),
     Line("train {data} --preset {preset.yaml} --dry-run", CONFIG),
     Line("train {data} --preset {preset.yaml} --steps 1 --out {out}", CONFIG, slow=True),
@@ -85,12 +87,13 @@ LINES = [
     Line("export {step} {out} --layout upstream"),
     Line("export {upstream} {out} --layout hub --data {data}"),
     Line("export {run} {out} --layout rrdyn"),
-    Line("hub push {step} someone/model", (1, 3)),
+    Line("hub push {step} someone/model --no-card", (1, 3)),
+    Line("hub push {step} someone/model --license mit", (1, 3)),
     Line("sweep {sweep.yaml} --list", CONFIG),
     Line("sweep {sweep.yaml} --slurm", CONFIG),
     Line("diagnose {ckpt.pt} --data {data} --n 2 --k 1 --segments 2 --out {out}.npz"),
     Line("diagnose {run} --data {data} --n 2 --k 1 --segments 2 --out {out}.npz"),
-    Line("diagnose {run} --data {data} --n 4 --k 1 --segments 4 --out {stopped}/diag.npz", writes=("stopped",)),
+    Line("diagnose {run} --data {data} --n 4 --k 1 --segments 4 --out {stopped}/diag.npz", WRITES, ("stopped",)),
     Line("rollout {step} --data {data} --n 2 --segments 2 --out {out}.npz"),
     Line("rollout {run} --data {data} --segments 14 --extend {rolled}/rollout.npz --out {out}.npz", CONFIG),
     Line("perturb {step} --data {data} --n 2 --copies 2 --segments 2 --out {out}.npz"),

@@ -32,6 +32,8 @@ def odd_input(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
         made.codes = (2, 3) if 2 in line.codes or kind in ("an empty name", "a NUL") else (3,)
         if kind in ("a folder", "an empty name") and line.command in ("report", "plot dynamics"):
             made.codes = (0, *made.codes)  # a folder may hold nothing of interest
+        if line.command == "evolution":
+            made.codes = (0, *made.codes)  # passes over files that are not there, and says so
     elif name not in doors.NOT_ALONE:
         made.codes = line.codes if 0 not in line.codes else (0,)
     return made
