@@ -223,8 +223,9 @@ ELSEWHERE = {
     "training/test_memory": "runtime/live_bytes",
     "cuda/test_compiling": "training/compiling",
     # figures are drawn by their commands, and looked at as pictures
-    "plotting/test_artifact_figures": "plotting/fate_steps plotting/filmstrip plotting/latent plotting/puzzle plotting/toy "
-    "plotting/trajectories plotting/basin plotting/evolution plotting/rollout plotting/selectors plotting/spectrum",
+    "plotting/test_artifact_figures": "plotting/fate_steps plotting/filmstrip plotting/latent plotting/puzzle "
+    "plotting/toy plotting/trajectories plotting/basin plotting/evolution plotting/rollout plotting/selectors "
+    "plotting/spectrum",
     "plotting/test_renderings": "plotting/marks",
     "plotting/test_two_by_two": "plotting/study",
     "plotting/test_registry": "plotting/options",

@@ -84,9 +84,10 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Meta]:
     from safetensors import safe_open
 
     try:
-        with opened(path) as stream:
-            name = f"/dev/fd/{stream.fileno()}" if _odd(path) else path  # the library takes names of UTF-8 only
-            members = safe_open(name, framework="pt", device="cpu")  # checks every offset against the file
+        with (
+            opened(path) as stream,  # by its number where its name is odd: the library takes names of UTF-8 only
+            safe_open(f"/dev/fd/{stream.fileno()}" if _odd(path) else path, framework="pt", device="cpu") as members,
+        ):  # every offset is checked against the file
             return {key: members.get_tensor(key) for key in members.keys()}, dict(members.metadata() or {})  # noqa: SIM118
     except Exception as error:  # the library raises a dozen kinds
         raise damaged(path, said(error)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from rrdyn.analysis.intervals import rate
 from rrdyn.artifacts.errors import InputError, UsageError
@@ -97,11 +97,11 @@ def _measured(meta: Meta) -> list[tuple[str, str, Interval]]:
     for key, count, title, what in SHARES:
         value, n = kept.get(key), kept.get(count)
         if _is_share(value) and isinstance(n, int) and n > 0:
-            found.append((title, what, rate(round(float(value) * n), n)))
+            found.append((title, what, rate(round(value * n), n)))
     return found
 
 
-def _is_share(value: Any) -> bool:
+def _is_share(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
