@@ -206,6 +206,7 @@ ELSEWHERE = {
     "data/sudoku/test_kind": "data/sudoku/writing",
     "dynamics/test_lyapunov": "dynamics/growth dynamics/maps models/tangents",
     "dynamics/test_returns": "dynamics/settling dynamics/trajectory dynamics/observers",
+    "models/test_srm": "dynamics/metric",
     "dynamics/test_fate": "dynamics/known_fates dynamics/late_exponent",
     "models/test_golden_models": "models/hrm models/trm models/published models/reasoner",
     "models/test_config": "models/building",

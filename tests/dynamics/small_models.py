@@ -32,6 +32,10 @@ TRM_MLP = {
 }
 TRM_ATT = {"name": "trm", "H_cycles": 2, "L_cycles": 2, "mlp_t": False, "puzzle_emb_len": 1, **ARCH}
 HRM = {"name": "hrm", "H_cycles": 2, "L_cycles": 2, "H_layers": 1, "L_layers": 1, **ARCH}
+SRM = {
+    "name": "srm", "L_cycles": 3, "H_cycles": 2, "L_layers": 1, "alpha": 0.7, "eta": 4.0,
+    **{key: value for key, value in ARCH.items() if key != "num_heads"},
+}  # fmt: skip
 SOLUTION = np.array([2, 3, 4, 5, 4, 5, 2, 3, 3, 2, 5, 4, 5, 4, 3, 2])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.dynamics.small_models import HRM, TRM_MLP, grids, random_model
+from tests.dynamics.small_models import HRM, SRM, TRM_MLP, grids, random_model
 
 from rrdyn.data.folder import write_split
 from rrdyn.data.sudoku.kind import Sudoku
@@ -35,3 +35,8 @@ def trm_checkpoint(tmp_path_factory, dataset) -> Path:
 @pytest.fixture(scope="session")
 def hrm_checkpoint(tmp_path_factory, dataset) -> Path:
     return saved(tmp_path_factory.mktemp("hrm") / "ckpt", HRM, dataset)
+
+
+@pytest.fixture(scope="session")
+def srm_checkpoint(tmp_path_factory, dataset) -> Path:
+    return saved(tmp_path_factory.mktemp("srm") / "ckpt", SRM, dataset)

@@ -200,3 +200,27 @@ def test_refusals(trm_checkpoint, tmp_path, capsys, extra, code, message):
     line = ["diagnose", str(trm_checkpoint), "--n", "1", "--segments", "4", "--out", str(tmp_path / "d.npz")]
     assert main([*line, *extra]) == code
     assert message in capsys.readouterr().err
+
+
+def test_a_contracting_model_lies_below_its_certificate(srm_checkpoint, tmp_path, capsys):
+    out = tmp_path / "diag.npz"
+    assert main(["diagnose", str(srm_checkpoint), "--n", "6", "--k", "2", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    artifact = read_npz(out, DIAG)
+    proof = artifact.meta["contraction"]
+    assert proof["bound"] == pytest.approx(0.3 + 0.7 * 0.9, abs=1e-6)
+    assert proof["exponent"] == pytest.approx(np.log(proof["bound"]))
+    assert (artifact["lambda_certified"] < proof["exponent"]).all()
+    # two norms, one trajectory: they part by no more than |ln eta| / 2 over all sub-updates
+    apart = np.abs(artifact["lambda_certified"] - artifact["lyap_spec"][:, 0])
+    assert apart.max() <= np.log(4.0) / 2 / (4 * 6) + 0.02  # and by what another first frame leaves
+    assert "is proved; in that norm it is" in said
+    assert "ABOVE" not in said
+
+
+def test_a_model_without_a_certificate_has_no_such_column(trm_checkpoint, tmp_path):
+    out = tmp_path / "diag.npz"
+    assert main(["diagnose", str(trm_checkpoint), "--n", "2", "--k", "1", "--out", str(out), "--quiet"]) == 0
+    artifact = read_npz(out, DIAG)
+    assert "lambda_certified" not in artifact.arrays
+    assert "contraction" not in artifact.meta

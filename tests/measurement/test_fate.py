@@ -76,3 +76,11 @@ def test_command(hrm_checkpoint, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "basin stability: shares of 2 perturbed restarts" in said
     assert "of 3 " in said
+
+
+def test_a_contracting_model_has_one_fixed_point_a_puzzle(srm_checkpoint, tmp_path):
+    out = tmp_path / "fate.npz"
+    line = ["fate", str(srm_checkpoint), "--n", "1", "--horizon", "32", "--restarts", "2", "--multipliers", "0"]
+    assert main([*line, "--quiet", "--out", str(out)]) == 0
+    found = read_npz(out, FATE)
+    assert {FATES[code] for code in [*found["fate"], *found["restart_fate"].flat]} == {"fixed"}

@@ -52,3 +52,20 @@ def test_copies_hold_no_more_states_than_a_micro_batch(monkeypatch, name):
     monkeypatch.setattr(Learner, "initial", noted)
     objective.step(random_rows(6), 1, lambda: None)
     assert max(most) == 8
+
+
+def test_what_a_model_asks_for_its_weights_weighs_as_much_as_its_examples():
+    """The anchor of a learned kappa: its gradient is that of weight times the penalty, whatever the micro-batch."""
+    learner = tiny_learner("srm")
+    with torch.no_grad():
+        learner.model.inner.kappa_logit.add_(1.0)
+    rows = {**random_rows(4), "last": torch.zeros(4, dtype=torch.bool)}
+    parameter, found = learner.model.inner.kappa_logit, []
+    for anchor, micro in ((0.0, 0), (2.0, 0), (2.0, 1)):
+        learner.model.config = learner.model.config.model_copy(update={"kappa_anchor": anchor})
+        learner.micro, parameter.grad = micro, None
+        learner.segment(learner.initial(4), rows, torch.full((4,), 0.25))
+        found.append(float(parameter.grad))
+    (expected,) = torch.autograd.grad(learner.model.penalty(), parameter)
+    assert found[1] - found[0] == pytest.approx(float(expected), rel=1e-4)
+    assert found[2] == pytest.approx(found[1], rel=1e-4)

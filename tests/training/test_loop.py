@@ -55,8 +55,9 @@ def assert_equal_states(found, expected, where="state"):
         assert found == expected, where
 
 
-@pytest.mark.parametrize("arch", ["trm", "hrm"])
-@pytest.mark.parametrize("name", ARMS)
+@pytest.mark.parametrize(
+    ("arch", "name"), [*((arch, name) for name in ARMS for arch in ("trm", "hrm")), ("srm", "none"), ("srm", "multi4")]
+)
 def test_two_halves_are_the_whole(dataset, tmp_path, arch, name):
     short = tiny_config(dataset, arch, aug=ARMS[name], steps=2, global_batch=4, eval=LIGHT)
     whole = short.model_copy(update={"steps": 4})

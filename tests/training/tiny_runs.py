@@ -23,7 +23,11 @@ HRM = {
     "name": "hrm", "hidden_size": 16, "num_heads": 2, "expansion": 1.0, "H_cycles": 2, "L_cycles": 2, "H_layers": 1,
     "L_layers": 1, "puzzle_emb_ndim": 16, "halt_max_steps": 4, "pos_encodings": "rope",
 }  # fmt: skip
-ARCHS = {"trm": TRM, "hrm": HRM}
+SRM = {
+    "name": "srm", "hidden_size": 16, "expansion": 1.0, "H_cycles": 2, "L_cycles": 2, "L_layers": 1,
+    "puzzle_emb_ndim": 16, "halt_max_steps": 4, "kappa_learned": True,
+}  # fmt: skip
+ARCHS = {"trm": TRM, "hrm": HRM, "srm": SRM}
 
 
 def tiny_config(dataset: Path, arch: str = "trm", **changes) -> TrainConfig:

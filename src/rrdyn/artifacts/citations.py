@@ -21,6 +21,15 @@ CITATIONS: dict[str, dict[str, str]] = {
         "archiveprefix": "arXiv",
         "note": "the TRM architecture and recipe",
     },
+    "prach2022": {
+        "type": "misc",
+        "author": "Prach, Bernd and Lampert, Christoph H.",
+        "title": "Almost-Orthogonal Layers for Efficient General-Purpose Lipschitz Networks",
+        "year": "2022",
+        "eprint": "2208.03160",
+        "archiveprefix": "arXiv",
+        "note": "the bounded matrices of SRM",
+    },
     "benettin1980": {
         "type": "article",
         "author": "Benettin, G. and Galgani, L. and Giorgilli, A. and Strelcyn, J.-M.",

@@ -17,6 +17,12 @@ DIAG = Schema(
         "q_halt": Array(dims="N S", kind="float", doc="halt logit after each segment"),
         "q_continue": Array(dims="N S", kind="float", doc="continue logit after each segment"),
         "lyap_spec": Array(dims="N k", kind="float", doc="finite-time exponents, nats per sub-update, descending"),
+        "lambda_certified": Array(
+            dims="N",
+            kind="float",
+            required=False,
+            doc="lambda_1 in the norm of the model's certificate, nats per sub-update: below its exponent in meta",
+        ),
         "exact_correct": Array(dims="N", kind="bool", doc="whole answer right at the last segment"),
         "token_acc": Array(dims="N", kind="float", doc="fraction of labelled tokens right at the last segment"),
         "halted_at": Array(

@@ -30,7 +30,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "data and models": {
         "data sudoku": "make a Sudoku dataset: published, generated or your CSV",
         "data maze": "make a maze dataset: published, generated or your CSV",
-        "train": "train TRM or HRM, with or without trajectory augmentation",
+        "train": "train TRM, HRM or SRM, with or without trajectory augmentation",
         "evaluate": "accuracy per segment, at the fixed budget and with real halting",
         "solve": "one puzzle typed in, its answer segment by segment",
         "export": "a checkpoint as one .pt, in upstream's layout or the Hub's",

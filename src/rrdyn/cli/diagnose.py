@@ -94,6 +94,16 @@ def _sides(medians: Medians) -> str:
     return ", ".join(f"{side} {'-' if value is None else format(value, '.4g')}" for side, value in medians)
 
 
+def _certified(result: Result) -> str:
+    """How far the exponents lie below what is proved of them."""
+    import numpy as np
+
+    bound, found = float(result.meta["contraction"]["exponent"]), result.arrays["lambda_certified"]
+    largest, middle = float(np.max(found)), float(np.median(found))
+    holds = f"{bound - middle:.4f} below it (median)" if largest <= bound else "ABOVE it: the certificate does not hold"
+    return f"lambda_1 <= {bound:+.4f} is proved; in that norm it is {middle:+.4f}, at most {largest:+.4f}: {holds}"
+
+
 def told(result: Result, facts: DiagnosisOverview, lost: list[int]) -> str:
     """What a person asks first of a diagnosis; `lost` are the puzzles that diverged."""
     right = "none with a label" if facts.accuracy is None else f"{facts.accuracy:.1%} right"
@@ -103,6 +113,8 @@ def told(result: Result, facts: DiagnosisOverview, lost: list[int]) -> str:
         f"  lambda_1    median {_sides(facts.lambda_1)}  nats per sub-update",
         f"  late drift  median {_sides(facts.late_drift)}",
     ]
+    if "lambda_certified" in result.arrays:
+        lines.append(f"  certified   {_certified(result)}")
     if facts.unlabelled:
         lines.append(f"  unlabelled  {facts.unlabelled} puzzles, counted in none of these")
     if lost:

@@ -14,7 +14,7 @@ from rrdyn.cli.options import Batch, Count, Processes, Seed
 
 
 class Args(Arguments):
-    """Train TRM or HRM, with or without trajectory augmentation; on every visible GPU, or small on a CPU.
+    """Train TRM, HRM or SRM, with or without trajectory augmentation; on every visible GPU, or small on a CPU.
 
     1. rrdyn train sudoku
     2. rrdyn train maze --aug multi4

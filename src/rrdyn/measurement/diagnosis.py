@@ -4,6 +4,7 @@ have halted, and whether it was right, over the budgeted segments. Halting is re
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,9 @@ from rrdyn.artifacts.schemas import DIAG, STATES
 from rrdyn.dynamics.exponents import of_each
 from rrdyn.dynamics.growth import Nearby
 from rrdyn.dynamics.lyapunov import Tangents, first_frame
+from rrdyn.dynamics.metric import in_norm
 from rrdyn.dynamics.observers import Motion
+from rrdyn.dynamics.protocol import Recurrence
 from rrdyn.dynamics.qr import clipped
 from rrdyn.dynamics.returns import Returns
 from rrdyn.dynamics.trajectory import Carrier, Observer, Step, follow, plain_segment
@@ -26,6 +29,8 @@ from rrdyn.measurement.answers import Answers
 from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
 from rrdyn.measurement.parts import Arrays
 from rrdyn.measurement.subject import Questions
+from rrdyn.models.contraction import Certificate
+from rrdyn.models.description import contraction_of
 from rrdyn.runtime.threads import one_thread
 
 
@@ -128,8 +133,24 @@ class Diagnosis(Measurement[DiagnosisConfig]):
             "residual": motion.residual(plain_segment(recurrence, end)),
             "clipped": torch.as_tensor(spreads.clipped).expand(len(questions)),
             **({"return_distance": returns[0].distances().float()} if returns else {}),
+            **({"lambda_certified": self._in_its_norm(recurrence, z0, questions.idx)} if self.certificate else {}),
         }
         return {**{key: value.cpu().numpy() for key, value in columns.items()}, "idx": questions.idx}
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """The proof that the model contracts, where it has one, of its weights as they are measured."""
+        return self.subject.model.certificate()
+
+    def _in_its_norm(self, recurrence: Recurrence, z0: Any, idx: np.ndarray) -> Tensor:
+        """(B,) lambda_1 in the norm of the certificate."""
+        assert self.certificate is not None
+        config, spreads = self.settings, _Spreads()
+        moved, start = in_norm(recurrence, z0, self.certificate.metric)
+        first = first_frame(start, 1, config.width, config.seed, [int(key) for key in idx])
+        follow(moved, start, config.segments, [spreads], Tangents(first, config.qr_every))
+        steps = (config.segments - config.align) * len(recurrence.sub_updates)
+        return torch.stack(spreads.log_r, dim=1)[:, config.align :, 0].sum(1) / steps
 
     def _carrier(self, z0: Any, keys: np.ndarray) -> Carrier:
         config, names = self.settings, [int(key) for key in keys]
@@ -151,7 +172,13 @@ class Diagnosis(Measurement[DiagnosisConfig]):
         return {**arrays, **rating, **self.subject.validity(idx, arrays["preds"][:, -1]), **beyond}
 
     def about(self, arrays: Arrays) -> dict[str, object]:
-        return {"estimator": self._estimator(), "state_parts": list(self.subject.model.initial(1)._fields)}
+        told: dict[str, object] = {
+            "estimator": self._estimator(),
+            "state_parts": list(self.subject.model.initial(1)._fields),
+        }
+        if self.certificate is not None:
+            told["contraction"] = contraction_of(self.certificate).model_dump()
+        return told
 
     @classmethod
     def counted(cls, arrays: Arrays) -> dict[str, object]:

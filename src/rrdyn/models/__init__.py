@@ -1,4 +1,4 @@
-"""TRM, HRM and the families of plug-ins over one recurrence, and every public checkpoint of the published two."""
+"""TRM, HRM, SRM and the families of plug-ins over one recurrence, and every public checkpoint of the published two."""
 
 from __future__ import annotations
 

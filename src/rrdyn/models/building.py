@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from rrdyn.models import hrm, trm  # noqa: F401  each registers its family
+from rrdyn.models import hrm, srm, trm  # noqa: F401  each registers its family
 from rrdyn.models.config import ModelConfig
 from rrdyn.models.family import find_family
 from rrdyn.models.model import Model

@@ -57,8 +57,8 @@ class ModelConfig(Config):
 class ReasonerConfig(ModelConfig):
     """The fields of the published arch configs, under their published names."""
 
-    name: Literal["trm", "hrm"]
-    """trm: one net for both updates; hrm: an H stack and an L stack."""
+    name: Literal["trm", "hrm", "srm"]
+    """trm: one net for both updates; hrm: an H stack and an L stack; srm: one operator for both at once."""
     seq_len: Annotated[int, Field(ge=1, le=1 << 16)]
     """Tokens of a puzzle."""
     vocab_size: Size
@@ -106,7 +106,8 @@ class ReasonerConfig(ModelConfig):
     def _in_published_order(self, handler: Callable[[Any], Mapping[str, object]]) -> dict[str, Any]:
         # pydantic puts the fields of the base first; the text of a config enters the digests of files
         fields = handler(self)
-        return {key: fields[key] for key in ReasonerConfig.__annotations__ if key in fields}
+        published = [key for key in ReasonerConfig.__annotations__ if key in fields]
+        return {key: fields[key] for key in (*published, *(key for key in fields if key not in published))}
 
     @model_validator(mode="after")
     def _fits_together(self) -> ReasonerConfig:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rrdyn.artifacts.files import sha256
-from rrdyn.artifacts.record import Count, Meta, Written
+from rrdyn.artifacts.record import Count, Meta, Number, Written
 from rrdyn.models.checkpoints import load_found
+from rrdyn.models.contraction import Certificate
 from rrdyn.models.layouts import locate
 from rrdyn.models.model import Model
 from rrdyn.models.sizes import resolve_dataset
@@ -34,6 +35,19 @@ class Expected(Written):
     dataset_here: bool
 
 
+class Contraction(Written):
+    """That a sub-update contracts, where the family is made so (`models/contraction.py`); natural units."""
+
+    bound: Number
+    tighter: Number
+    exponent: Number
+    """log of the bound, nats per sub-update."""
+    gain: Number
+    slack: Number
+    alpha: Number
+    eta: list[Number]
+
+
 class Description(Written):
     """What a checkpoint is."""
 
@@ -53,6 +67,7 @@ class Description(Written):
     forward_dtype: str
     sub_updates: Clock
     expects: Expected
+    contraction: Contraction | None = None
     config: Meta
     provenance: Meta
 
@@ -96,10 +111,19 @@ def describe(path: Path | str, *, weights: str | None = None) -> tuple[Descripti
             dataset=source.dataset,
             dataset_here=here is not None,
         ),
+        contraction=contraction_of(proof) if (proof := model.certificate()) is not None else None,
         config=config_fields if length_known else {**config_fields, "seq_len": None},
         provenance={key: (found.meta or {})[key] for key in PROVENANCE if key in (found.meta or {})},
     )
     return record, text(record)
+
+
+def contraction_of(proof: Certificate) -> Contraction:
+    """A certificate as it is written down."""
+    return Contraction(
+        bound=proof.bound, tighter=proof.tighter, exponent=proof.exponent, gain=proof.gain, slack=proof.slack,
+        alpha=proof.alpha, eta=list(proof.metric),
+    )  # fmt: skip
 
 
 def parts(model: Model) -> dict[str, int]:
@@ -111,6 +135,15 @@ def parts(model: Model) -> dict[str, int]:
         part = name.removeprefix("inner.").split(".")[0].replace("puzzle_emb", "puzzle vectors")
         counts[part] = counts.get(part, 0) + tensor.numel()
     return {**counts, "all": sum(counts.values())}
+
+
+def contraction_text(proof: Contraction) -> str:
+    """The proof for a person, in a line."""
+    proved = "proved" if proof.bound < 1 else "not proved"
+    return (
+        f"{proved}: a sub-update parts states by at most {proof.bound:.6f} ({proof.tighter:.6f} by its matrices' own "
+        f"norms) in |h|^2 + {proof.eta[-1]:g} |l|^2: lambda_1 <= {proof.exponent:+.6f} nats a sub-update there"
+    )
 
 
 def text(record: Description) -> str:
@@ -133,6 +166,7 @@ def text(record: Description) -> str:
         f"expects     puzzles of length {length}, {expects.vocab_size} tokens, "
         f"{expects.num_puzzle_identifiers} identifiers; {expects.prefix} prefix positions",
         f"dataset     {dataset}{there if expects.dataset else ''}",
+        *([f"contracts   {contraction_text(record.contraction)}"] if record.contraction else []),
         "parameters  "
         + ", ".join(f"{part} {count:,}" for part, count in record.parameters.items() if part != "all")
         + f"; beside them the initial state, {record.initial_state:,} numbers that training leaves alone",

@@ -14,7 +14,7 @@ from rrdyn.models.config import Cycles, ReasonerConfig
 from rrdyn.models.family import register
 from rrdyn.models.layers import Stack
 from rrdyn.models.published import PublishedFamily
-from rrdyn.models.reasoner import Reasoner
+from rrdyn.models.reasoner import Stacked
 
 TRM_ONLY = ("mlp_t", "puzzle_emb_len", "no_ACT_continue")
 """Fields that HRM's own code does not know."""
@@ -48,7 +48,7 @@ class HRMConfig(ReasonerConfig):
         return self
 
 
-class HRM(Reasoner):
+class HRM(Stacked):
     """H_cycles x (L_cycles x [z_L <- f_L(z_L + (z_H + e))], [z_H <- f_H(z_H + z_L)])."""
 
     @property

@@ -1,4 +1,4 @@
-"""The two latents of TRM and HRM, and the sub-updates that move them.
+"""The two latents of a reasoner, and the sub-updates by which TRM and HRM move them.
 
     TRM segment = H_cycles x (L_cycles x [z_L <- f(z_L + (z_H + e))], 1 x [z_H <- f(z_H + z_L)])
     HRM segment = the same with f_L and f_H

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from rrdyn.artifacts.record import Meta
 from rrdyn.models.config import ModelConfig
+from rrdyn.models.contraction import Certificate
 from rrdyn.models.recurrence import Recurrence
 from rrdyn.runtime.shapes import Bool, Float, Integer
 
@@ -98,6 +99,14 @@ class Model(nn.Module, ABC):
     def segment(self, z: Any, e: Float[Tensor, "B ..."]) -> Any:
         """The state one segment later."""
         return self.recurrence(e).segment(z)
+
+    def penalty(self) -> Tensor | None:
+        """What training adds to the loss of every example for the weights alone, (); None for nothing."""
+        return None
+
+    def certificate(self) -> Certificate | None:
+        """The proof that its sub-updates contract, for a family that is made so; None for any other."""
+        return None
 
     @property
     def budget(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rrdyn.artifacts.errors import UsageError, notice
@@ -35,13 +35,22 @@ class PublishedFamily(ModelFamily):
         return fields
 
     def to_upstream(self, config: ReasonerConfig) -> Meta:
+        return self.arch(config, self.upstream[0])
+
+    def arch(self, config: ReasonerConfig, named: str) -> Meta:
+        """The arch section of a config that calls the model so."""
         arch = {key: value for key, value in config.model_dump().items() if key not in SIZES}
-        arch["name"] = self.upstream[0]
+        arch["name"] = named
         arch["loss"] = {"name": "losses@ACTLossHead", "loss_type": f"{config.loss}_cross_entropy"}
         return arch
 
     def sizes(self, tensors: Mapping[str, Shaped], arch: Mapping[str, Any]) -> dict[str, int]:
-        """Rows of the embeddings; positions that an MLP mixes or an embedding counts, less the prefix."""
+        return self.counted(tensors, arch, ("L_level.layers.0.mlp_t.down_proj.weight", "embed_pos.embedding_weight"))
+
+    def counted(
+        self, tensors: Mapping[str, Shaped], arch: Mapping[str, Any], by_position: Sequence[str]
+    ) -> dict[str, int]:
+        """Rows of the embeddings; positions that a tensor `by_position` has as rows, less the prefix."""
 
         def rows(name: str) -> int | None:
             tensor = next((tensor for key, tensor in tensors.items() if f".{key}".endswith(f".inner.{name}")), None)
@@ -51,7 +60,7 @@ class PublishedFamily(ModelFamily):
             "vocab_size": rows("embed_tokens.embedding_weight"),
             "num_puzzle_identifiers": rows("puzzle_emb.weights"),
         }
-        positions = rows("L_level.layers.0.mlp_t.down_proj.weight") or rows("embed_pos.embedding_weight")
+        positions = next((counted for name in by_position if (counted := rows(name))), None)
         if positions is not None and arch.get("seq_len") is None:
             fields = self.from_upstream(arch, published="@" in str(arch.get("name")))
             least = {"name": self.name, "seq_len": 1, "vocab_size": 1, "num_puzzle_identifiers": 1}

@@ -1,10 +1,11 @@
-"""What TRM and HRM share: embedding of a puzzle, initial state, readout. Parameter names are upstream's."""
+"""What TRM, HRM and SRM share: embedding of a puzzle, initial state, readout. Parameter names are upstream's."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -52,15 +53,19 @@ class Inner(nn.Module):
             self.embed_pos = Embedding(config.positions, size, std=std)
         if config.uses_rope:
             self.rotary_emb = RotaryTable(size // config.num_heads, config.positions, config.rope_theta)
-        if config.name == "hrm":
-            self.H_level = stack(config, config.H_layers)
-        self.L_level = stack(config, config.L_layers)
+        self.add_levels(config)
         self.register_buffer("H_init", truncated_normal_(torch.empty(size, dtype=dtype), 1.0))
         self.register_buffer("L_init", truncated_normal_(torch.empty(size, dtype=dtype), 1.0))
         with torch.no_grad():  # near-zero halting probability at first
             self.q_head.weight.zero_()
             assert self.q_head.bias is not None
             self.q_head.bias.fill_(-5)
+
+    def add_levels(self, config: ReasonerConfig) -> None:
+        """The nets that move the latents, under the names that they have in a state dict."""
+        if config.name == "hrm":
+            self.H_level = stack(config, config.H_layers)
+        self.L_level = stack(config, config.L_layers)
 
 
 def stack(config: ReasonerConfig, layers: int) -> Stack:
@@ -80,14 +85,15 @@ def stack(config: ReasonerConfig, layers: int) -> Stack:
 
 
 class Reasoner(Model):
-    """Two latents z_H and z_L (B,S,D), moved by stacks of blocks; S positions are prefix + puzzle, D features."""
+    """Two latents z_H and z_L (B,S,D); S positions are prefix + puzzle, D features. A subclass says how they move."""
 
     config: ReasonerConfig
+    inner_type: ClassVar[type[Inner]] = Inner
     initial_tensors = ("inner.H_init", "inner.L_init")
 
     def __init__(self, config: ReasonerConfig, dtype: torch.dtype | None = None) -> None:
         super().__init__(config, dtype)
-        self.inner = Inner(config, self.dtype)
+        self.inner = self.inner_type(config, self.dtype)
         self.casts = [part for module in self.modules() for part in vars(module).values() if isinstance(part, Cast)]
 
     @property
@@ -158,6 +164,26 @@ class Reasoner(Model):
         shape = (batch, self.config.positions, 1)
         return Latent(*(init.to(self.dtype).repeat(shape) for init in (self.inner.H_init, self.inner.L_init)))
 
+    def read(self, z: Latent) -> Readout:
+        """The answer in z_H: logits (in the model's dtype) of the puzzle, q (at least float32) of position 0."""
+        logits = self.inner.lm_head(z.z_H)[:, self.prefix :]
+        q = self.inner.q_head(z.z_H[:, 0]).to(at_least_float32(self.dtype))
+        return Readout(logits, q[..., 0], q[..., 1])
+
+    def _forget_casts(self) -> None:
+        # Optimisers and averages write through `.data`, of which a tensor keeps no record.
+        for cast in self.casts:
+            cast.forget()
+
+    @property
+    @abstractmethod
+    def gradient_span(self) -> int:
+        """How many of a segment's last sub-updates training differentiates."""
+
+
+class Stacked(Reasoner):
+    """A reasoner whose latents are moved in turn, each by a stack of blocks."""
+
     def recurrence(self, e: Float[Tensor, "B S D"]) -> Recurrence[Latent]:
         """The sub-updates of one segment with the input embedding e (B,S,D)."""
         self._forget_casts()
@@ -167,30 +193,14 @@ class Reasoner(Model):
         cycle = (*[update_L] * self.config.L_cycles, update_H)
         return Recurrence(sub_updates=cycle * self.config.H_cycles, gradient_span=self.gradient_span)
 
-    def _forget_casts(self) -> None:
-        # Optimisers and averages write through `.data`, of which a tensor keeps no record.
-        for cast in self.casts:
-            cast.forget()
-
     @property
     @abstractmethod
     def stack_H(self) -> Stack:
         """The net that updates z_H."""
 
     @property
-    @abstractmethod
-    def gradient_span(self) -> int:
-        """How many of a segment's last sub-updates training differentiates."""
-
-    @property
     def nets(self) -> Sequence[nn.Module]:
         return tuple({self.inner.L_level: None, self.stack_H: None})
-
-    def read(self, z: Latent) -> Readout:
-        """The answer in z_H: logits (in the model's dtype) of the puzzle, q (at least float32) of position 0."""
-        logits = self.inner.lm_head(z.z_H)[:, self.prefix :]
-        q = self.inner.q_head(z.z_H[:, 0]).to(at_least_float32(self.dtype))
-        return Readout(logits, q[..., 0], q[..., 1])
 
     def activation_bytes(self, tangents: int = 0, width: int = 4) -> int:
         config = self.config

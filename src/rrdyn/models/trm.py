@@ -13,7 +13,7 @@ from rrdyn.models.config import ReasonerConfig
 from rrdyn.models.family import register
 from rrdyn.models.layers import Stack
 from rrdyn.models.published import PublishedFamily
-from rrdyn.models.reasoner import Reasoner
+from rrdyn.models.reasoner import Stacked
 
 ABLATIONS = ("trm_singlez", "trm_hier6", "transformers_baseline")
 
@@ -26,7 +26,7 @@ class TRMConfig(ReasonerConfig):
     """Prefix positions that hold the puzzle's vector; 0: as many as it fills."""
 
 
-class TRM(Reasoner):
+class TRM(Stacked):
     """H_cycles x (L_cycles x [z_L <- f(z_L + (z_H + e))], [z_H <- f(z_H + z_L)])."""
 
     @property

@@ -119,7 +119,10 @@ class Learner:
                 following = continue_loss(readout.q_continue, continue_target(ahead, rows["last"]))
             loss = total_loss(answer, halt_loss(readout.q_halt, exact), following)
         if weights is not None:
-            (loss * weights).sum().backward()
+            total = (loss * weights).sum()
+            if (penalty := model.penalty()) is not None:
+                total = total + penalty * weights.sum()
+            total.backward()
             if vectors is not None:
                 self._gather_puzzle_grad(rows["puzzle_identifiers"], vectors)
         return Outcome(
