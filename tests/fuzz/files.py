@@ -56,9 +56,11 @@ def _folder(place: Path, rng: Random) -> str:
     action = rng.choice(["missing", "a folder", "a file", "a loop", "a FIFO", "closed", "another's", "emptied",
                          "a stranger", "a link to nothing", "a text that names a folder", "no folder"])  # fmt: skip
     if action == "a stranger":
-        (member.parent / rng.choice(["stranger.npz", "a\udcffb.json", "step_x", "step_99999999999999999999",
-                                     "results_x.json", "x_meta.json", ".hidden.partial",
-                                     "best"])).write_bytes(b"x")  # fmt: skip
+        stranger = member.parent / rng.choice(["stranger.npz", "a\udcffb.json", "step_x", "step_99999999999999999999",
+                                               "results_x.json", "x_meta.json", ".hidden.partial", "best"])  # fmt: skip
+        if stranger.is_dir() or stranger.is_symlink():
+            _remove(stranger)
+        stranger.write_bytes(b"x")
         return f"a stranger beside {name}"
     if action == "closed":
         os.chmod(member, 0)
