@@ -75,3 +75,13 @@ def test_broken_yaml_is_an_input_error(tmp_path):
     (tmp_path / "a.yaml").write_text("a: [1,")
     with pytest.raises(InputError, match="not readable YAML"):
         read_yaml(tmp_path / "a.yaml")
+
+
+def test_only_true_and_false_are_truth_values(tmp_path):
+    (tmp_path / "a.yaml").write_text("compile: off\nlabels: [on, yes, No, y]\nema: true\nraw: False\n")
+    assert read_yaml(tmp_path / "a.yaml") == {
+        "compile": "off",
+        "labels": ["on", "yes", "No", "y"],
+        "ema": True,
+        "raw": False,
+    }

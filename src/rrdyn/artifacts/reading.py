@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,8 +155,19 @@ def _record(line: str, where: str) -> Meta | None:
 # ---- YAML ------------------------------------------------------------------------------------------------------------
 
 
+TRUTH = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+
+
 class _Loader(yaml.SafeLoader):
-    """Safe, and merged mappings (`<<: [*a, *b]`) cannot multiply without end."""
+    """Safe, and merged mappings (`<<: [*a, *b]`) cannot multiply without end.
+
+    Only true and false are truth values, as in YAML 1.2: `compile: off` is a word.
+    """
+
+    yaml_implicit_resolvers = {
+        first: [(tag, TRUTH if tag.endswith(":bool") else pattern) for tag, pattern in resolvers]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def flatten_mapping(self, node: Any) -> None:
         super().flatten_mapping(node)
