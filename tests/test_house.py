@@ -238,7 +238,8 @@ ELSEWHERE = {
     "training/test_log": "runtime/progress",
     "measurement/test_processes": "runtime/threads runtime/devices",
     "cli/test_app": "runtime/interrupts runtime/output cli/completion",
-    "studies/test_report": "studies/page/explorer studies/page/figures studies/page/findings studies/page/inventory",
+    "studies/test_report": "studies/page/explorer studies/page/figures studies/page/findings studies/page/inventory "
+    "studies/page/opening",
     "cli/test_data_commands": "cli/data_kind cli/data_maze cli/data_sudoku",
     # a command's file parses, calls and says: its tests type it
     "cli/test_analysis_commands": "cli/aggregate cli/analyze_2x2 cli/evolution cli/select cli/survival cli/toy",

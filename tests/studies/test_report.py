@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from tests.analysis.test_fates import file_of
 from tests.plotting import artifact_writers as write
 from tests.plotting.log_writers import own_jsonl
 from tests.studies import browser
@@ -35,7 +37,7 @@ def analysed(root, n, tag):
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("report") / f"run {NASTY}"
     root.mkdir()
     analysed(root, 60, f"trm {NASTY}")
@@ -49,7 +51,30 @@ def study(tmp_path_factory):
     assert main(["select", str(root / "perturb.npz"), "--out", str(root / "select"), "--no-figures", "--quiet"]) == 0
     write.toy(root / "toy.npz")
     write.states(root / "states.npz")
-    return write_report(root)
+    for seed, tag in enumerate(("pretrain", "none", "multi4")):
+        followed(root / "fates", tag, seed)
+    return root
+
+
+def followed(folder, tag, seed):
+    """A fate.npz of one command that named three checkpoints in the order of their training."""
+    from rrdyn.artifacts.npz import read_npz, write_npz
+    from rrdyn.artifacts.schemas import FATE
+
+    folder.mkdir(exist_ok=True)
+    artifact = read_npz(file_of(folder / f"fate_{tag}_last.npz"))
+    right = np.roll(artifact["right_budget"], seed)
+    meta = {**artifact.meta, "command": "rrdyn fate runs/pretrain runs/none runs/multi4 --n 64"}
+    meta["inputs"] = {f"runs/{tag}/model.safetensors": "0" * 64}
+    write_npz(artifact.path, FATE, {**artifact.arrays, "right_budget": right}, meta)
+
+
+@pytest.fixture(scope="module")
+def study(folder):
+    before = set(folder.rglob("*"))
+    made = write_report(folder)
+    assert set(folder.rglob("*")) == before
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +100,7 @@ def test_every_figure_of_the_folder_is_on_the_page_with_words(study, html):
     } <= names
     assert sum(name.startswith("fig_") for name in names) == 4
     alts = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="([^"]*)"', html)
-    assert len(alts) == len(study.figures)
+    assert len(alts) == len(study.figures) + 2  # two stand on the first screen too
     assert all(len(alt) > 20 for alt in alts)
 
 
@@ -106,9 +131,9 @@ def test_nothing_on_the_page_points_elsewhere(html):
     assert "unsafe-eval" not in html
 
 
-def test_packed_arrays_are_the_diagnosis(study, html):
+def test_packed_arrays_are_the_diagnosis(folder, html):
     model = data_of(html)["models"][0]
-    diag = np.load(study.path.parent / "diag_a.npz")
+    diag = np.load(folder / "diag_a.npz")
     rows = np.array([diag["idx"].tolist().index(idx) for idx in model["idx"]])
     shape = (60, write.SEGMENTS)
     assert np.array_equal(unpack(model["drift"], "<f4", shape), diag["drift_zH"][rows])
@@ -124,11 +149,35 @@ def test_packing_round_trips(array):
     assert np.array_equal(unpack(pack(array), np.uint8, array.shape), array)
 
 
-def test_a_second_report_takes_the_figures_that_stand_there(study, html):
-    before = {picture.png: picture.png.stat().st_mtime_ns for picture in study.figures}
-    again = write_report(study.path.parent)
-    assert {picture.png: picture.png.stat().st_mtime_ns for picture in again.figures} == before
-    assert again.path.read_text() == html
+def test_figures_that_stand_in_the_folder_are_taken(tmp_path, monkeypatch):
+    own_jsonl(tmp_path / "run", "none", 0)
+    assert main(["plot", "dynamics", str(tmp_path), "--quiet"]) == 0
+    monkeypatch.setattr("rrdyn.studies.page.figures._drawn", lambda wanted, folder: pytest.fail("drawn again"))
+    made = write_report(tmp_path, tmp_path / "a.html")
+    assert [picture.png.parent for picture in made.figures] == [tmp_path, tmp_path]
+    again = write_report(tmp_path, tmp_path / "b.html")
+    assert again.path.read_text() == made.path.read_text()
+
+
+def test_without_the_charting_library_the_page_says_what_is_missing(tmp_path, monkeypatch):
+    analysed(tmp_path, 20, "a")
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    monkeypatch.setattr("rrdyn.studies.report.pictures", lambda stock, folder: [])
+    with pytest.warns(match="the page has no explorer: it needs plotly"):
+        made = write_report(tmp_path)
+    text = made.path.read_text()
+    assert "There is no explorer of single puzzles on this page" in text
+    assert data_of(text)["models"] == []
+    assert "are answered exactly" in text
+    assert made.size < 1_500_000
+
+
+def test_models_stand_in_the_order_of_training_and_are_compared_one_with_the_next(html):
+    places = [html.index(f"<strong>{tag}.</strong>") for tag in ("pretrain", "none", "multi4")]
+    assert places == sorted(places)
+    assert re.search(r"right at the budget, none minus pretrain: [+-]\d.*?McNemar exact p", html)
+    assert "right at the budget, multi4 minus none" in html
+    assert "multi4 minus pretrain" not in html
 
 
 def test_a_run_with_logs_alone_has_a_page_without_explorer(tmp_path, capsys):
@@ -168,6 +217,29 @@ def page(study, tmp_path_factory):
         opened.open(study.path)
         opened.wait("document.body && document.body.dataset.ready === 'true'")
         yield opened
+
+
+FIRST_SCREEN = """
+[...document.querySelectorAll('h1, .question, .opening strong, .opening table, .opening li, .seen img')]
+  .map((element) => element.getBoundingClientRect().bottom + scrollY)
+"""
+
+
+def sized(page, width, height, *, dark=False):
+    page.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    page.call("Emulation.setEmulatedMedia", features=[scheme])
+
+
+@in_browser
+def test_browser_first_screen_holds_question_fates_comparison_and_pictures(page):
+    sized(page, 1280, 900)
+    bottoms = page.value(FIRST_SCREEN)
+    assert len(bottoms) == 2 + 3 + 1 + 6 + 2
+    assert max(bottoms) <= 900
+    sized(page, 390, 844)
+    page.wait("document.documentElement.scrollWidth <= 390", 10)
+    sized(page, 1200, 900)
 
 
 PAINTED = 20_000  # ms, where others use the machine too; idle under 2,000
@@ -245,7 +317,9 @@ def test_browser_play_moves_through_the_segments(page):
 
 
 @in_browser
-def test_browser_text_has_contrast(page):
+@pytest.mark.parametrize("dark", [False, True])
+def test_browser_text_has_contrast(page, dark):
+    sized(page, 1200, 900, dark=dark)
     pairs = page.value(
         "[...document.querySelectorAll('p, li, td, th, figcaption, a, label, button')].filter((e) => e.offsetParent)"
         ".map((e) => getComputedStyle(e).color)"
@@ -256,9 +330,16 @@ def test_browser_text_has_contrast(page):
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    # against the darkest ground that text stands on (the tint of buttons and code)
-    ground = luminance("243, 245, 247")
-    assert min((ground + 0.05) / (luminance(colour) + 0.05) for colour in set(pairs)) >= 4.5
+    # against the ground that is nearest to text (the tint of buttons and code)
+    ground = luminance("32, 37, 43" if dark else "243, 245, 247")
+    between = [sorted((ground, luminance(colour))) for colour in set(pairs)]
+    assert min((light + 0.05) / (faint + 0.05) for faint, light in between) >= 4.5
+    sized(page, 1200, 900)
+
+
+def test_the_page_of_a_study_is_under_five_megabytes(study):
+    assert study.size < 5_000_000
+    assert study.path.parent.name.startswith("report")
 
 
 @in_browser
@@ -275,8 +356,6 @@ def test_browser_opens_two_thousand_puzzles_in_time(tmp_path):
 
 
 def test_what_became_of_the_puzzles_stands_first(tmp_path):
-    from tests.analysis.test_fates import file_of
-
     from rrdyn.analysis.fates import of_result, read_fates, sentences
 
     analysed(tmp_path, 20, "tiny")
@@ -289,9 +368,10 @@ def test_what_became_of_the_puzzles_stands_first(tmp_path):
     assert {f"fates_tiny_{name}" for name in ("segments", "flow", "multipliers")} <= {p.name for p in report.figures}
 
 
-def test_a_fate_file_that_says_too_little_is_left_out(tmp_path):
-    from tests.analysis.test_fates import file_of
-
+def test_a_fate_file_that_says_too_little_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("rrdyn.studies.report.pictures", lambda stock, folder: [])
     analysed(tmp_path, 20, "tiny")
     file_of(tmp_path / "fate_tiny.npz", meta={})
-    assert "what became of each puzzle" not in write_report(tmp_path).path.read_text()
+    with pytest.warns(match="left out of the report"):
+        text = write_report(tmp_path).path.read_text()
+    assert "By fate: wrong / right" not in text

@@ -17,7 +17,7 @@ class Args(Arguments):
     folder: Positional[Path]
     """A folder with what rrdyn wrote: training runs, diagnoses, analyses, figures, at any depth."""
     out: Path | None = None
-    """The page to write; default: report.html in the folder."""
+    """The page to write; default: FOLDER_report.html beside the folder, into which nothing is written."""
 
 
 def run(args: Args) -> Outcome:

@@ -9,8 +9,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from rrdyn.analysis.comparison import Comparison, compare
-from rrdyn.analysis.fates import WORDS, FateTable, of_result, read_fates, sentences
-from rrdyn.analysis.intervals import rate
+from rrdyn.analysis.fates import FateTable, of_result, read_fates, sentences
 from rrdyn.analysis.measured import of_fates
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder
@@ -19,13 +18,13 @@ from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import read_json, read_jsonl
 from rrdyn.artifacts.results import ResultsRecord
+from rrdyn.studies.page.opening import side_by_side
 from rrdyn.studies.steps import Execute, Step, run_steps
 
 ARMS = ("none-fixed", "multi4")
 # The published scales, 3e-5 to 3e-3, change no answer of a model this small: the demo's arm reaches further.
 NOISE = {"multi4": ("--set", "aug.noise.sigma_min=0.03", "aug.noise.sigma_max=1.0")}
 MODELS = ("pretrain", *ARMS)
-FATES = tuple(WORDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,23 +207,10 @@ def summary(out: Path) -> Study:
 
 def fates_told(tables: dict[str, FateTable]) -> str:
     """Accuracy at the budget and at the horizon, and fate x right, of the three models side by side."""
-    names = [name for code, name in enumerate(FATES) if any(table.counts[code].any() for table in tables.values())]
-    rows = []
-    for model, table in tables.items():
-        wrong, right = (int(total) for total in table.counts.sum(0))
-        end = right - int(table.lost.sum()) + int(table.out_of_time.sum())
-        cells = [f"{table.counts[table.fates.index(name), 0]} / {table.counts[table.fates.index(name), 1]}"
-                 for name in names]  # fmt: skip
-        rows.append([model, *(share_of(count, table.n) for count in (right, end)), *cells])
     table = next(iter(tables.values()))
-    heads = ["model", f"right at segment {table.budget}", f"right at {table.horizon}", *names]
+    heads, rows = side_by_side(tables)
     told = tabulate(rows, heads, tablefmt="simple", disable_numparse=True)
     return f"what became of {table.n} held-out puzzles; by fate: wrong / right at segment {table.budget}\n{told}"
-
-
-def share_of(count: int, n: int) -> str:
-    """A share with Wilson's interval."""
-    return bounded(rate(count, n))
 
 
 def arms_told(versus: Comparison) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
@@ -13,18 +14,25 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from rrdyn.artifacts.errors import RrdynError
+from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.files import output_file, plain, sha256, write_text
 from rrdyn.artifacts.npz import read_npz
-from rrdyn.artifacts.places import is_file
+from rrdyn.artifacts.places import is_file, resolved
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.record import Meta
-from rrdyn.studies.page import explorer, findings
-from rrdyn.studies.page.explorer import Model
+from rrdyn.studies.page import explorer, findings, opening
+from rrdyn.studies.page.explorer import Model, packed
 from rrdyn.studies.page.figures import Picture, pictures
 from rrdyn.studies.page.inventory import Inventory, meta_of, take_stock
+from rrdyn.studies.page.opening import Fated
 from rrdyn.version import __version__
 
+FIRST = (("fig_", "_scatter"), ("puzzle_", ""))
+"""What begins and ends the names of the pictures on the first screen: the scatter, and one answer over the segments."""
+MISSING = (
+    '<p class="doubt">There is no explorer of single puzzles on this page: plotly was not installed where it was made '
+    "(<code>pip install 'rrdyn[report]'</code>, and the same command again).</p>"
+)
 BEGINS = b"<!"
 """What a page begins with; another file is not replaced by one."""
 
@@ -40,37 +48,53 @@ class Report:
 
 
 def write_report(root: Path | str, out: Path | str | None = None) -> Report:
-    """Write the page of a run folder, by default `report.html` in it; figures that are missing are drawn first.
+    """Write the page of a run folder, by default as FOLDER_report.html beside it; nothing is written into the folder.
 
-    Raises InputError where the folder holds nothing to show, RrdynError where the charting library is missing.
+    Figures that are missing, or older than what they show, are drawn for the page. Without the charting library the
+    page has no explorer, and says so. Raises InputError where the folder holds nothing to show.
     """
     stock = take_stock(root)
-    path = output_file(Path(out) if out else stock.root / "report.html", begins=BEGINS)
-    shown = pictures(stock, stock.root / "figures")
+    path = output_file(Path(out) if out else beside(stock.root), begins=BEGINS)
+    with tempfile.TemporaryDirectory() as scratch:
+        shown = pictures(stock, Path(scratch))
     models = explorer.models(stock)
     text = page(stock, shown, models)
     write_text(path, text, begins=BEGINS)
     return Report(path, shown, [model.tag for model in models], len(text.encode(errors="backslashreplace")))
 
 
+def beside(root: Path) -> Path:
+    """Where the page of a folder goes by default."""
+    named = root if root.name not in ("", "..") else resolved(root)
+    return named.parent / f"{named.name}_report.html"
+
+
 def page(stock: Inventory, shown: list[Picture], models: list[Model]) -> str:
-    """The whole page as text. Everything that came from outside is escaped; scripts run only by their digest."""
-    scripts = {"chart": _charting_library() if models else "", "script": _asset("page.js")}
-    allowed = " ".join(f"'sha256-{_digest(_harmless(text))}'" for text in scripts.values())
+    """The whole page as text. Everything that came from outside is escaped; scripts run only by their digest.
+
+    The charting library is packed: the page's own script unpacks it, a third of the bytes.
+    """
+    chart, script = _charting_library() if models else "", _harmless(_asset("page.js"))
+    allowed = " ".join(f"'sha256-{_digest(text)}'" for text in (chart, script) if text)
     title = stock.root.resolve().name
+    followed = opening.fated(stock.fates)
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}",
         title=escape(title),
         style=_asset("page.css"),
         version=escape(__version__),
-        claims=_claims(findings.claims(stock)),
-        tables="".join(_table(grid) for grid in findings.grids(stock)) or "<p>There are no tables.</p>",
+        opening=_opening(followed, shown),
+        claims=_claims(findings.claims(stock)) if findings.claims(stock) or not followed else "",
+        tables="".join(_table(grid) for grid in findings.grids(stock, followed)) or "<p>There are no tables.</p>",
         figures="".join(_figure(picture) for picture in shown) or "<p>There are no figures.</p>",
         commands=_commands(stock),
         provenance=_provenance(stock),
         hidden="" if models else "hidden",
-        data=_harmless_json({"models": models}),
-        **{name: _harmless(text) for name, text in scripts.items()},
+        charts="" if chart else "hidden",
+        missing="" if chart or not models else MISSING,
+        data=_harmless_json({"models": models if chart else []}),
+        chart=packed(chart.encode()),
+        script=script,
     )
 
 
@@ -79,12 +103,34 @@ def _asset(name: str) -> str:
 
 
 def _charting_library() -> str:
+    """plotly.js; "" where it is not installed, which is told."""
     try:
         from plotly.offline import get_plotlyjs
     except ImportError:
-        raise RrdynError("the explorer needs plotly", run="pip install 'rrdyn[report]'") from None
+        notice("the page has no explorer: it needs plotly (pip install 'rrdyn[report]')")
+        return ""
     script: str = get_plotlyjs()
     return script
+
+
+def _opening(followed: list[Fated], shown: list[Picture]) -> str:
+    """The first screen: the question, what became of each model's puzzles, what changed, two pictures."""
+    parts = [f"<p><strong>{escape(one.tag)}.</strong> {escape(opening.sentence(one))}</p>" for one in followed]
+    if followed:
+        heads, rows = opening.side_by_side({one.tag: one.table for one in followed})
+        told = "By fate: wrong / right at the budget; shares with 95% intervals"
+        parts.append(_table(findings.Grid(f"{followed[0].table.n} held-out puzzles. {told}", heads, rows)))
+    if changed := opening.changes(followed):
+        parts.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in changed) + "</ul>")
+    chosen = [next((p for p in shown if p.name.startswith(kind[0]) and p.name.endswith(kind[1])), None)
+              for kind in FIRST]  # fmt: skip
+    seen = "".join(
+        f'<a href="#{escape(p.name)}"><img src="{p.source}" alt="{escape(p.alt)}"></a>' for p in chosen if p is not None
+    )
+    if not parts and not seen:
+        return ""
+    words = "".join(parts)
+    return f'<div class="opening{"" if parts else " alone"}"><div>{words}</div><div class="seen">{seen}</div></div>'
 
 
 def _harmless(script: str) -> str:

@@ -144,7 +144,12 @@ def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> Boards | None:
 
 def pack(array: np.ndarray) -> str:
     """zlib over the bytes in C order, as base64; the page unpacks it with DecompressionStream("deflate")."""
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode()
+    return packed(np.ascontiguousarray(array).tobytes())
+
+
+def packed(content: bytes) -> str:
+    """zlib, as base64."""
+    return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
 def unpack(text: str, dtype: Any, shape: Iterable[int]) -> np.ndarray:

@@ -15,6 +15,7 @@ from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.places import is_file, modified, said, shown
 from rrdyn.artifacts.reading import read_text
 from rrdyn.plotting import plot
+from rrdyn.runtime.progress import say
 from rrdyn.studies.page.inventory import Inventory
 
 Call = Callable[[Path], list[Path]]
@@ -45,12 +46,14 @@ class Wanted:
 def pictures(stock: Inventory, folder: Path) -> list[Picture]:
     """All figures in a settled order; what is missing or older than its sources is drawn into `folder`."""
     paths: dict[str, Path] = {}
-    for wanted in _wanted(stock):
+    everything = list(_wanted(stock))
+    for place, wanted in enumerate(everything, 1):
         there = [stock.pictures.get(name) for name in wanted.names]
         newest = max(modified(path) or 0 for path in wanted.sources)
         if all(path is not None and (modified(path) or 0) >= newest for path in there):
             paths |= {name: path for name, path in zip(wanted.names, there) if path is not None}
         else:
+            say(f"drawing {wanted.names[0]} ({place} of {len(everything)})")
             paths |= _drawn(wanted, folder)
     paths |= {name: path for name, path in stock.pictures.items() if name not in paths}
     read = [_read(name, png) for name, png in paths.items()]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rrdyn.analysis.fates import FateTable, of_result, read_fates, sentences
-from rrdyn.analysis.puzzles import tags
+from rrdyn.analysis.fates import FateTable
 from rrdyn.analysis.summary import AUC_NAMES, CELL_NAMES, CONTRAST_NAMES, bounded
-from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.artifacts.selection import SelectionRecord, SelectionRow
 from rrdyn.artifacts.survival import SurvivalModelRecord
 from rrdyn.studies.page.inventory import Inventory
+from rrdyn.studies.page.opening import Fated
 
 REFERENCES = ("oracle", "random", "first", "longer")
 """Selectors that none would choose by: they know the answer, or do not look."""
@@ -37,17 +37,16 @@ class Grid:
 
 
 def claims(stock: Inventory) -> list[Claims]:
-    """What the study says in words, with intervals and n: fates first, then the 2x2, survival and selection."""
-    found = [_fates(tag, table) for tag, table in fate_tables(stock).items()]
-    found += [_two_by_two(source.tag, source.record) for source in stock.results]
+    """What the study says in words beside its fates, with intervals and n: the 2x2, survival and selection."""
+    found = [_two_by_two(source.tag, source.record) for source in stock.results]
     for source in stock.survivals:
         found += [_survival(tag, model) for tag, model in source.record.models.items()]
     return [*found, *(_selection(source.tag, source.record) for source in stock.selections)]
 
 
-def grids(stock: Inventory) -> list[Grid]:
+def grids(stock: Inventory, models: Sequence[Fated]) -> list[Grid]:
     """The tables of the page."""
-    tables = [_fate_grid(tag, table) for tag, table in fate_tables(stock).items()]
+    tables = [_fate_grid(one.tag, one.table) for one in models]
     for result in stock.results:
         tables.append(_cells(result.tag, result.record))
         if result.record.intervals is not None:
@@ -56,23 +55,6 @@ def grids(stock: Inventory) -> list[Grid]:
         tables += [_fits(tag, model) for tag, model in survival.record.models.items()]
     tables += [_selectors(selection.tag, selection.record) for selection in stock.selections]
     return [table for table in tables if table.rows]
-
-
-def fate_tables(stock: Inventory) -> dict[str, FateTable]:
-    """Fate x right of every fate.npz, by tag; one that cannot be read is left out, and a notice names it."""
-    read = []
-    for path in stock.fates:
-        try:
-            read.append(read_fates(path))
-        except RrdynError as error:
-            notice(f"left out of the report: {error.problem}")
-    names = tags([artifact.path for artifact in read])
-    return {name: of_result(artifact.arrays, artifact.meta) for name, artifact in zip(names, read)}
-
-
-def _fates(tag: str, table: FateTable) -> Claims:
-    said = [text[:1].upper() + text[1:] + "." for text in sentences(table).splitlines()]
-    return Claims(f"{tag}: what became of each puzzle", said, [])
 
 
 def _fate_grid(tag: str, table: FateTable) -> Grid:

@@ -1,17 +1,19 @@
 "use strict";
 // The explorer: a scatter of puzzles, the chosen puzzle's answer after a segment, its drift and q_halt.
-(() => {
+(async () => {
   const models = JSON.parse(document.getElementById("data").textContent).models;
   if (!models.length) return;
 
   const CELLS = {
     A: { name: "settled, right", colour: "#009E73", symbol: "circle" },
     B: { name: "settled, wrong", colour: "#E69F00", symbol: "square" },
-    C: { name: "unsettled, right", colour: "#0072B2", symbol: "triangle-up" },
+    C: { name: "unsettled, right", colour: matchMedia("(prefers-color-scheme: dark)").matches ? "#56B4E9" : "#0072B2", symbol: "triangle-up" },
     D: { name: "unsettled, wrong", colour: "#D55E00", symbol: "x" },
   };
-  const FONT = { family: "system-ui, 'DejaVu Sans', sans-serif", size: 13, color: "#15181c" };
-  const AXIS = { zeroline: true, zerolinecolor: "#9aa0a7", gridcolor: "#eceef0", linecolor: "#767c84", ticks: "outside" };
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const ink = dark ? "#eceff2" : "#15181c", ground = dark ? "#15181c" : "#ffffff", grid = dark ? "#2b3138" : "#eceef0";
+  const FONT = { family: "system-ui, 'DejaVu Sans', sans-serif", size: 13, color: ink };
+  const AXIS = { zeroline: true, zerolinecolor: "#9aa0a7", gridcolor: grid, linecolor: "#767c84", ticks: "outside" };
   // only tools that stay on this page
   const CONFIG = { displaylogo: false, responsive: true, modeBarButtons: [["zoom2d", "pan2d", "resetScale2d"]] };
   const NOT_ASKED = 255; // a packed label of a cell of which nothing is asked
@@ -23,6 +25,13 @@
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     return new Response(stream).arrayBuffer();
+  }
+
+  // The charting library, unpacked; the page's policy knows its digest.
+  async function unpackChart() {
+    const script = document.createElement("script");
+    script.textContent = new TextDecoder().decode(await inflate(at("chart").textContent));
+    document.head.append(script);
   }
 
   // Arrays of one model, unpacked when it is first shown.
@@ -66,13 +75,13 @@
       };
     });
     traces.push({ type: "scatter", mode: "markers", name: "chosen", x: [], y: [], hoverinfo: "skip", showlegend: false,
-      marker: { symbol: "circle-open", size: 18, color: "#15181c", line: { width: 2.5 } } });
+      marker: { symbol: "circle-open", size: 18, color: ink, line: { width: 2.5 } } });
     Plotly.react("scatter", traces, {
-      font: FONT, margin: { l: 74, r: 10, t: 84, b: 52 }, hovermode: "closest", plot_bgcolor: "#ffffff", paper_bgcolor: "#ffffff",
+      font: FONT, margin: { l: 74, r: 10, t: 84, b: 52 }, hovermode: "closest", plot_bgcolor: ground, paper_bgcolor: ground,
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
       xaxis: { ...AXIS, zeroline: false, title: { text: "late drift of z_H, log10" } },
       yaxis: { ...AXIS, title: { text: "λ₁ (nats per sub-update)" } },
-      shapes: [{ type: "line", x0: model.tau, x1: model.tau, yref: "paper", y0: 0, y1: 1, line: { dash: "dash", width: 1, color: "#555b63" } }],
+      shapes: [{ type: "line", x0: model.tau, x1: model.tau, yref: "paper", y0: 0, y1: 1, line: { dash: "dash", width: 1, color: dark ? "#a8adb3" : "#555b63" } }],
     }, CONFIG);
   }
 
@@ -90,11 +99,11 @@
       { ...line, y: Array.from(found.drift.subarray(from, from + S)), hovertemplate: "segment %{x}: drift %{y:.3g}<extra></extra>" },
       { ...line, y: Array.from(found.halt.subarray(from, from + S)), yaxis: "y2", hovertemplate: "segment %{x}: q_halt %{y:.2f}<extra></extra>" },
     ], {
-      font: FONT, margin: { l: 74, r: 10, t: 28, b: 46 }, plot_bgcolor: "#ffffff", paper_bgcolor: "#ffffff",
+      font: FONT, margin: { l: 74, r: 10, t: 28, b: 46 }, plot_bgcolor: ground, paper_bgcolor: ground,
       xaxis: { ...AXIS, zeroline: false, title: { text: "segment" }, anchor: "y2", dtick: S > 20 ? null : 1, range: [0.5, S + 0.5] },
       yaxis: { ...AXIS, type: "log", exponentformat: "power", domain: [0.55, 1], title: { text: "drift of z_H" } },
       yaxis2: { ...AXIS, domain: [0, 0.45], title: { text: "q_halt (logit)" } },
-      shapes: [{ type: "line", x0: state.segment, x1: state.segment, yref: "paper", y0: 0, y1: 1, line: { width: 2, color: "#15181c" } }],
+      shapes: [{ type: "line", x0: state.segment, x1: state.segment, yref: "paper", y0: 0, y1: 1, line: { width: 2, color: ink } }],
     }, CONFIG);
   }
 
@@ -228,6 +237,7 @@
 
   state.segment = current().segments;
   reorder();
+  await unpackChart();
   drawScatter();
   at("scatter").on("plotly_click", (event) => {
     const rows = event.points[0].data.customdata;
