@@ -244,6 +244,7 @@ ELSEWHERE = {
     # a command's file parses, calls and says: its tests type it
     "cli/test_analysis_commands": "cli/aggregate cli/analyze_2x2 cli/evolution cli/select cli/survival cli/toy",
     "plotting/test_comparison": "cli/compare",
+    "analysis/test_page_table": "cli/export_table",
     "cli/test_model_commands": "cli/diagnose cli/evaluate cli/export cli/inspect cli/perturb cli/rollout cli/selfcheck "
     "cli/solve",
     "cli/test_bad_input": "cli/command cli/options",

@@ -69,6 +69,17 @@ def test_mistakes_get_one_message(words, code, says, tmp_path, monkeypatch, caps
     assert heard.out == ""
 
 
+def test_a_checkpoint_is_called_one(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    torch.save({"w": torch.zeros(2)}, tmp_path / "ckpt.pt")
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    for given in ("ckpt.pt", "run"):
+        assert main(["analyze-2x2", str(tmp_path / given)]) == 3
+        heard = capsys.readouterr().err
+        assert f"{given} is a checkpoint" in heard
+        assert f"rrdyn diagnose {tmp_path / given}" in heard
+
+
 def test_evolution_survival_select_aggregate(tmp_path, capsys):
     paths = [str(write_diagnosis(tmp_path / f"diag_step_{s}.npz", diagnosis(seed=s, n=150))) for s in (1, 2)]
     assert main(["evolution", *paths, "--no-figures", "--replicates", "100", "--out", str(tmp_path / "e")]) == 0

@@ -40,6 +40,27 @@ def test_every_number_of_the_readme_is_of_the_run(told):
     assert all(sentence in told for sentence in sentences)
 
 
+def test_what_the_readme_says_of_recipes_stands_in_the_docs():
+    """Each measured row word for word, times and published accuracies as numbers."""
+    part = re.search(r"<!-- recipes -->(.*?)<!-- /recipes -->", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    docs = "".join((ROOT / "docs" / name).read_text() for name in ("training.md", "scale.md"))
+    rates = re.findall(r"\d+\.\d%(?: \[[^]]*\])?", part)
+    assert len(rates) == 7
+    assert all(rate in docs for rate in rates)
+    for words in ("after 198 s", "about 9 minutes on one", "1,800 steps", "less than 36 hours on one L40S",
+                  "less than 24 hours on four", "about 10 minutes on eight GPUs"):  # fmt: skip
+        assert words in docs
+        assert re.search(r"\d[\d,]*(?: \w+)?", words)[0] in part
+
+
+def test_the_first_sentences_of_the_readme_are_the_studys():
+    opening = (ROOT / "README.md").read_text().split("## Install")[0]
+    study = (ROOT / "docs" / "study" / "fates" / "README.md").read_text()
+    said = re.search(r"[Oo]f (192 failures.*?39 cycle)", opening)[1]
+    assert said in study
+    assert "154,754 parameters" in (ROOT / "docs" / "study" / "README.md").read_text()
+
+
 def test_what_was_told_is_what_the_data_say(told, data):
     for model in MODELS:
         assert all(f"{model}: {line}" in told for line in data["fates"][model]["says"])

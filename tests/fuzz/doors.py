@@ -108,6 +108,7 @@ LINES = [
     Line("select {perturb.npz} --no-figures --replicates 100 --out {out}", CONFIG),
     Line("compare {diag.npz} {diag_multi4.npz} --no-figures --replicates 100 --out {out}"),
     Line("compare {fate.npz} {fate.npz} --no-figures --replicates 100 --out {out}"),
+    Line("export-table {analysis}/results.md --out {out}"),
     Line("aggregate {arms} --out {out}"),
     Line("aggregate {cells} --out {out}"),
     Line("plot dynamics {arms} --out {out}"),

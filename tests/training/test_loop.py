@@ -89,6 +89,15 @@ def test_shuffles_and_patience_go_on_too(dataset, tmp_path):
         }
 
 
+def test_of_equal_evaluations_the_later_is_best_and_none_counts_as_better(dataset, tmp_path):
+    """A model that solves nothing: every evaluation is 0."""
+    evaluations = {"every": 1, "n": 8, "perturbed_n": 0, "lyapunov_n": 0, "batch": 8, "patience": 2}
+    done = train(tiny_config(dataset, steps=5, eval=evaluations), tmp_path / "run")
+    assert done.best.acc == 0
+    assert done.step == done.best.step == 3  # the first, and two that were no better
+    assert (tmp_path / "run" / "checkpoints" / "best").resolve().name == "step_3"
+
+
 COMMAND = """
 import sys, torch
 torch.set_num_threads(1)

@@ -17,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, RrdynError
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.places import opened, said, shown
 
 DAMAGED = "write it again with the command that made it"
@@ -24,6 +25,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MOST_MEMBERS = 4096
 BOMB_BYTES, BOMB_RATIO = 1 << 30, 100
 """A member of more bytes than this must not unpack to more than so many times its size."""
+WEIGHTS = ".safetensors"
 PICKLED = "a pickle can run code when it is read"
 
 
@@ -43,13 +45,25 @@ def read_arrays(path: Path | str, *, run: str | None = None) -> dict[str, np.nda
     """Every array of an npz file by name. Raises InputError for a damaged, foreign, pickled or oversized file."""
     with opened(path, run=run) as stream, _as_input_error(path, "npz"):
         if not zipfile.is_zipfile(stream):
+            if Path(path).suffix == WEIGHTS:
+                raise _a_checkpoint(path)
             stream.seek(0)
             found = _first_bytes(stream.read(16), os.fstat(stream.fileno()).st_size)
             raise InputError(f"{shown(path)} is not a readable npz file", found=found, expected="a zip of npy arrays")
         with zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
+            if any(member.filename.endswith("/data.pkl") for member in members):
+                raise _a_checkpoint(path)
             _check_members(members, os.fstat(stream.fileno()).st_size, shown(path))
             return {member.filename.removesuffix(".npy"): _read_member(archive, member, path) for member in members}
+
+
+def _a_checkpoint(path: Path | str) -> InputError:
+    """What a measurement is asked for and weights are given."""
+    return InputError(
+        f"{shown(path)} is a checkpoint", found="weights", expected="an npz file that a measurement of it wrote",
+        run=f"rrdyn diagnose {quoted(path)}, then this command with its diag.npz",
+    )  # fmt: skip
 
 
 def array_names(path: Path | str, *, run: str | None = None) -> list[str]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rrdyn.artifacts.arrays import read_arrays, read_npy
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import dump_json, replacing
-from rrdyn.artifacts.places import existing, is_folder, shown
+from rrdyn.artifacts.pasting import quoted
+from rrdyn.artifacts.places import existing, exists, is_folder, shown
 from rrdyn.artifacts.reading import parse_json
 from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schema import ANY_COMMAND, Schema
 from rrdyn.artifacts.schemas import SCHEMAS
+
+if TYPE_CHECKING:
+    import polars as pl
+    import xarray
 
 __all__ = ["Artifact", "read_npy", "read_npz", "write_npz"]
 
@@ -41,6 +47,18 @@ class Artifact(Mapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self.arrays)
 
+    def to_polars(self) -> pl.DataFrame:
+        """A row a puzzle; arrays of more than one axis are columns of arrays."""
+        from rrdyn.artifacts.frame import to_polars
+
+        return to_polars(self.arrays)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Arrays under the named dimensions of the schema; see `rrdyn.artifacts.frame.to_xarray`."""
+        from rrdyn.artifacts.frame import to_xarray
+
+        return to_xarray(self.arrays, self.schema, self.meta)
+
 
 def write_npz(path: Path | str, schema: Schema, arrays: dict[str, np.ndarray], meta: Meta) -> Path:
     """Check the arrays against the schema and write them with `meta`; equal content gives equal bytes."""
@@ -61,6 +79,11 @@ def read_npz(path: Path | str, schema: Schema | None = None) -> Artifact:
     path = existing(path, run=run)
     if is_folder(path):
         inside = sorted(path.glob("*.npz"))
+        if not inside and (exists(path / "model.safetensors") or exists(path / "checkpoints")):
+            raise InputError(
+                f"{shown(path)} is a checkpoint", found="a folder with weights",
+                expected="an npz file that a measurement of it wrote", run=f"rrdyn diagnose {quoted(path)}",
+            )  # fmt: skip
         raise InputError(
             f"{shown(path)} is a folder", expected="an npz file", run=f"with {shown(inside[0])}" if inside else run
         )

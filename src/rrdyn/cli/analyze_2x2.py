@@ -54,7 +54,7 @@ def run(args: Args) -> Outcome:
         replicates=args.replicates,
         fate_files=args.fate,
     )
-    wrote = batch.write(out)
+    wrote = args.tables(batch.write(out))
     if args.figures:
         from rrdyn.plotting import plot
 

@@ -53,6 +53,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "survival": "escape from failure over segments",
         "compare": "two measurements of the same puzzles, puzzle by puzzle",
         "select": "which restart to trust: selectors at equal compute",
+        "export-table": "an analysis' tables as LaTeX, html or text",
         "aggregate": "one row per task, model, arm: mean and spread over seeds",
     },
     "figures": {

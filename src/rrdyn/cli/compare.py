@@ -37,7 +37,8 @@ def run(args: Args) -> Outcome:
     first, second = read_measured(args.files, args.threshold)
     found = comparison.compare(first, second, seed=args.seed, replicates=args.replicates)
     out = args.folder("comparison")
-    record, wrote = comparison.write(found, (one, other), out, seed=args.seed)
+    record, written = comparison.write(found, (one, other), out, seed=args.seed)
+    wrote = args.tables(written)
     if args.figures:
         from rrdyn.plotting import plot
 

@@ -40,7 +40,7 @@ def run(args: Args) -> Outcome:
             series, tag, tau=args.threshold, per_checkpoint=args.per_checkpoint, seed=args.seed,
             replicates=args.replicates,
         )  # fmt: skip
-    wrote = evolution.write(found, out)
+    wrote = args.tables(evolution.write(found, out))
     if args.figures:
         from rrdyn.plotting import plot
 

@@ -101,6 +101,14 @@ class AnalysisOptions(Arguments):
     """Folder to write to; default: beside the first file, in one named after the analysis."""
     figures: bool = True
     """Write the tables only, no figures."""
+    latex: bool = False
+    """Write the tables of each page as LaTeX too (.tex, booktabs)."""
+
+    def tables(self, wrote: list[Path]) -> list[Path]:
+        """What an analysis wrote, and with --latex the LaTeX beside its pages."""
+        from rrdyn.analysis.page_table import write_latex
+
+        return [*wrote, *(write_latex(page) for page in wrote if self.latex and page.suffix == ".md")]
 
     def folder(self, name: str) -> Path:
         return self.out or self.files[0].parent / name

@@ -30,7 +30,7 @@ def run(args: Args) -> Outcome:
     for path, tag in zip(args.files, tags(args.files)):
         item = select.study(path, tag, readout=args.readout, seed=args.seed, replicates=args.replicates)
         found.append(item)
-        wrote += select.write(item, out)
+        wrote += args.tables(select.write(item, out))
         if args.figures:
             from rrdyn.plotting import plot
 

@@ -46,7 +46,7 @@ def run(args: Args) -> Outcome:
     found = [(tag, r, survival.survive(r, tag, tau)) for tag, r in zip(tags(files), rollouts)]
     models = [model for _, _, model in found if model is not None]
     out = args.folder("survival")
-    wrote = survival.write(models, [(tag, r) for tag, r, model in found if model is None], out, tau)
+    wrote = args.tables(survival.write(models, [(tag, r) for tag, r, model in found if model is None], out, tau))
     if args.figures and models:
         from rrdyn.plotting import plot
 

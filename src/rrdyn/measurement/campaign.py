@@ -32,6 +32,7 @@ from rrdyn.runtime.threads import completed
 
 if TYPE_CHECKING:
     import polars as pl
+    import xarray
 
 NPZ = b"PK"
 """What a file of ours begins with: only such a one is set aside for a new result."""
@@ -78,10 +79,16 @@ class Measured:
 
     def to_polars(self) -> pl.DataFrame:
         """A row a puzzle; arrays of more than one axis are columns of arrays."""
-        import polars as pl
+        from rrdyn.artifacts.frame import to_polars
 
-        n = len(self.arrays["idx"])
-        return pl.DataFrame({key: column for key, column in self.arrays.items() if column.shape[:1] == (n,)})
+        return to_polars(self.arrays)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Arrays under the named dimensions of their schema; see `rrdyn.artifacts.frame.to_xarray`."""
+        from rrdyn.artifacts.frame import to_xarray
+        from rrdyn.artifacts.schemas import SCHEMAS
+
+        return to_xarray(self.arrays, SCHEMAS.get(str(self.meta.get("schema"))), self.meta)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -311,10 +311,9 @@ class Run:
                 seed=self.config.seed, group=self.group, autocast=autocast,
             )  # fmt: skip
         self.last = found
-        if self.best is None or (found.acc or 0) > (self.best.acc or 0):
-            self.best, self.since_best = found, 0
-        else:
-            self.since_best += 1
+        gain = (found.acc or 0) - (self.best.acc or 0) if self.best is not None else 1.0
+        self.since_best = 0 if gain > 0 else self.since_best + 1
+        self.best = found if gain >= 0 else self.best  # of equal ones the later, which has seen more
         self.evaluation_seconds = time.perf_counter() - started
         return found
 
@@ -326,7 +325,8 @@ class Run:
         epoch = trainer.step * self.config.global_batch / self.data.examples_per_epoch
         left = trainer.total_steps - trainer.step
         evaluations = -(left // -self.config.eval.every)
-        eta = None if meter is None else left * meter.step_seconds + evaluations * self.evaluation_seconds
+        known = meter is not None and meter.step_seconds  # no step of this process has been timed yet after a resume
+        eta = None if meter is None or not known else left * meter.step_seconds + evaluations * self.evaluation_seconds
         row = {"step": trainer.step, "epoch": epoch, "lr": trainer.lr, "eta": eta, "grad_norm": trainer.grad_norm}
         self.log.row({**row, **means, **(results.record() if results else {})})
 
