@@ -224,7 +224,7 @@ ELSEWHERE = {
     "training/test_memory": "runtime/live_bytes",
     "cuda/test_compiling": "training/compiling",
     # figures are drawn by their commands, and looked at as pictures
-    "plotting/test_artifact_figures": "plotting/fate_steps plotting/filmstrip plotting/latent plotting/puzzle "
+    "plotting/test_artifact_figures": "plotting/filmstrip plotting/latent plotting/puzzle "
     "plotting/toy plotting/trajectories plotting/basin plotting/evolution plotting/rollout plotting/selectors "
     "plotting/spectrum",
     "plotting/test_renderings": "plotting/marks",
