@@ -77,7 +77,7 @@ def test_bca_is_scipys_but_for_the_draws():
     wanted = bootstrap(
         (score[label], score[~label]),
         lambda one, two: auc(np.concatenate([one, two]), np.arange(len(one) + len(two)) < len(one)),
-        n_resamples=2_000, method="BCa", rng=rng, vectorized=False,
+        n_resamples=2_000, method="BCa", random_state=rng, vectorized=False,
     ).confidence_interval  # fmt: skip
     assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=0.01)
 
