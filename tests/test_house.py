@@ -207,6 +207,7 @@ ELSEWHERE = {
     "dynamics/test_lyapunov": "dynamics/growth dynamics/maps models/tangents",
     "dynamics/test_returns": "dynamics/settling dynamics/trajectory dynamics/observers",
     "models/test_srm": "dynamics/metric",
+    "training/test_unrolled": "training/path_noise",
     "dynamics/test_fate": "dynamics/known_fates dynamics/late_exponent",
     "models/test_golden_models": "models/hrm models/trm models/published models/reasoner",
     "models/test_config": "models/building",

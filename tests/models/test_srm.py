@@ -12,6 +12,7 @@ from rrdyn.dynamics import protocol
 from rrdyn.dynamics.lyapunov import lyapunov_spectrum
 from rrdyn.dynamics.metric import in_norm
 from rrdyn.models import Latent, build, find_family, load, save
+from rrdyn.models.contraction import Bounded
 from rrdyn.models.description import describe
 from rrdyn.models.exporting import export
 
@@ -98,6 +99,10 @@ def test_rounding_is_in_the_slack():
     """In bfloat16 a matrix may expand; the certificate is of the rounded one, and says by how much."""
     torch.manual_seed(0)
     model = build({**SMALL, "L_layers": 6, "alpha": 1.0, "kappa": 0.99}, dtype=torch.bfloat16)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, Bounded):
+                torch.nn.init.orthogonal_(module.weight)
     proof = model.certificate()
     assert 1 < proof.slack < 1.2, "orthogonal matrices, rounded to eight bits"
     assert proof.bound == pytest.approx(proof.gain * proof.slack, rel=1e-12)

@@ -29,7 +29,8 @@ class Args(Arguments):
     preset: str | None = None
     """A recipe of configs/train, or a .yaml file; default the task's published one, on a CPU its small one."""
     aug: str = "none"
-    """The arm: none, none-fixed, single, multi4, multi4-act, wta4, curriculum (configs/aug), or a .yaml file."""
+    """The arm: none, none-fixed, single, multi4, multi4-act, wta4, curriculum (configs/aug), one of configs/stability
+    such as flossing, or a .yaml file."""
     init: Path | None = None
     """Start from the weights of this checkpoint (any public layout)."""
     resume: str | None = None

@@ -23,6 +23,9 @@ from rrdyn.runtime.shapes import Float
 EPS = 1e-12
 """Added to the column sums of a Gram matrix, so that a column of zeros is no division by zero."""
 
+OFF = 0.002
+"""How far from orthogonal a matrix begins, in parts of an orthogonal one."""
+
 
 def aol(weight: Float[Tensor, "out in"]) -> Float[Tensor, "out in"]:
     """The matrix with its smaller side scaled so that its norm is at most 1."""
@@ -59,11 +62,15 @@ def scaled_gains(logits: Float[Tensor, "2 2"], eta: float, kappa: Tensor | float
 
 
 class Bounded(nn.Module):
-    """A matrix (out,in) whose use has norm at most 1, orthogonal at first."""
+    """A matrix (out,in) whose use has norm at most 1, nearly orthogonal at first.
+
+    Not quite: at an orthogonal matrix the sums |W^T W| have a kink, and the sign of rounding would choose the gradient.
+    """
 
     def __init__(self, size_in: int, size_out: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(nn.init.orthogonal_(torch.empty(size_out, size_in)))
+        weight = nn.init.orthogonal_(torch.empty(size_out, size_in))
+        self.weight = nn.Parameter(weight + torch.randn_like(weight) * (OFF / max(size_in, size_out) ** 0.5))
 
     def matrix(self, dtype: torch.dtype) -> Float[Tensor, "out in"]:
         """The matrix as it is used, computed in `dtype`."""

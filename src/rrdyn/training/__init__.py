@@ -9,25 +9,32 @@ The ladder, each rung importing only from those to its left:
 
 Beside it stand settings (`config`, `augmentation`, `noise`), what the objectives share (`halting`), and what the loop
 uses (`datasets`, `batches`, `compiling`, `evaluation`, `memory`, `plan`, `log`, `folder`, `store`). The two objectives
-are `streaming` and `rollouts`; another is a class in a plug-in.
+are `streaming` and `rollouts`, which `stability`, `unrolled` and `path_noise` change in one point each; another is a
+class in a plug-in.
 """
 
 from __future__ import annotations
 
 from rrdyn.training.learner import Learner, Outcome, Rows
 from rrdyn.training.objective import Objective, Share, Stats, perturbed, register_objective
+from rrdyn.training.path_noise import PathNoise
 from rrdyn.training.rollouts import Rollouts
+from rrdyn.training.stability import Stability
 from rrdyn.training.streaming import Streaming
+from rrdyn.training.unrolled import Unrolled
 
 __all__ = [
     "Learner",
     "Objective",
     "Outcome",
+    "PathNoise",
     "Rollouts",
     "Rows",
     "Share",
+    "Stability",
     "Stats",
     "Streaming",
+    "Unrolled",
     "perturbed",
     "register_objective",
 ]

@@ -64,9 +64,14 @@ class AugConfig(Config):
 
 
 def read_aug(name: str, **changes: Any) -> AugConfig:
-    """A preset of configs/aug (or a YAML file, whose arm goes by the file's name) with some keys changed."""
+    """A preset of configs/aug or configs/stability (or a YAML file, whose arm goes by the file's name), changed."""
     arm = re.sub(r"[^\w.+=-]", "_", Path(name).stem)[:64]  # a name that folders can have, whatever the file's is
-    return AugConfig(**{"name": arm, **read_preset("aug", name), **changes})
+    return AugConfig(**{"name": arm, **read_preset(_folder(name), name), **changes})
+
+
+def _folder(name: str) -> str:
+    """Where a preset of that name lies."""
+    return "stability" if name in presets("stability") else "aug"
 
 
 def aug_presets() -> list[str]:

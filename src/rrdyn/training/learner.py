@@ -99,36 +99,66 @@ class Learner:
         joined = [torch.cat(columns) for columns in zip(*(part[1:] for part in parts))]
         return Outcome(rebuild(z, (torch.cat(columns) for columns in zip(*(part.z for part in parts)))), *joined)
 
+    def unrolled(self, z: Any, rows: Rows, weights: Tensor, *, ends: bool) -> list[Outcome]:
+        """As `segment`, T segments on with the gradient through every sub-update of them; `weights` (T,R).
+
+        `ends`: whether the budget ends with the last of them.
+        """
+        found, losses = [], []
+        with torch.enable_grad(), self._precision():
+            vectors = self._vectors(rows, trained=True)
+            e = self.model.embed(rows["inputs"], rows["puzzle_identifiers"], vectors)
+            for t in range(len(weights)):
+                last = torch.full((len(rows["labels"]),), ends and t + 1 == len(weights), device=self.device)
+                z, loss, outcome = self._judged(z, e, {**rows, "last": last}, truncate=False)
+                losses.append((loss * weights[t]).sum())
+                found.append(outcome)
+        self._learn(torch.stack(losses).sum(), weights, rows, vectors)
+        return found
+
     def _pass(self, z: Any, rows: Rows, weights: Tensor | None) -> Outcome:
-        model = self.model
-        with torch.set_grad_enabled(weights is not None), self._precision():
-            vectors = model.puzzle_vectors(rows["puzzle_identifiers"])
-            if vectors is not None and weights is not None:
-                vectors.requires_grad_()
-            e = model.embed(rows["inputs"], rows["puzzle_identifiers"], vectors)
-            after = model.recurrence(e).segment(z, truncate=weights is not None)
-            readout = model.read(after)
-            labels = rows["labels"]
-            answer = answer_loss(readout.logits, labels, self.loss)
-            preds = readout.logits.argmax(-1)
-            exact, token_accuracy, _ = correctness(preds, labels)
-            following = None
-            if model.has_continue:
-                with torch.no_grad():
-                    ahead = model.read(model.recurrence(e).segment(after))
-                following = continue_loss(readout.q_continue, continue_target(ahead, rows["last"]))
-            loss = total_loss(answer, halt_loss(readout.q_halt, exact), following)
+        learns = weights is not None
+        with torch.set_grad_enabled(learns), self._precision():
+            vectors = self._vectors(rows, trained=learns)
+            e = self.model.embed(rows["inputs"], rows["puzzle_identifiers"], vectors)
+            _, loss, outcome = self._judged(z, e, rows, truncate=learns)
         if weights is not None:
-            total = (loss * weights).sum()
-            if (penalty := model.penalty()) is not None:
-                total = total + penalty * weights.sum()
-            total.backward()
-            if vectors is not None:
-                self._gather_puzzle_grad(rows["puzzle_identifiers"], vectors)
-        return Outcome(
+            self._learn((loss * weights).sum(), weights, rows, vectors)
+        return outcome
+
+    def _vectors(self, rows: Rows, *, trained: bool) -> Tensor | None:
+        vectors = self.model.puzzle_vectors(rows["puzzle_identifiers"])
+        if vectors is not None and trained:
+            vectors.requires_grad_()
+        return vectors
+
+    def _judged(self, z: Any, e: Tensor, rows: Rows, *, truncate: bool) -> tuple[Any, Tensor, Outcome]:
+        """The state one segment on, its loss (R,), and both without their gradient."""
+        model, labels = self.model, rows["labels"]
+        after = model.recurrence(e).segment(z, truncate=truncate)
+        readout = model.read(after)
+        answer = answer_loss(readout.logits, labels, self.loss)
+        preds = readout.logits.argmax(-1)
+        exact, token_accuracy, _ = correctness(preds, labels)
+        following = None
+        if model.has_continue:
+            with torch.no_grad():
+                ahead = model.read(model.recurrence(e).segment(after))
+            following = continue_loss(readout.q_continue, continue_target(ahead, rows["last"]))
+        loss = total_loss(answer, halt_loss(readout.q_halt, exact), following)
+        outcome = Outcome(
             rebuild(after, (part.detach() for part in after)), loss.detach(), answer.detach(), preds, exact,
             token_accuracy, readout.q_halt.detach(), model.halts(readout),
         )  # fmt: skip
+        return after, loss, outcome
+
+    def _learn(self, total: Tensor, weights: Tensor, rows: Rows, vectors: Tensor | None) -> None:
+        """Add the gradients of a weighted loss, and of what the model asks for its weights."""
+        if (penalty := self.model.penalty()) is not None:
+            total = total + penalty * weights.sum()
+        total.backward()
+        if vectors is not None:
+            self._gather_puzzle_grad(rows["puzzle_identifiers"], vectors)
 
     def _precision(self) -> AbstractContextManager[object]:
         if self.autocast is None:

@@ -122,11 +122,7 @@ class Rollouts(Objective):
         `part`: which of this process's examples they are. A halted trajectory is taken out of the computation.
         """
         learner, K, device = self.learner, len(copies), self.learner.device
-        rows = {
-            name: column.repeat_interleave(K, 0) if K > 1 else column
-            for name, column in batch.items()
-            if name != "index"
-        }
+        rows = self.rows_of(batch, K)
         count = len(rows["labels"])
         losses = torch.zeros(learner.segments, count, dtype=torch.float64, device=device)
         lengths = torch.full((count,), learner.segments, device=device)
@@ -141,6 +137,7 @@ class Rollouts(Objective):
                 raise Cancelled
             last = torch.full((len(alive),), t + 1 == learner.segments, device=device)
             wanted = None if weights is None or not self._supervised(t) else weights[t][alive]
+            z = self.enter(z, alive, batch, copies, step=step, segment=t)
             outcome = learner.segment(z, {**rows, "last": last}, wanted)
             if update is not None:
                 update()
@@ -159,6 +156,15 @@ class Rollouts(Objective):
                 z = rebuild(z, (tensor[going] for tensor in z))
                 rows = {name: column[going] for name, column in rows.items()}
         return Rolled(losses, lengths, preds, correct, q_halt)
+
+    def rows_of(self, batch: Rows, copies: int) -> Rows:
+        """What is on the device of B examples, a row a trajectory: copies vary fastest."""
+        columns = {name: column for name, column in batch.items() if name != "index"}
+        return {name: column.repeat_interleave(copies, 0) if copies > 1 else column for name, column in columns.items()}
+
+    def enter(self, z: Any, alive: Tensor, batch: Rows, copies: range, *, step: int, segment: int) -> Any:
+        """The state of the trajectories `alive` with which a segment (from 0) begins: as the last one left it."""
+        return z
 
     def _earliest(self, step: int, t: int, copies: range, part: slice) -> Tensor:
         """(R,) the segment before which exploration forbids each trajectory to halt."""
