@@ -8,9 +8,9 @@ from rrdyn.version import __version__
 
 TYPE_CHECKING = False  # `typing` alone would be a good part of what --help loads
 if TYPE_CHECKING:
-    from rrdyn.api import analyze_2x2, diagnose, fate, load, measure, open_subject, plot
+    from rrdyn.api import analyze_2x2, diagnose, fate, load, measure, open_subject, plot, scale
 
-__all__ = ["__version__", "analyze_2x2", "diagnose", "fate", "load", "measure", "open_subject", "plot"]
+__all__ = ["__version__", "analyze_2x2", "diagnose", "fate", "load", "measure", "open_subject", "plot", "scale"]
 
 
 def __getattr__(name: str) -> object:

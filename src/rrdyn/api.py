@@ -13,7 +13,7 @@ from rrdyn.models.checkpoints import load
 from rrdyn.plotting.registry import plot
 from rrdyn.runtime import devices
 
-__all__ = ["Measured", "analyze_2x2", "diagnose", "fate", "load", "measure", "open_subject", "plot"]
+__all__ = ["Measured", "analyze_2x2", "diagnose", "fate", "load", "measure", "open_subject", "plot", "scale"]
 
 
 def measure(
@@ -51,3 +51,8 @@ def diagnose(checkpoint: Path | str | Subject, **settings: Any) -> Measured:
 def fate(checkpoint: Path | str | Subject, **settings: Any) -> Measured:
     """What becomes of each puzzle, beside right and wrong: `rrdyn fate`; arguments of `measure`."""
     return measure("fate", checkpoint, **settings)
+
+
+def scale(checkpoint: Path | str | Subject, **settings: Any) -> Measured:
+    """What inference compute buys by each method, at the same evaluations: `rrdyn scale`; arguments of `measure`."""
+    return measure("scale", checkpoint, **settings)

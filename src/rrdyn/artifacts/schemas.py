@@ -181,6 +181,27 @@ FATE = Schema(
     },
 )
 
+SCALE = Schema(
+    name="scale",
+    version=1,
+    doc="what every particle of every method answers after every segment, written by rrdyn scale",
+    made_by="rrdyn scale CKPT",
+    arrays={
+        "right": Array(dims="N C", kind="bool", doc="whole answer right; column c is of one particle and segment"),
+        "q_halt": Array(dims="N C", kind="float", doc="halt logit, less the continue logit where there is one"),
+        "residual": Array(dims="N C", kind="float", doc="||F(z) - z|| / ||z|| of the segment that led there"),
+        "return_distance": Array(dims="N C", kind="float", doc="smallest return distance, over the largest norm"),
+        "answer": Array(dims="N C", kind="int", doc="number of the answer among the puzzle's, in order of appearance"),
+        "evaluations": Array(dims="N M", kind="int", doc="sub-updates that were evaluated for each method"),
+        "method": Array(dims="C", kind="int", doc="code into meta.methods"),
+        "population": Array(dims="C", kind="int", doc="particles that depend on each other; 0: on none"),
+        "particle": Array(dims="C", kind="int", doc="from 0"),
+        "segment": Array(dims="C", kind="int", doc="from 1"),
+        "idx": Array(dims="N", kind="int", doc="index of the puzzle in its dataset split"),
+        "asked": Array(dims="N", kind="int", required=False, doc="labelled tokens of the puzzle; 0: left out of rates"),
+    },
+)
+
 TOY = Schema(
     name="toy",
     version=1,
@@ -209,4 +230,4 @@ STATES = Schema(
     },
 )
 
-SCHEMAS = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB, EVALUATION, FATE, TOY, STATES)}
+SCHEMAS = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB, EVALUATION, FATE, SCALE, TOY, STATES)}

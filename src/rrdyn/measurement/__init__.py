@@ -8,6 +8,8 @@ from rrdyn.measurement.fate import Fate, FateConfig
 from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, measurement_named, register
 from rrdyn.measurement.perturbation import Perturbation, PerturbationConfig
 from rrdyn.measurement.rollout import Rollout, RolloutConfig
+from rrdyn.measurement.scale import Scale, ScaleConfig
+from rrdyn.measurement.scaling.method import Method, register_method
 from rrdyn.measurement.subject import Questions, Subject, open_subject
 
 __all__ = [
@@ -20,13 +22,17 @@ __all__ = [
     "FateConfig",
     "Measurement",
     "MeasurementConfig",
+    "Method",
     "Perturbation",
     "PerturbationConfig",
     "Questions",
     "Rollout",
     "RolloutConfig",
+    "Scale",
+    "ScaleConfig",
     "Subject",
     "measurement_named",
     "open_subject",
     "register",
+    "register_method",
 ]
