@@ -15,13 +15,13 @@ from rrdyn.artifacts.npz import read_npz
 from rrdyn.cli.app import main
 
 NAMES = {
-    "rrdyn": ["load", "open_subject", "diagnose", "fate", "measure", "analyze_2x2", "plot", "__version__"],
+    "rrdyn": ["load", "open_subject", "diagnose", "fate", "measure", "scale", "analyze_2x2", "plot", "__version__"],
     "rrdyn.models": ["build", "load", "save", "register", "Latent", "Model", "Readout"],
     "rrdyn.dynamics": ["lyapunov_spectrum", "classify_fate", "find_cycle", "FATES", "maps"],
     "rrdyn.dynamics.protocol": ["Recurrence"],
     "rrdyn.dynamics.maps": ["henon", "logistic"],
     "rrdyn.data": ["open_split", "register"],
-    "rrdyn.measurement": ["register", "Measurement"],
+    "rrdyn.measurement": ["register", "Measurement", "register_method", "Method"],
     "rrdyn.artifacts.npz": ["read_npz"],
 }
 

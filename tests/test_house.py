@@ -216,6 +216,12 @@ ELSEWHERE = {
     "models/test_family": "models/model",
     "measurement/test_rollout": "measurement/answers measurement/judging",
     "measurement/test_parts": "measurement/shard",
+    "measurement/test_scale": "measurement/scaling/ensemble measurement/scaling/method cli/scale",
+    "measurement/scaling/test_particles": "measurement/scaling/damped measurement/scaling/longer "
+    "measurement/scaling/path_noise measurement/scaling/random_start measurement/scaling/restarts",
+    "measurement/scaling/test_symmetry": "measurement/scaling/permute",
+    "analysis/test_scaling": "analysis/particles analysis/scaling_tables artifacts/scaling cli/analyze_scale "
+    "plotting/scaling",
     "measurement/test_solving": "measurement/solving_text",
     # a run from its config to its folder, step by step
     "training/test_start": "training/config training/datasets training/folder training/store training/recipes",

@@ -22,7 +22,7 @@ LATE_SEGMENTS = 4
 """Of the source study, whose budget is 16."""
 MOTIONS = {"drift": "late drift", "return": "late return distance"}
 """What a state's motion may be judged by, and its name."""
-KINDS = ("diag", "diagnosis", "rollout", "perturb", "fate")  # what file names begin with, before the model's
+KINDS = ("diag", "diagnosis", "rollout", "perturb", "fate", "scale")  # what file names begin with, before the model's
 CLIPPED = -69.0  # log 1e-30 is -69.08
 DRIFT_FLOOR = 1e-12  # drifts at or below are exact zeros: the state no longer changes in its dtype
 

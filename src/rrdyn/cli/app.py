@@ -43,6 +43,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "fate": "what becomes of each puzzle: settled, cycling, wandering or out of time",
         "rollout": "the recurrence far past its budget",
         "perturb": "restarts from perturbed initial states, with calibrated noise",
+        "scale": "inference compute on one axis: depth, breadth, noise, particles, views",
         "measure": "any registered measurement, a plug-in's too",
         "merge": "files of disjoint puzzles as one",
         "toy": "the transient-chaos toy model",
@@ -54,6 +55,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "compare": "two measurements of the same puzzles, puzzle by puzzle",
         "select": "which restart to trust: selectors at equal compute",
         "export-table": "an analysis' tables as LaTeX, html or text",
+        "analyze-scale": "what inference compute buys, method by method, at equal compute",
         "aggregate": "one row per task, model, arm: mean and spread over seeds",
     },
     "figures": {
@@ -66,6 +68,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "plot perturbation": "KL and mass on the right answer after a perturbed start",
         "plot basin": "does a restart free a failed puzzle?",
         "plot selectors": "selectors, risk and coverage",
+        "plot scaling": "accuracy against compute by method, depth x breadth, readers, freed fates",
         "plot fates": "fates over segments, their flow, multipliers, return distances",
         "plot compare": "what differs between two measurements of the same puzzles",
         "plot latent": "one trajectory in its principal plane",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -154,6 +154,7 @@ class Scale(Measurement[ScaleConfig]):
         return {
             "methods": list(self.chosen),
             "singles": [words for words, (kind, _) in self.chosen.items() if kind.single],
+            "readers": {words: kind.reader for words, (kind, _) in self.chosen.items()},
             "sources": {words: kind.source for words, (kind, _) in self.chosen.items()},
             "flops_per_segment": _flops(self.subject),
             "noise_unit": self.subject.model.initial_std,

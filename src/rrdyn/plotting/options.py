@@ -210,6 +210,17 @@ class RolloutOptions(FigureOptions):
     """What rrdyn survival wrote: its folder, or its survival.json."""
 
 
+class ScalingOptions(PageOptions):
+    """Inference compute: accuracy by method on one axis, depth x breadth, which answer is taken, which fates are freed.
+
+    1. rrdyn plot scaling scaling/
+    2. rrdyn plot scaling scaling/scaling_trm.csv --size slide
+    """
+
+    path: Positional[Path]
+    """What rrdyn analyze-scale wrote: its folder, or one scaling_<tag>.csv."""
+
+
 class SelectorsOptions(PageOptions):
     """Which restart to trust: accuracy of each selector, risk against coverage, calibration of q_halt.
 

@@ -152,6 +152,7 @@ OWN: dict[str, tuple[type[FigureOptions], str]] = {
     "perturbation": (own.PerturbationOptions, "perturbation"),
     "basin": (own.BasinOptions, "basin"),
     "selectors": (own.SelectorsOptions, "selectors"),
+    "scaling": (own.ScalingOptions, "scaling"),
     "fates": (own.FatesOptions, "fates"),
     "compare": (own.CompareOptions, "comparison"),
     "latent": (own.LatentOptions, "latent"),

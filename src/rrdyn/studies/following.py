@@ -16,6 +16,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "diag": ("analyze-2x2 {}", "plot trajectories {}", "plot puzzle {}"),
     "rollout": ("survival {}", "plot rollout {}"),
     "perturb": ("select {}",),
+    "scale": ("analyze-scale {}",),
     "fate": ("plot fates {}",),
     "toy": ("plot toy {}",),
     "log": ("plot dynamics {}",),

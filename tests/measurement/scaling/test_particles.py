@@ -34,7 +34,9 @@ def transfer(sigma: float) -> float:
     law = np.zeros(len(centres))
     law[np.abs(centres - float(well(torch.tensor(-1.0)))).argmin()] = 1
     fine = np.linspace(-5, 5, 4001)
-    landing = np.clip(np.searchsorted(edges, np.clip(fine + STEP * (fine - fine**3), -3.19, 3.19)) - 1, 0, len(centres) - 1)
+    landing = np.clip(
+        np.searchsorted(edges, np.clip(fine + STEP * (fine - fine**3), -3.19, 3.19)) - 1, 0, len(centres) - 1
+    )
     kernel = norm.pdf(fine[None], centres[:, None], sigma) * (fine[1] - fine[0])
     matrix = np.zeros((len(centres), len(centres)))
     for column, place in enumerate(landing):
@@ -45,11 +47,11 @@ def transfer(sigma: float) -> float:
     return float(law[np.abs(centres - 1) < 0.5].sum())
 
 
-SIGMAS = (0.1, 0.2, 0.3, 0.45, 0.65, 0.9)
+SIGMAS = (0.2, 0.3, 0.45, 0.65, 0.9)
 
 
 def test_the_best_noise_in_a_double_well_is_that_of_the_transfer_matrix():
-    puzzles, particles = 60, 16
+    puzzles, particles = 48, 16
     known = [transfer(sigma) for sigma in SIGMAS]
     model = OneNumber(well, start=-1.0, says=near_one)
     found = []
@@ -63,25 +65,16 @@ def test_the_best_noise_in_a_double_well_is_that_of_the_transfer_matrix():
         assert abs(share - p) < 4 * np.sqrt(p * (1 - p) / m) + 0.005
     assert np.argmax(found) == np.argmax(known)
     assert 0 < np.argmax(known) < len(SIGMAS) - 1  # it has a best noise: neither the least nor the most
-
-
-def test_escape_is_arrhenius_where_noise_is_small():
-    """log of the escape rate against 1 / sigma^2 is a line whose slope is the transfer matrix's."""
-    sigmas = (0.25, 0.3, 0.35)
-    model = OneNumber(well, start=-1.0, says=near_one)
-    found, known = [], []
-    for sigma in sigmas:
-        _, read = run(model, "path-noise", 32, SEGMENTS, puzzles=100, strength=sigma, seed=1)
-        found.append(float(read.right[:, 1:, -1].double().mean()))
-        known.append(transfer(sigma))
-    slopes = [np.polyfit(1 / np.square(sigmas), np.log(rates), 1)[0] for rates in (found, known)]
-    assert slopes[0] == pytest.approx(slopes[1], rel=0.1)
+    # where noise is small, escape is Arrhenius: the slope of its logarithm against 1 / sigma^2
+    few = slice(0, 3)
+    slopes = [np.polyfit(1 / np.square(SIGMAS[few]), np.log(rates[few]), 1)[0] for rates in (found, known)]
     assert slopes[1] < 0
+    assert slopes[0] == pytest.approx(slopes[1], rel=0.35)
 
 
 def test_k_restarts_of_two_basins_succeed_with_one_minus_the_rest():
     """z0 ~ N(0, 1): z > c is the right basin of z <- z + (2 sign(z - c) + c - z) / 2, of probability p."""
-    c, puzzles = 1.0, 1500
+    c, puzzles = 1.0, 800
     p = 1 - norm.cdf(c)
     model = OneNumber(lambda z: z + (c + 2 * torch.sign(z - c) - z) / 2, says=lambda z: z > c)
     _, read = run(model, "random-start", 8, 4, puzzles=puzzles)
@@ -91,23 +84,24 @@ def test_k_restarts_of_two_basins_succeed_with_one_minus_the_rest():
         assert abs(found - wanted) < 3.5 * np.sqrt(wanted * (1 - wanted) / puzzles)
 
 
-@pytest.mark.parametrize(("d", "settles"), [(0.90, True), (0.92, False)])
+@pytest.mark.parametrize(("d", "settles"), [(0.88, True), (0.93, False)])
 def test_damping_stills_a_cycle_of_two_where_theory_says(d, settles):
     """Logistic map, r = 3.2: the multiplier is 2 - r, damped 1 - d (r - 1), stable below d = 2 / (r - 1) = 0.909."""
     r = 3.2
     model = OneNumber(lambda z: r * z * (1 - z), start=0.4)
-    _, read = run(model, "damped", 1, 2000, strength=d)
-    assert (float(read.return_distance[0, 0, -1]) < 1e-9) and (float(read.residual[0, 0, -1]) < 1e-6) == settles
-    _, plain = run(model, "damped", 1, 2000, strength=1.0)
+    _, read = run(model, "damped", 1, 400, strength=d)
+    assert float(read.return_distance[0, 0, -1]) < 1e-9
+    assert (float(read.residual[0, 0, -1]) < 1e-6) == settles
+    _, plain = run(model, "damped", 1, 200, strength=1.0)
     assert float(plain.residual[0, 0, -1]) > 0.3
 
 
 def test_random_starts_share_basins_by_their_size():
     c = 0.5
     model = OneNumber(lambda z: z + (c + 2 * torch.sign(z - c) - z) / 2, says=lambda z: z > c)
-    _, read = run(model, "random-start", 8, 2, puzzles=1000, seed=3)
+    _, read = run(model, "random-start", 8, 2, puzzles=400, seed=3)
     share, p = float(read.right[:, :, -1].double().mean()), 1 - norm.cdf(c)
-    assert abs(share - p) < 3.5 * np.sqrt(p * (1 - p) / 8000)
+    assert abs(share - p) < 3.5 * np.sqrt(p * (1 - p) / 3200)
 
 
 def test_annealed_noise_ends_at_the_budget():
@@ -128,7 +122,7 @@ def test_the_layout_holds_every_point_once(budget, depth):
             continue
         deep = {(piece.population, particle): piece.depth for piece in pieces for particle in piece.particles}
         K = 1
-        while K <= min(budget, most or budget):
+        while min(budget, most or budget) >= K:
             D = min(depth, budget // K)
             population = K if kind.together else 0
             assert all(deep[population, particle] >= D for particle in range(K))

@@ -28,8 +28,8 @@ def estimates(**schedule):
     """Weighed means of z_T of many populations."""
     states = []
     model = OneNumber(lambda z: A * z, start=1.0, q=lambda z: (states.append(z), q(z))[1])
-    method, _ = run(model, "smc", 64, T, puzzles=300, strength=SIGMA, **schedule)
-    last = states[T - 1].view(300, 64).numpy()
+    method, _ = run(model, "smc", 64, T, puzzles=150, strength=SIGMA, **schedule)
+    last = states[T - 1].view(150, 64).numpy()
     return (method.weights() * last).sum(1)
 
 

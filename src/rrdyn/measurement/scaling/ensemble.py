@@ -10,7 +10,7 @@ from rrdyn.models import Model
 class Ensemble(Method):
     """Several checkpoints of one task."""
 
-    name, apart = "ensemble", True
+    name, apart, reader = "ensemble", True, "majority"
     source = "Ren & Liu 2601.10679 (bootstrap over checkpoints)"
 
     @classmethod

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics import protocol
+from rrdyn.measurement.scaling.symmetry import Maps
 from rrdyn.measurement.subject import Questions
 from rrdyn.models import Model, Readout
 from rrdyn.runtime.plugins import HOW_TO_ADD, load_plugins
@@ -51,8 +52,8 @@ class Setting:
 
     models: Sequence[Model]
     """The model that is measured, and further checkpoints for an ensemble."""
-    symmetries: Sequence[Any] | None = None
-    """Maps of the task onto itself, `Map`s by their number, number 0 the identity; None where it has none."""
+    symmetries: Maps | None = None
+    """Maps of the task onto itself; None where it has none."""
     seed: int = 0
     where: str = "both"
     """The part of the state that noise goes into, by its name, or both."""
@@ -78,6 +79,8 @@ class Method:
     """Particles depend on each other: a broader run does not begin with a narrower one."""
     apart: ClassVar[bool] = False
     """Particles cannot share a batch."""
+    reader: ClassVar[str] = "q_halt"
+    """How its source chooses among its particles: a name of `analysis/readers.py`."""
 
     def __init__(self, setting: Setting, questions: Questions, particles: range, strength: float | None = None) -> None:
         self.setting, self.questions, self.particles = setting, questions, particles

@@ -9,7 +9,6 @@ depth begins, bit for bit, with what is run for a smaller one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from rrdyn.dynamics.protocol import Recurrence
 from rrdyn.dynamics.returns import Returns, joint_norm
-from rrdyn.dynamics.trajectory import Step, follow, plain_segment
+from rrdyn.dynamics.trajectory import follow, plain_segment
 from rrdyn.measurement.answers import Answers
 from rrdyn.measurement.scaling.method import Method
 from rrdyn.models import Readout
@@ -54,7 +53,9 @@ def layout(kind: type[Method], budget: int, depth: int, most: int | None) -> lis
     pieces, size = [], 1 if kind.apart else ROWS
     for before, breadth in zip([0, *breadths], breadths):
         for first in range(before, breadth, size):
-            pieces.append(Piece(particles=range(first, min(first + size, breadth)), depth=_deep(budget, depth, breadth)))
+            pieces.append(
+                Piece(particles=range(first, min(first + size, breadth)), depth=_deep(budget, depth, breadth))
+            )
     return pieces
 
 
@@ -134,5 +135,3 @@ class Walk:
         margin = readout.q_halt - readout.q_continue if self.method.model.has_continue else readout.q_halt
         distance = self.returns.now.nan_to_num(torch.inf).amin(1)
         return {"margin": margin, "residual": self.residual, "return_distance": distance}
-
-

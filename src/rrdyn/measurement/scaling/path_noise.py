@@ -1,7 +1,7 @@
 """`path-noise`: noise on the state after every segment, fixed, or falling to none over the model's budget.
 
-It goes in once the answer has been read, so that every answer is that of a state which the model itself made. Particle 0
-is the clean trajectory.
+It goes in once the answer has been read, so that every answer is that of a state which the model itself made. Particle
+0 is the clean trajectory.
 """
 
 from __future__ import annotations

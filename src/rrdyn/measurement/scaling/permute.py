@@ -17,7 +17,7 @@ from rrdyn.measurement.subject import Questions
 class Permute(Method):
     """The task's symmetries; particle 0 has the puzzle as it is."""
 
-    name = "permute"
+    name, reader = "permute", "majority"
     source = "Ren & Liu 2601.10679 (token permutations)"
 
     @classmethod

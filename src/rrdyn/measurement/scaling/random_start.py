@@ -15,7 +15,7 @@ from rrdyn.measurement.scaling.method import Method, register_method
 class RandomStart(Method):
     """Independent starts; none is the model's own."""
 
-    name, strength = "random-start", 1.0
+    name, strength, reader = "random-start", 1.0, "residual"
     meaning = "deviation of every number of z0, in units of the deviation of the initial z_H"
     source = "EqR 2605.21488"
 

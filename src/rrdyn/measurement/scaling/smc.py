@@ -1,8 +1,8 @@
 """`smc`: particles with noise after every segment, weighed by the halt head and resampled (sequential Monte Carlo).
 
 The weight of a path is the ratio of sigmoid(q_halt)^sharpness after and before every segment, so that weighed particles
-follow, at every segment, the law of the noisy trajectory's state times sigmoid(q_halt)^sharpness of that state. Where the
-effective sample size (sum w)^2 / sum w^2 falls below a share of the particles, they are drawn anew by systematic
+follow, at every segment, the law of the noisy trajectory's state times sigmoid(q_halt)^sharpness of that state. Where
+the effective sample size (sum w)^2 / sum w^2 falls below a share of the particles, they are drawn anew by systematic
 resampling (Doucet, de Freitas & Gordon 2001) and weigh the same.
 """
 
@@ -77,4 +77,3 @@ def systematic(weights: np.ndarray, uniform: float) -> np.ndarray:
     count = len(weights)
     places = (np.arange(count) + uniform) / count
     return np.minimum(np.searchsorted(np.cumsum(weights), places, side="right"), count - 1)
-

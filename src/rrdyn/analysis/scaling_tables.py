@@ -1,0 +1,135 @@
+"""The tables of `rrdyn analyze-scale` as files and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+from tabulate import tabulate
+
+from rrdyn.analysis.readers import MEANING
+from rrdyn.analysis.scaling import RIGHT, Scaling
+from rrdyn.analysis.summary import bounded
+from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
+from rrdyn.artifacts.interval import Interval
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.record import Value
+from rrdyn.artifacts.scaling import ScalingRecord, ScalingRow
+from rrdyn.artifacts.selection import bounds
+
+KIND, VERSION = "scaling", 1
+
+
+def write(found: Scaling, out: Path, sources: Sequence[Path]) -> list[Path]:
+    """scaling_<tag>.{csv,json,md}, areas_<tag>.csv, risk_<tag>.csv, and where fates are there freed_<tag>.csv."""
+    out, tag = make_folder(out), found.tag
+    areas = [{"method": a.method, "reader": a.reader, "budget": a.budget, **bounds("area", a.area),
+              **bounds("over_longer", a.over_longer), "break_even": a.break_even} for a in found.areas]  # fmt: skip
+    freed = [{"method": f.method, "reader": f.reader, "fate": f.fate, "budget": f.budget, "n": f.freed.n,
+              **bounds("freed", f.freed)} for f in found.freed]  # fmt: skip
+    tables: dict[str, Sequence[Mapping[str, Value]]] = {
+        "scaling": [row.model_dump() for row in found.rows],
+        "areas": areas,
+        "risk": [row.model_dump() for row in found.curves],
+        "freed": freed,
+    }
+    wrote = []
+    for name, rows in tables.items():
+        if rows:
+            wrote.append(out / f"{name}_{tag}.csv")
+            with replacing(wrote[-1]) as partial, open(partial, "wb") as stream:
+                pl.DataFrame(rows, infer_schema_length=None).write_csv(stream)
+    record = ScalingRecord(
+        kind=KIND, schema_version=VERSION, tag=tag, n=found.grid.n, segments=found.grid.segments,
+        evaluations=found.grid.segments * found.grid.sub_updates, plain=found.plain, rows=found.rows, areas=found.areas,
+        targets=found.targets, risks=found.risks, freed=found.freed, meta=provenance(inputs=list(sources)),
+    )  # fmt: skip
+    return [
+        *wrote,
+        write_json(out / f"scaling_{tag}.json", record),
+        write_text(out / f"scaling_{tag}.md", page(found)),
+    ]
+
+
+def _interval(row: ScalingRow, name: str) -> Interval:
+    return Interval(value=getattr(row, name), low=getattr(row, f"{name}_low"), high=getattr(row, f"{name}_high"),
+                    n=row.n)  # fmt: skip
+
+
+def _short(interval: Interval, sign: bool = False) -> str:
+    return bounded(interval, sign=sign).split(" (n=")[0]
+
+
+def told(found: Scaling) -> str:
+    """For the terminal: accuracy by method and budget, each by its own reader."""
+    budgets = sorted({row.budget for row in found.rows if row.primary and row.on_curve})
+    table = []
+    for method in found.grid.methods:
+        mine = {row.budget: row for row in found.rows if row.method == method and row.primary and row.on_curve}
+        cells = [_short(_interval(mine[b], "right")) if b in mine else "-" for b in budgets]
+        table.append([method, found.grid.reader(method), *cells])
+    head = (f"{found.tag}: n={found.grid.n}, right at the model's own budget {bounded(found.plain)}; compute in units "
+            f"of {found.grid.segments * found.grid.sub_updates} sub-updates")  # fmt: skip
+    return f"{head}\n\n{tabulate(table, ['method', 'reader', *(f'{b}x' for b in budgets)], tablefmt='simple')}"
+
+
+def page(found: Scaling) -> str:
+    """scaling_<tag>.md"""
+    grid = found.grid
+    lines = [
+        f"# Inference compute: {found.tag}", "",
+        f"{grid.n} puzzles, each method on all of them; right by the plain rollout at the model's own budget: "
+        f"{bounded(found.plain)}. 1x is {grid.segments} segments of {grid.sub_updates} sub-updates, "
+        f"{grid.segments * grid.flops / 1e9:.3g} Gflop a puzzle. What is thrown away counts.", "",
+        "Each method by the reader of its own source. `p` is an exact sign test against the plain rollout at 1x, "
+        f"`p over longer` against the plain rollout for the same compute; both after Holm over "
+        f"{sum(row.p_holm is not None for row in found.rows)} and "
+        f"{sum(row.over_longer_p_holm is not None for row in found.rows)} comparisons.", "",
+    ]  # fmt: skip
+    rows = [_line(row) for row in found.rows if row.primary and row.on_curve]
+    heads = ["method", "reader", "compute", "right", "over plain", "p", "over longer", "p over longer"]
+    lines += [tabulate(rows, heads, tablefmt="pipe", disable_numparse=True), "", "## Over the whole axis", ""]
+    areas = [[a.method, f"{a.budget}x", bounded(a.area), bounded(a.over_longer, sign=True),
+              "-" if a.break_even is None else f"{a.break_even}x"] for a in found.areas]  # fmt: skip
+    heads = ["method", "up to", "mean over log compute", "over longer", "break-even"]
+    lines += [tabulate(areas, heads, tablefmt="pipe", disable_numparse=True), "", "## Cheapest for a target", ""]
+    targets = [[f"{t.target:g}", t.method or "none", "-" if t.budget is None else f"{t.budget}x", bounded(t.right)]
+               for t in found.targets]  # fmt: skip
+    lines += [tabulate(targets, ["target", "method", "compute", "right"], tablefmt="pipe", disable_numparse=True), ""]
+    lines += ["The method was chosen by these same puzzles: its accuracy there is somewhat too high.", ""]
+    lines += ["## Readers", "", "At the largest compute of each method; exploration, not corrected.", ""]
+    lines += [_readers(found), ""]
+    if found.freed:
+        lines += ["## Which failures are freed", "", _fates(found), ""]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: ScalingRow) -> list[str]:
+    right, gain, over = (_interval(row, name) for name in ("right", "gain", "over_longer"))
+    return [row.method, row.reader, f"{row.budget}x", _short(right), _short(gain, True), _p(row.p_holm),
+            _short(over, True), _p(row.over_longer_p_holm)]  # fmt: skip
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2g}"
+
+
+def _readers(found: Scaling) -> str:
+    table = []
+    for reader, meaning in MEANING.items():
+        cells = []
+        for method in found.grid.methods:
+            last = found.grid.curve(method)[-1]
+            row = next(row for row in found.rows if (row.method, row.reader, row.breadth, row.depth)
+                       == (method, reader, last.breadth, last.depth))  # fmt: skip
+            cells.append("-" if row.right is None else f"{row.right:.3f}")
+        table.append([meaning, *cells])
+    return tabulate(table, ["reader", *found.grid.methods], tablefmt="pipe", disable_numparse=True)
+
+
+def _fates(found: Scaling) -> str:
+    kinds = sorted({row.fate for row in found.freed}, key=lambda kind: (kind == RIGHT, kind))
+    cells = {(row.method, row.fate): bounded(row.freed) for row in found.freed}
+    table = [[method, *(cells[method, kind] for kind in kinds)] for method in found.grid.methods]
+    return tabulate(table, ["right by", *kinds], tablefmt="pipe", disable_numparse=True)
