@@ -140,6 +140,13 @@ def test_other_files_are_refused(tmp_path):
     path = made(tmp_path / "scale.npz", methods=("damped", "restarts", "smc"))
     with pytest.raises(InputError, match="no plain rollout"):
         study(path, "x")
+    whole = read_npz(made(tmp_path / "whole.npz"), SCALE)
+    for column in (0, 3, B * S + 1):  # a segment or a particle is lost
+        arrays = {key: np.delete(array, column, -1) if SCALE.arrays[key].dims.endswith("C") else array
+                  for key, array in whole.items()}  # fmt: skip
+        write_npz(tmp_path / "less.npz", SCALE, arrays, whole.meta)
+        with pytest.raises(InputError, match="columns of some particles are missing"):
+            study(tmp_path / "less.npz", "x")
     path = made(tmp_path / "scale.npz", methods=("longer",))
     with pytest.raises(InputError, match="does not say what its columns are"):
         study(path, "x")

@@ -26,6 +26,8 @@ diagnose runs/tiny/pretrain --n 8 --k 1 --segments 4 --piece 0/2 --out piece_0.n
 diagnose runs/tiny/pretrain --n 8 --k 1 --segments 4 --piece 1/2 --out piece_1.npz
 toy --T 4 16 --n 200 --seeds 0 --out toy.npz
 fate runs/tiny/pretrain --n 16 --horizon 12 --multipliers 1 --out fate.npz
+scale runs/tiny/pretrain --n 16 --budget 2 --methods longer restarts --out scale.npz
+analyze-scale scale.npz --no-figures --replicates 100 --out scaling
 diagnose runs/tiny/multi4 --n 16 --k 4 --qr-every auto --out diag_multi4.npz
 evolution runs/tiny/diag/diag_pretrain.npz diag_multi4.npz --tag tiny --no-figures --replicates 100 \
  --out evolution

@@ -7,10 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from rrdyn.analysis.readers import Particles
+from rrdyn.analysis.readers import READERS, Particles
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.npz import Artifact
 from rrdyn.artifacts.places import shown
+
+PLAIN = "longer"
+"""The method that all are compared with."""
 
 
 @dataclass(frozen=True, order=True)
@@ -46,7 +49,9 @@ class Grid:
 
     def reader(self, method: str) -> str:
         """How the method's source chooses."""
-        return str((self.artifact.meta.get("readers") or {}).get(method, "q_halt"))
+        told = self.artifact.meta.get("readers")
+        name = told.get(method) if isinstance(told, dict) else None
+        return name if isinstance(name, str) and name in READERS else "q_halt"
 
     @cached_property
     def _columns(self) -> dict[tuple[str, int, int], np.ndarray]:
@@ -56,6 +61,22 @@ class Grid:
         for column, (code, population, particle) in enumerate(zip(a["method"], a["population"], a["particle"])):
             found.setdefault((self.methods[code], int(population), int(particle)), []).append(column)
         return {key: np.array(columns)[np.argsort(a["segment"][columns])] for key, columns in found.items()}
+
+    def whole(self) -> bool:
+        """Whether every method has its particles from 0 on, each with every segment once, in whole budgets."""
+        segment = self.artifact["segment"]
+        for method in self.methods:
+            mine = {key[1:]: columns for key, columns in self._columns.items() if key[0] == method}
+            for population in {key[0] for key in mine}:
+                count = sum(key[0] == population for key in mine)
+                if (population and count != population) or any((population, k) not in mine for k in range(count)):
+                    return False
+            if not mine or any(
+                len(columns) % self.segments or not np.array_equal(segment[columns], np.arange(1, len(columns) + 1))
+                for columns in mine.values()
+            ):
+                return False
+        return True
 
     def points(self, method: str) -> list[Point]:
         """Powers of two in breadth and depth, and the largest breadth where it is none."""
@@ -92,23 +113,28 @@ class Grid:
     @property
     def plain(self) -> np.ndarray:
         """(N,) whether the plain rollout is right at the budget."""
-        return np.asarray(self.at("longer", Point(1, 1)).right[:, 0, -1])
+        return np.asarray(self.at(PLAIN, Point(1, 1)).right[:, 0, -1])
 
 
 def grid(artifact: Artifact) -> Grid:
     """The points of a read scale.npz. Raises InputError where its provenance does not say what its columns are."""
-    meta = artifact.meta
-    named = meta.get("methods")
+    meta, codes = artifact.meta, artifact["method"]
+    named, singles = meta.get("methods"), meta.get("singles")
     methods = tuple(map(str, named)) if isinstance(named, list) else ()
-    codes = artifact["method"]
-    known = len(codes) and int(codes.min()) >= 0 and int(codes.max()) < len(methods)
-    if not known or not meta.get("budget") or not meta.get("sub_updates_per_segment"):
+    numbers = [meta.get(key) for key in ("budget", "sub_updates_per_segment", "flops_per_segment")]
+    told = all(isinstance(number, int) and number > 0 for number in numbers[:2]) and len(artifact["idx"]) > 0
+    if not told or not len(codes) or int(codes.min()) < 0 or int(codes.max()) >= len(methods):
         raise InputError(f"{shown(artifact.path)} does not say what its columns are", expected="a file of rrdyn scale",
                          run="rrdyn scale CKPT")  # fmt: skip
-    if "longer" not in methods:
+    if PLAIN not in methods:
         raise InputError(f"{shown(artifact.path)} has no plain rollout to compare with", found=", ".join(methods),
                          expected="longer among the methods", run="rrdyn scale CKPT --methods longer ...")  # fmt: skip
-    return Grid(
-        artifact=artifact, methods=methods, singles=tuple(meta.get("singles", ())), segments=int(meta["budget"]),
-        sub_updates=int(meta["sub_updates_per_segment"]), flops=int(meta.get("flops_per_segment") or 0),
+    segments, sub_updates, flops = (number if isinstance(number, int) else 0 for number in numbers)
+    found = Grid(
+        artifact=artifact, methods=methods, singles=tuple(map(str, singles)) if isinstance(singles, list) else (),
+        segments=segments, sub_updates=sub_updates, flops=flops,
     )  # fmt: skip
+    if not found.whole():
+        raise InputError(f"{shown(artifact.path)} is damaged", found="columns of some particles are missing",
+                         expected="every segment of every particle once", run="rrdyn scale CKPT")  # fmt: skip
+    return found

@@ -41,7 +41,7 @@ Reader = Callable[[Particles], Reading]
 
 def weighted(particles: Particles) -> Reading:
     """The answer with the largest sum of sigmoid(q_halt), and its share of all."""
-    weight = expit(particles.q_halt[:, :, -1].astype(float))
+    weight = expit(np.nan_to_num(particles.q_halt[:, :, -1].astype(float), nan=-np.inf))
     same = particles.answer[:, :, None] == particles.answer[:, None, :]
     votes = (same * weight[:, None, :]).sum(2)
     top = votes.max(1)

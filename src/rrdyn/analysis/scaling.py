@@ -17,7 +17,7 @@ from rrdyn.analysis.fates import read_fates
 from rrdyn.analysis.intervals import REPLICATES, mean, mean_difference
 from rrdyn.analysis.labelled import labelled
 from rrdyn.analysis.paired import paired
-from rrdyn.analysis.particles import Grid, Point, grid
+from rrdyn.analysis.particles import PLAIN, Grid, Point, grid
 from rrdyn.analysis.readers import ORACLES, READERS
 from rrdyn.analysis.risk import aurc_interval, perfect_aurc, risk_coverage
 from rrdyn.analysis.significance import holm
@@ -32,7 +32,6 @@ from rrdyn.runtime.streams import generator
 
 TARGETS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 CURVE_POINTS = 100
-PLAIN = "longer"
 OUT_OF_TIME, RIGHT = "out of time", "right at the budget"
 
 
@@ -209,8 +208,11 @@ def kinds_of_failure(fates: Artifact) -> np.ndarray:
 
 def _freed(found: Grid, fates: Artifact, draws: Draws) -> list[FreedRow]:
     _, here, there = np.intersect1d(found.artifact["idx"], fates["idx"], return_indices=True)
-    mine, other = (artifact.meta.get("dataset") or {} for artifact in (found.artifact, fates))
-    if len(here) == 0 or mine.get("digest") != other.get("digest") or mine.get("split") != other.get("split"):
+    mine, other = (artifact.meta.get("dataset") for artifact in (found.artifact, fates))
+    same = isinstance(mine, dict) and isinstance(other, dict) and all(
+        mine.get(key) == other.get(key) for key in ("digest", "split")
+    )  # fmt: skip
+    if len(here) == 0 or not same:
         raise InputError(f"{shown(found.artifact.path)} and {shown(fates.path)} have no puzzle in common",
                          expected="fates of the same puzzles", run="rrdyn fate CKPT --n ... --seed ...")  # fmt: skip
     kinds = kinds_of_failure(fates)[there]

@@ -31,7 +31,7 @@ def run(args: Args) -> Outcome:
     for path, tag in zip(args.files, tags(args.files)):
         item = scaling.study(path, tag, fate=args.fate, seed=args.seed, replicates=args.replicates)
         found.append(item)
-        wrote += scaling_tables.write(item, out, [path] if args.fate is None else [path, args.fate])
+        wrote += args.tables(scaling_tables.write(item, out, [path] if args.fate is None else [path, args.fate]))
         if args.figures:
             from rrdyn.plotting import plot
 
