@@ -23,9 +23,10 @@ import numpy as np
 import polars as pl
 import torch
 
+from rrdyn.analysis.comparison import compare
 from rrdyn.analysis.fate_steps import Checkpoint, by_run, columns
 from rrdyn.analysis.fates import read_fates
-from rrdyn.analysis.paired import compare
+from rrdyn.analysis.measured import of_fates
 from rrdyn.artifacts.files import make_folder, read_json, replacing, write_json
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import Artifact
@@ -240,7 +241,7 @@ def precision(where: Where, narrow: Path, data: Path, work: Path) -> dict[str, A
     """How many puzzles have the same fate in float64, and what became of the others."""
     n = len(read_fates(narrow)["idx"])
     wide = followed(where, data, work, n, "--dtype", "float64", tag="_f64")
-    found = compare(read_fates(narrow), read_fates(wide))
+    found = compare(of_fates(read_fates(narrow)), of_fates(read_fates(wide)))
     assert found.same_fate is not None
     moved = {f"{a} -> {b}": count for (a, b), count in found.fates.items() if a != b}
     return {"n": found.n, "same_fate": found.same_fate.model_dump(), "changes": moved}

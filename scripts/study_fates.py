@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from rrdyn.analysis.comparison import compare
 from rrdyn.analysis.fates import of_result, read_fates, told
-from rrdyn.analysis.paired import compare
+from rrdyn.analysis.measured import of_fates
 from rrdyn.analysis.summary import bounded
 from rrdyn.artifacts.files import make_folder, replacing, write_json
 from rrdyn.artifacts.npz import Artifact
@@ -64,7 +65,7 @@ def said(artifact: Artifact) -> dict[str, Any]:
 
 def agreement(first: Artifact, other: Artifact) -> dict[str, Any]:
     """How many puzzles have one fate in both, one that settles or not, and which became which."""
-    found = compare(first, other)
+    found = compare(of_fates(first), of_fates(other), any_horizon=True)
     assert found.same_fate is not None
     changes = {f"{a} -> {b}": count for (a, b), count in found.fates.items() if a != b}
     right = {name: column.record().model_dump() for name, column in found.columns.items()}

@@ -65,6 +65,13 @@ def test_what_does_not_belong_together_is_refused(other):
         compare(fates([1], [1], [0]), fates([1], [1], [0], **other))
 
 
+def test_another_horizon_can_be_what_is_asked():
+    found = compare(fates([1, 2], [1, 0], [0, 2]), fates([1, 2], [1, 0], [0, 1], horizon=64), any_horizon=True)
+    assert found.fates == {("fixed", "fixed"): 1, ("slow", "cycle"): 1}
+    with pytest.raises(InputError, match="are not of one dataset"):
+        compare(fates([1], [1], [0]), fates([1], [1], [0], digest="other"), any_horizon=True)
+
+
 def test_no_puzzle_in_common():
     with pytest.raises(InputError, match="no puzzle with a label in common"):
         compare(fates([1], [1], [0]), fates([2], [1], [0]))

@@ -68,12 +68,15 @@ class Comparison:
         )  # fmt: skip
 
 
-def compare(first: Measured, second: Measured, *, seed: int = 0, replicates: int = REPLICATES) -> Comparison:
+def compare(
+    first: Measured, second: Measured, *, seed: int = 0, replicates: int = REPLICATES, any_horizon: bool = False
+) -> Comparison:
     """Two files of one measurement on the puzzles that both have, by `idx`.
 
+    `any_horizon`: what another horizon changes is what is asked.
     Raises InputError where they are of other kinds, splits or datasets, or have no puzzle in common.
     """
-    _check(first, second)
+    _check(first, second, any_horizon)
     _, here, there = np.intersect1d(first.idx, second.idx, return_indices=True)
     if len(here) == 0:
         raise InputError(
@@ -104,13 +107,13 @@ def _transitions(first: Measured, second: Measured, here: np.ndarray, there: np.
     return {(first.names[a], second.names[b]): int(count) for (a, b), count in zip(pairs.T, counts)}
 
 
-def _check(first: Measured, second: Measured) -> None:
+def _check(first: Measured, second: Measured, any_horizon: bool) -> None:
     for words, mine, other in (
         ("kind", first.kind, second.kind),
         ("dataset and split", _puzzles(first.meta), _puzzles(second.meta)),
         ("horizon", _horizon(first.meta), _horizon(second.meta)),
     ):
-        if mine != other:
+        if mine != other and not (any_horizon and words == "horizon"):
             raise InputError(f"{shown(first.path)} and {shown(second.path)} are not of one {words}", found=other,
                              expected=mine)  # fmt: skip
 
