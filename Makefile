@@ -39,7 +39,11 @@ bench: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/commands/make.py
 	$(BIN)/python docs/rooms.py
-	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/reference.py build/reference
+	$(PIP) --editable '.[docs]'
+	$(BIN)/python docs/lay_out.py
+	$(BIN)/python -m mkdocs build --strict --quiet
+	cp -r build/reference build/site/reference
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
