@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from rrdyn.analysis.particles import Point, grid
-from rrdyn.analysis.scaling import averaged, corrected, sign_test, study
+from rrdyn.analysis.scaling import averaged, corrected, flip_test, study
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.npz import read_npz, write_npz
 from rrdyn.artifacts.schemas import FATE, SCALE
@@ -65,6 +65,7 @@ def test_each_method_is_worth_what_it_was_made_to_be(file):
     assert wide.gain == 0.75
     assert wide.over_longer == 0.75
     assert wide.p == pytest.approx(2 * 0.5**30)
+    assert rows["longer", "q_halt", 1, 1].gain is None
     assert wide.flops == 4 * S * 10
     area = {a.method: a for a in found.areas}
     assert area["restarts"].area.value == pytest.approx((0.25 / 2 + 0.5 + 1 / 2) / 2)
@@ -86,10 +87,16 @@ def test_holm_counts_every_primary_point_once(file):
     assert [row.p_holm for row in again] == [row.p_holm for row in rows]
 
 
-def test_a_sign_test_is_mcnemars_and_says_nothing_where_nothing_differs():
+def test_a_flip_test_is_mcnemars_of_rates_and_weighs_chances():
+    rng = np.random.default_rng(0)
     a, b = np.array([1, 1, 1, 0, 1.0]), np.array([0, 0, 0, 0, 1.0])
-    assert sign_test(a, b) == 0.25
-    assert sign_test(a, a) == 1.0
+    assert flip_test(a, b, rng) == 0.25
+    assert flip_test(a, a, rng) == 1.0
+    # eight gains of a quarter and one loss of a whole puzzle, by all 512 flips
+    chance, than = np.array([0.25] * 8 + [0.0]), np.array([0.0] * 8 + [1.0])
+    exact = np.mean([abs(sum(0.25 * (s >> i & 1 or -1) for i in range(8)) + (s >> 8 & 1 or -1)) >= 1 - 1e-9
+                     for s in range(512)])  # fmt: skip
+    assert flip_test(chance, than, rng) == pytest.approx(exact, abs=0.02)
 
 
 def test_the_average_is_over_the_logarithm_of_compute():

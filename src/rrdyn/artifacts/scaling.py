@@ -33,7 +33,7 @@ class ScalingRow(Written):
     gain_low: Number | None
     gain_high: Number | None
     p: Number | None
-    """Exact sign test of the puzzles that differ."""
+    """Sign-flip test of the puzzles that differ; of two rates McNemar's exact test."""
     p_holm: Number | None
     """After Holm, over all primary points on the axis of compute; no other has one."""
     over_longer: Number | None

@@ -197,7 +197,7 @@ def freed(path: Path, tag: str, style: Style) -> Plate:
     methods = list(dict.fromkeys(columns["method"]))
     kinds = sorted(dict.fromkeys(columns["fate"]), key=lambda kind: (kind == RIGHT, kind))
     across, blocks = marks.blocks_of(len(kinds), style.format.panels)
-    figure = style.figure((0.16 * len(methods) + 0.7) * blocks + 0.4)
+    figure = style.figure((0.16 * len(methods) + 0.9) * blocks + 0.4)
     panels = figure.subplots(blocks, across, squeeze=False, sharex=True, sharey=True)
     table, y = Table(), -np.arange(len(methods), dtype=float)
     for ax, kind in zip(panels.flat, kinds):
@@ -207,7 +207,7 @@ def freed(path: Path, tag: str, style: Style) -> Plate:
                      for end in ("low", "high"))  # fmt: skip
         ax.hlines(y, low, high, color=style.soft, lw=0.8 * style.scale)
         ax.scatter(x, y, s=9 * style.scale**2, color=[style.series(order) for order in range(len(methods))], zorder=3)
-        ax.set_title(f"{kind} (n = {int(value['n'][rows[0]])})")
+        ax.set_title(f"{kind}\nn = {int(value['n'][rows[0]])}")
         table.add(fate=kind, method=np.array(methods), x=x, low=low, high=high, n=value["n"][rows])
     for ax in panels.flat[len(kinds) :]:
         ax.set_axis_off()
