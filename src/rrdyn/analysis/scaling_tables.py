@@ -82,8 +82,8 @@ def page(found: Scaling) -> str:
         f"{grid.n} puzzles, each method on all of them; right by the plain rollout at the model's own budget: "
         f"{bounded(found.plain)}. 1x is {grid.segments} segments of {grid.sub_updates} sub-updates, "
         f"{grid.segments * grid.flops / 1e9:.3g} Gflop a puzzle. What is thrown away counts.", "",
-        "Each method by the reader of its own source. `p` is a sign-flip test (McNemar's, of rates) against the plain rollout at "
-        f"1x, `p over longer` against the plain rollout for the same compute; both after Holm over "
+        "Each method by the reader of its own source. `p` is a sign-flip test (McNemar's, of rates) against the plain "
+        "rollout at 1x, `p over longer` against the plain rollout for the same compute; both after Holm over "
         f"{sum(row.p_holm is not None for row in found.rows)} and "
         f"{sum(row.over_longer_p_holm is not None for row in found.rows)} comparisons.", "",
     ]  # fmt: skip
