@@ -1,4 +1,4 @@
-"""Ten commands stopped at random moments by SIGKILL, SIGTERM and SIGINT: what has a final name can be read, nothing is
+"""Commands stopped at random moments by SIGKILL, SIGTERM and SIGINT: what has a final name can be read, nothing is
 left over after the next run, and what that makes is what an uninterrupted run makes, to the bit."""
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ LINES: dict[str, list[str]] = {
                 "--out", "out/rollout.npz"],
     "perturb": ["perturb", CKPT, "--n", "8", "--copies", "2", "--segments", "12", "--quiet",
                 "--out", "out/perturb.npz"],
+    "scale": ["scale", CKPT, "--n", "12", "--budget", "2", "--quiet", "--out", "out/scale.npz"],
     "analyze-2x2": ["analyze-2x2", "made.npz", "--replicates", "300", "--out", "out/analysis"],
     "data": ["data", "sudoku", "--source", "generate", "--size", "4", "--clues", "6", "--n", "128", "--test-n", "64",
              "--out", "out/data", "--quiet"],

@@ -14,6 +14,7 @@ from rrdyn.cli.app import main
 LINES = {
     "diagnose": ["--n", "8", "--k", "3", "--batch", "2", "--segments", "2"],
     "rollout": ["--n", "8", "--segments", "3", "--batch", "2", "--keep-state"],
+    "scale": ["--n", "4", "--budget", "2", "--batch", "1"],
     "perturb": ["--n", "4", "--segments", "4", "--copies", "2", "--calibrate-kl", "0.5", "--calibrate-n", "1"],
 }
 

@@ -16,6 +16,7 @@ import numpy as np
 from rrdyn.analysis.fates import read_fates
 from rrdyn.analysis.intervals import REPLICATES, mean, mean_difference
 from rrdyn.analysis.labelled import labelled
+from rrdyn.analysis.noise_escape import escapes
 from rrdyn.analysis.paired import paired
 from rrdyn.analysis.particles import PLAIN, Grid, Point, grid
 from rrdyn.analysis.readers import ORACLES, READERS
@@ -25,7 +26,7 @@ from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import shown
-from rrdyn.artifacts.scaling import AreaRow, FreedRow, ReaderRiskRow, RiskPoint, ScalingRow, TargetRow
+from rrdyn.artifacts.scaling import AreaRow, EscapeRow, FreedRow, ReaderRiskRow, RiskPoint, ScalingRow, TargetRow
 from rrdyn.artifacts.schemas import SCALE
 from rrdyn.artifacts.selection import bounds
 from rrdyn.runtime.streams import generator
@@ -52,6 +53,7 @@ class Scaling:
     risks: list[ReaderRiskRow]
     curves: list[RiskPoint]
     freed: list[FreedRow] = field(default_factory=list)
+    escapes: list[EscapeRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,7 @@ def study(
         tag=tag, path=artifact.path, grid=found, plain=mean(found.plain, draws.stream("plain"), replicates), rows=rows,
         areas=areas, targets=_targets(rows), risks=risks, curves=curves,
         freed=[] if fate is None else _freed(found, read_fates(fate), draws),
+        escapes=escapes(found, draws.stream("escape"), replicates),
     )  # fmt: skip
 
 

@@ -43,7 +43,8 @@ def write(found: Scaling, out: Path, sources: Sequence[Path]) -> list[Path]:
     record = ScalingRecord(
         kind=KIND, schema_version=VERSION, tag=tag, n=found.grid.n, segments=found.grid.segments,
         evaluations=found.grid.segments * found.grid.sub_updates, plain=found.plain, rows=found.rows, areas=found.areas,
-        targets=found.targets, risks=found.risks, freed=found.freed, meta=provenance(inputs=list(sources)),
+        targets=found.targets, risks=found.risks, freed=found.freed, escapes=found.escapes,
+        meta=provenance(inputs=list(sources)),
     )  # fmt: skip
     return [
         *wrote,
@@ -100,6 +101,12 @@ def page(found: Scaling) -> str:
     lines += ["The method was chosen by these same puzzles: its accuracy there is somewhat too high.", ""]
     lines += ["## Readers", "", "At the largest compute of each method; exploration, not corrected.", ""]
     lines += [_readers(found), ""]
+    for row in found.escapes:
+        shares = ", ".join(f"{share:.3f} at {sigma:g}" for sigma, share in zip(row.sigmas, row.escaped))
+        lines += [
+            f"Escape by {row.method}: {shares}; slope of its logarithm against 1 / sigma^2 {bounded(row.slope)}.",
+            "",
+        ]
     if found.freed:
         lines += ["## Which failures are freed", "", _fates(found), ""]
     return "\n".join(lines) + "\n"

@@ -95,6 +95,17 @@ class TargetRow(Written):
     right: Interval | None = None
 
 
+class EscapeRow(Written):
+    """How escape depends on a method's noise."""
+
+    method: str
+    sigmas: list[Number]
+    escaped: list[Number]
+    """Share of the noisy particles of puzzles that the plain rollout has wrong, right at the model's own budget."""
+    slope: Interval
+    """Of log escaped against 1 / sigma^2: minus a barrier, in units of sigma^2."""
+
+
 class ScalingRecord(Written):
     """scaling_<tag>.json."""
 
@@ -111,4 +122,5 @@ class ScalingRecord(Written):
     targets: list[TargetRow]
     risks: list[ReaderRiskRow]
     freed: list[FreedRow]
+    escapes: list[EscapeRow] = []
     meta: Meta | None = None
