@@ -17,7 +17,9 @@ from rrdyn.measurement.subject import Questions
 from rrdyn.models import Readout
 
 
-@pytest.mark.parametrize("puzzle", [Sudoku(4), Sudoku(6), Sudoku(9), Maze(5)], ids=lambda puzzle: f"{puzzle.name}-{puzzle.seq_len}")
+@pytest.mark.parametrize(
+    "puzzle", [Sudoku(4), Sudoku(6), Sudoku(9), Maze(5)], ids=lambda puzzle: f"{puzzle.name}-{puzzle.seq_len}"
+)
 def test_a_map_is_what_the_kind_does_and_can_be_undone(puzzle):
     rng = np.random.default_rng(0)
     grid = rng.integers(0, puzzle.vocab_size, (3, puzzle.seq_len)).astype(np.uint8)
