@@ -28,12 +28,12 @@ def transfer(sigma: float) -> float:
 
     The matrix of one noisy segment between the cells of a fine grid, applied T - 1 times.
     """
-    edges = np.linspace(-3.2, 3.2, 1281)
+    edges = np.linspace(-3.2, 3.2, 401)
     centres = (edges[1:] + edges[:-1]) / 2
     # the state before its noise lies in a cell; the noise takes it to x, the map to well(x): monotone for |x| < 1.4
     law = np.zeros(len(centres))
     law[np.abs(centres - float(well(torch.tensor(-1.0)))).argmin()] = 1
-    fine = np.linspace(-5, 5, 4001)
+    fine = np.linspace(-5, 5, 1601)
     landing = np.clip(
         np.searchsorted(edges, np.clip(fine + STEP * (fine - fine**3), -3.19, 3.19)) - 1, 0, len(centres) - 1
     )
@@ -51,7 +51,7 @@ SIGMAS = (0.2, 0.3, 0.45, 0.65, 0.9)
 
 
 def test_the_best_noise_in_a_double_well_is_that_of_the_transfer_matrix():
-    puzzles, particles = 48, 16
+    puzzles, particles = 36, 16
     known = [transfer(sigma) for sigma in SIGMAS]
     model = OneNumber(well, start=-1.0, says=near_one)
     found = []
