@@ -8,9 +8,11 @@ The commands' own modules are left out: docs/commands/ has a page for each of th
 
 from __future__ import annotations
 
+import importlib.util
 import pkgutil
 import re
 import sys
+import types
 import typing
 from pathlib import Path
 
@@ -47,8 +49,16 @@ def settle_named_tuples() -> None:
                     kind.__new__.__annotations__ = {}
 
 
+def stand_in(name: str, kind: str) -> None:
+    """For a library that is not installed and only names a type: an empty module with that type."""
+    if importlib.util.find_spec(name) is None:
+        sys.modules[name] = types.ModuleType(name)
+        setattr(sys.modules[name], kind, type(kind, (), {"__module__": name}))
+
+
 def build(out: Path) -> Path:
     """Write the reference into a folder; returns its first page."""
+    stand_in("xarray", "Dataset")
     for name in rrdyn.__all__:  # made at first use: made now, to be found
         setattr(rrdyn, name, getattr(rrdyn, name))
     settle_named_tuples()

@@ -165,7 +165,7 @@ def test_every_recipe_describes_a_run(preset, data, tmp_path, monkeypatch):
         config = resolve(data, preset=preset, aug=aug, changes={}, accelerated=False)
         assert config.preset == preset
         assert config.aug.name == aug
-        assert config.model["name"] in ("trm", "hrm")
+        assert config.model["name"] in ("trm", "hrm", "srm")
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ class Args(BootstrapOptions, ThresholdOptions):
     files: Positional[tuple[Path, ...]]
     """Two files of one kind and dataset: diag.npz, fate.npz, rollout.npz or perturb.npz. Differences are second minus
     first."""
-    names: tuple[str, str] | None = None
-    """What the two are called; default: from the file names."""
+    names: tuple[str, ...] = ()
+    """What the two are called, in their order; by default from the file names."""
     tau: tuple[str, ...] = ("otsu",)
     """Threshold on log10 late drift for the cells of diag.npz files: otsu, mixture, band, or fixed VALUE."""
 
@@ -33,6 +33,8 @@ def run(args: Args) -> Outcome:
 
     if len(args.files) != 2:
         raise UsageError("compare takes two files", found=len(args.files), expected="rrdyn compare A.npz B.npz")
+    if len(args.names) not in (0, 2):
+        raise UsageError("--names takes two names", found=len(args.names), expected="one for each file")
     one, other = args.names or tags(args.files)
     first, second = read_measured(args.files, args.threshold)
     found = comparison.compare(first, second, seed=args.seed, replicates=args.replicates)

@@ -118,7 +118,7 @@ class BootstrapOptions(AnalysisOptions):
     """An analysis with resampled intervals."""
 
     replicates: Annotated[int, Field(ge=100, le=100_000)] = 2000
-    """Bootstrap replicates; above 100,000 puzzles closed forms take their place for AUCs."""
+    """Bootstrap replicates; above 4,000 puzzles closed forms take their place for AUCs."""
     seed: Seed = 0
     """Seed of the bootstrap, and of the folds of a cross-validation."""
 
