@@ -14,6 +14,8 @@ import re
 import sys
 import types
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pdoc
@@ -49,16 +51,28 @@ def settle_named_tuples() -> None:
                     kind.__new__.__annotations__ = {}
 
 
-def stand_in(name: str, kind: str) -> None:
-    """For a library that is not installed and only names a type: an empty module with that type."""
-    if importlib.util.find_spec(name) is None:
-        sys.modules[name] = types.ModuleType(name)
-        setattr(sys.modules[name], kind, type(kind, (), {"__module__": name}))
+@contextmanager
+def stand_in(name: str, kind: str) -> Iterator[None]:
+    """For a library that is not installed and only names a type: an empty module with that type, for a while."""
+    if importlib.util.find_spec(name) is not None:
+        yield
+        return
+    module = types.ModuleType(name)
+    setattr(module, kind, type(kind, (), {"__module__": name}))
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def build(out: Path) -> Path:
     """Write the reference into a folder; returns its first page."""
-    stand_in("xarray", "Dataset")
+    with stand_in("xarray", "Dataset"):
+        return _built(out)
+
+
+def _built(out: Path) -> Path:
     for name in rrdyn.__all__:  # made at first use: made now, to be found
         setattr(rrdyn, name, getattr(rrdyn, name))
     settle_named_tuples()
