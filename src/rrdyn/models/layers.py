@@ -24,6 +24,8 @@ WIDE_AT_ONCE = 1 << 20
 
 def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
     """Fill with a normal truncated at two standard deviations whose realised deviation is `std` (0 gives zeros)."""
+    if tensor.is_meta:
+        return tensor  # nothing to fill, but torch would load its compiler for it, a third of a command's start
     with torch.no_grad():
         if std == 0:
             return tensor.zero_()
