@@ -17,6 +17,7 @@ from tests.outside_modules import module
 
 from rrdyn.artifacts.npz import read_npz
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 
 

@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 from rrdyn.cli.app import main
 
+pytestmark = pytest.mark.long
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebook" / "recursive_reasoning.ipynb"
 SMALL = """
 CHECKPOINT, DATA = {checkpoint!r}, None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.docs.warm_rrdyn import warm_rrdyn
 
+pytestmark = pytest.mark.long
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 TINY = """
 preset=demo-tiny size=4 clues=6

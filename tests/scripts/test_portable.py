@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "portable.py"
 
 
+@pytest.mark.long
 def test_the_goldens_hold_under_other_kernels():
     done = subprocess.run([sys.executable, str(SCRIPT), "--short"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
