@@ -105,6 +105,13 @@ def pickled(folder: Path) -> Path:
     return folder / "p.pkl"
 
 
+def lists(folder: Path) -> Path:
+    (folder / "lists").mkdir()
+    for name in ("test.csv", "train.csv"):
+        (folder / "lists" / name).write_text(f"question,answer\n{QUESTION},{ANSWER}\n")
+    return folder / "lists"
+
+
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 27310592\n"
 ARCH = "name: recursive_reasoning.trm@TinyRecursiveReasoningModel_ACTV1\nhidden_size: 8\nnum_heads: 2\nH_cycles: 1\n"
 CASES = [
@@ -123,6 +130,8 @@ CASES = [
      "next: rrdyn data sudoku --train"),
     (text("kaggle.csv", f"id;puzzle;solution\n1;{QUESTION};{ANSWER}\n"), "separated by semicolons", "next: rrdyn data"),
     (text("list.sdm", f"# some\n{QUESTION}\n"), "without answers: the solver makes them", "next: rrdyn data sudoku"),
+    (lists, "a folder of puzzle lists", "lists/train.csv --out data/mine"),
+    (text("results_a.json", '{"schema": "two_by_two"}'), "two_by_two file", "next: rrdyn plot 2x2"),
     (text("train.jsonl", '{"arm": "none", "seed": 0, "step": 1, "loss": 2.0}\n'), "a training log of 1 run",
      "next: rrdyn plot dynamics"),
     (text("wandb.csv", '"Step","base - acc"\n1,0.5\n'), "training curves", "next: rrdyn plot dynamics"),

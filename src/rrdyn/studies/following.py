@@ -20,10 +20,19 @@ NEXT: dict[str, tuple[str, ...]] = {
     "fate": ("plot fates {}",),
     "toy": ("plot toy {}",),
     "log": ("plot dynamics {}",),
-    "puzzles": ("data sudoku --train {} --out data/mine",),
+    "puzzles": ("data {puzzle} --train {} --out data/mine",),
+    "lists": ("data {puzzle} --train {}/{train} --out data/mine",),
+    "rrdyn.dataset": ("inspect {folder}", "train {folder}"),
     "recipe": ("train DATA --preset {}",),
+    "two_by_two": ("plot 2x2 {}", "export-table {folder}/results.md"),
+    "evolution": ("plot evolution {folder}",),
+    "survival": ("plot rollout {folder}",),
+    "select": ("plot selectors {folder}",),
+    "scaling": ("plot scaling {folder}",),
+    "comparison": ("plot compare {folder}",),
 }
-"""Kind -> command lines, `{}` for the path. Of other kinds nothing follows by itself."""
+"""Kind -> command lines, `{}` for the path, `{folder}` for what it lies in, other names for what was said of it.
+Of other kinds nothing follows by itself."""
 
 
 def following(described: Mapping[str, object] | Record, path: Path | str) -> list[str]:
@@ -31,4 +40,5 @@ def following(described: Mapping[str, object] | Record, path: Path | str) -> lis
     fields = described if isinstance(described, Mapping) else vars(described)
     kind = fields.get("kind")
     kind = kind if isinstance(kind, str) else "dataset"  # which tells the kind of its puzzles
-    return [f"rrdyn {line.format(quoted(path))}" for line in NEXT.get(kind, ())]
+    fill = {"folder": quoted(Path(path).parent), **{name: quoted(str(value)) for name, value in fields.items()}}
+    return [f"rrdyn {line.format(quoted(path), **fill)}" for line in NEXT.get(kind, ())]

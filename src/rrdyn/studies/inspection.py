@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ KINDS = (
     "an artifact (.npz of " + ", ".join(SCHEMAS) + "; .json), a table (.csv, .tsv), a checkpoint (.pt, .safetensors, "
     "upstream's step_N, or a folder of them), a run, a study or a dataset folder"
 )
+TABLES = (".csv", ".tsv")
 LISTS = (".txt", ".sdm", ".lst")
 NAMES = ("", ".yaml", ".json", ".pt", ".pth", ".bin", ".safetensors")
 """How the names of checkpoints, and of the files beside them, end."""
@@ -56,7 +57,7 @@ def inspect(path: Path | str) -> Described:
         return _folder(path)
     if path.suffix == ".npz":
         return npz(read_npz(path))
-    if path.suffix in (".csv", ".tsv"):
+    if path.suffix in TABLES:
         return table(path)
     if path.suffix == ".json" and path.name != "meta.json":
         return record(path)
@@ -67,8 +68,8 @@ def inspect(path: Path | str) -> Described:
     try:
         return _checkpoint(path)
     except InputError as error:
-        if path.suffix in (".yaml", ".yml") and (found := settings(path)):
-            return found
+        if path.suffix in (".yaml", ".yml") and (known := settings(path)):
+            return known
         if path.suffix in NAMES:
             raise
         raise InputError(f"{shown(path)} is of no kind that rrdyn knows", found=error.found, expected=KINDS) from None
@@ -93,7 +94,26 @@ def _folder(path: Path) -> Described:
         return run_folder(path)
     if is_file(path / "study.json"):
         return study_folder(path)
-    return _checkpoint(path)
+    try:
+        return _checkpoint(path)
+    except InputError:
+        if found := folder_of_lists(path, names):
+            return found
+        raise
+
+
+def folder_of_lists(path: Path, names: Iterable[str]) -> Described | None:
+    """A folder whose tables or lists hold puzzles, as datasets are published. None where none of them does."""
+    found: dict[str, tuple[Mapping[str, object], str]] = {}
+    for name in names:
+        if Path(name).suffix in (*TABLES, *LISTS) and is_file(path / name) and (held := listed(path / name)):
+            found[name] = held
+    if not found:
+        return None
+    wide, train = max(map(len, found)), next((name for name in found if "train" in name), next(iter(found)))
+    lines = [f"{path}", "a folder of puzzle lists, of which rrdyn data makes a dataset"]
+    lines += [f"{name:<{wide}}  {text.splitlines()[1]}" for name, (_, text) in found.items()]
+    return {**found[train][0], "kind": "lists", "train": train, "files": list(found)}, "\n".join(lines)
 
 
 def study_folder(path: Path) -> Described:
@@ -220,7 +240,7 @@ def table(path: Path) -> Described:
     return {"kind": kind, "columns": columns, "rows": count}, text
 
 
-def listed(path: Path) -> Described | None:
+def listed(path: Path) -> tuple[Mapping[str, object], str] | None:
     """A table or a list of puzzles: how it is laid out, of which size they are. None where it holds none."""
     from rrdyn.data.csv_layout import DELIMITERS, head_of
     from rrdyn.data.registry import makeable
