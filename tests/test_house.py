@@ -202,6 +202,8 @@ ELSEWHERE = {
     "data/test_equality": "data/collection",
     "data/test_csv_file": "data/csv_source data/csv_layout",
     "data/test_build": "data/source data/drawing",
+    "data/arc/test_builder": "data/arc/generator data/arc/recipe data/arc/source data/composition",
+    "data/arc/test_augmentation": "data/arc/frame",
     "data/sudoku/test_solver": "data/sudoku/geometry",
     "data/sudoku/test_kind": "data/sudoku/writing",
     "dynamics/test_lyapunov": "dynamics/growth dynamics/maps models/tangents",
@@ -247,7 +249,7 @@ ELSEWHERE = {
     "cli/test_app": "runtime/interrupts runtime/output cli/completion",
     "studies/test_report": "studies/page/explorer studies/page/figures studies/page/findings studies/page/inventory "
     "studies/page/opening",
-    "cli/test_data_commands": "cli/data_kind cli/data_maze cli/data_sudoku",
+    "cli/test_data_commands": "cli/data_arc cli/data_kind cli/data_maze cli/data_sudoku",
     # a command's file parses, calls and says: its tests type it
     "cli/test_analysis_commands": "cli/aggregate cli/analyze_2x2 cli/evolution cli/select cli/survival cli/toy",
     "plotting/test_comparison": "cli/compare",

@@ -1,4 +1,4 @@
-"""`rrdyn data sudoku`, `rrdyn data maze`, `rrdyn plot puzzle` and `rrdyn inspect DATASET` as a user types them."""
+"""`rrdyn data KIND`, `rrdyn plot puzzle` and `rrdyn inspect DATASET` as a user types them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.data.arc.made_tasks import challenges
 
 from rrdyn.cli.app import main
 
@@ -47,6 +48,16 @@ def test_a_csv_is_taken(tmp_path, capsys):
     files = ["--train", str(CSV / "maze" / "train.csv"), "--test", str(CSV / "maze" / "test.csv")]
     assert main(["data", "maze", "--source", "csv", *files, "--aug", "--check", "--out", str(tmp_path / "m")]) == 0
     assert "4 puzzles, 32 examples with their copies" in capsys.readouterr().out
+
+
+def test_arc_tasks_are_taken(tmp_path, capsys):
+    folder = challenges(tmp_path / "json")
+    line = ["data", "arc", "--source", str(folder), "--aug", "2", "--out", str(tmp_path / "arc")]
+    assert main(line) == 0
+    assert "arc-json-aug2: arc 30x30, source json" in capsys.readouterr().out
+    assert main([*line, "--train", "a.csv"]) == 2
+    assert "--train is not for ARC" in capsys.readouterr().err
+    assert main(["inspect", str(tmp_path / "arc")]) == 0
 
 
 @pytest.mark.parametrize(

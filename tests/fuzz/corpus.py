@@ -53,6 +53,7 @@ open("modules.txt", "w").write("\\n".join(sys.modules))
 WRITTEN = {
     "sweep.yaml": "train: dataset\nout: swept\narms:\n  base: {aug: none-fixed}\n  multi4: {aug: multi4}\nseeds: [0]\n"
     "grid: {lr: [0.001]}\nsettings: {preset: demo-tiny, steps: 1}\n",
+    "task.json": '{"train": [{"input": [[1, 2]], "output": [[2, 1]]}], "test": [{"input": [[3]], "output": [[3]]}]}',
     "maze.txt": "#####\n#S G#\n# # #\n#   #\n#####\n",
     "sudoku.txt": ".2.43......34.2.\n",
 }  # fmt: skip

@@ -65,6 +65,7 @@ LINES = [
            f"--workers 1 --out {{out}} {more}") for kind, more in (
         ("sudoku", ""), ("sudoku", "--aug 2"), ("maze", ""), ("maze", "--check"), ("maze", "--aug"),
     )],
+    Line("data arc --source {task.json} --aug 2 --out {out}", CONFIG),
     Line("data sudoku --source generate --size 4 --clues 6 --n 12 --test-n 8 --val-groups 4 --workers 1 "
          "--out {dataset}", CONFIG, ("dataset",)),
     Line("train {data} --preset demo-tiny --steps 1 --out {out}", slow=True),

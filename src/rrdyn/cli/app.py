@@ -30,6 +30,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "data and models": {
         "data sudoku": "make a Sudoku dataset: published, generated or your CSV",
         "data maze": "make a maze dataset: published, generated or your CSV",
+        "data arc": "make an ARC dataset from task JSON, or generated transformations",
         "train": "train TRM, HRM or SRM, with or without trajectory augmentation",
         "evaluate": "accuracy per segment, at the fixed budget and with real halting",
         "solve": "one puzzle typed in, its answer segment by segment",

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from rrdyn.artifacts.errors import RrdynError, UsageError
-from rrdyn.artifacts.files import sha256
+from rrdyn.artifacts.files import sha256, write_json
 from rrdyn.artifacts.places import is_file, is_folder
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.data.collection import Collection
+from rrdyn.data.composition import Composed
 from rrdyn.data.csv_source import from_csv
 from rrdyn.data.generated_source import generated
 from rrdyn.data.hub_source import from_hub, try_hub
@@ -22,7 +23,7 @@ from rrdyn.data.recipe import Recipe
 from rrdyn.data.record import read_record
 from rrdyn.data.registry import kind_of
 from rrdyn.data.source import Gathered
-from rrdyn.data.writer import MOST_EXAMPLES, new_dataset, write_record, write_split
+from rrdyn.data.writer import MOST_EXAMPLES, new_dataset, write_composition, write_record, write_split
 from rrdyn.runtime.progress import say
 from rrdyn.runtime.streams import generator
 
@@ -44,6 +45,9 @@ def build(
         say(f"{out} is there already, made from the same settings")
         return out
     kind = kind or kind_of(recipe)
+    composed = kind.compose(recipe)
+    if composed is not None:
+        return _write_composed(composed, recipe, kind, out or root / composed.name, force=force)
     if recipe.source == "generate":  # of the others only the file says how many puzzles there are
         puzzle = kind.from_recipe(recipe)
         _require_room(out or root, recipe.sizes["train"] * puzzle.group_size(recipe), puzzle)
@@ -58,6 +62,23 @@ def build(
                     staging, split, gathered.puzzle, puzzles.inputs, puzzles.labels, difficulty=puzzles.difficulty
                 )
         _write_record(staging, gathered, recipe)
+    return path
+
+
+def _write_composed(composed: Composed, recipe: Recipe, kind: type[Puzzle], path: Path, *, force: bool) -> Path:
+    puzzle = kind.from_recipe(recipe)
+    _require_room(path, sum(split.examples for split in composed.splits.values()), puzzle)
+    with new_dataset(path, force=force) as staging:
+        for name, split in composed.splits.items():
+            write_composition(staging, name, puzzle, split, len(composed.identifiers))
+        for name, content in composed.beside.items():
+            write_json(staging / name, content)
+        write_record(
+            staging, name=composed.name, puzzle=puzzle, source=composed.source, identifiers=composed.identifiers,
+            origin=composed.origin, recipe=recipe.content(),
+            groups={name: len(split.group_indices) - 1 for name, split in composed.splits.items()},
+            meta=provenance(seed=recipe.seed, config=recipe.content(), inputs=composed.files),
+        )  # fmt: skip
     return path
 
 

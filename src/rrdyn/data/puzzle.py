@@ -17,6 +17,7 @@ import numpy as np
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.data.collection import Collection, Splits
+from rrdyn.data.composition import Composed
 from rrdyn.data.drawing import Drawing
 from rrdyn.data.recipe import Recipe
 
@@ -158,6 +159,18 @@ class Puzzle(ABC):
 
     def listed(self, recipe: Any) -> Splits | None:
         """The splits of a recipe, of a kind with so few puzzles that they are listed; None: `generate` makes them."""
+        return None
+
+    @classmethod
+    def compose(cls, recipe: Any) -> Composed | None:
+        """The dataset of a recipe whose puzzles have several examples and identifiers; None: one each, without any."""
+        return None
+
+    def restored(self, names: Sequence[str], tokens: np.ndarray) -> np.ndarray | None:
+        """Answers (N, L) to copies as answers to their originals, by the names of the copies' identifiers.
+
+        None where a kind has no copies under names of their own: nobody can vote.
+        """
         return None
 
     def group_size(self, recipe: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.files import make_folder, replacing_folder, write_json
 from rrdyn.artifacts.places import entries, is_file, is_folder, shown
+from rrdyn.data.composition import Composition
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.record import IDENTIFIERS, RECORD, VERSION
 
@@ -20,6 +21,8 @@ SPLITS = ("train", "val", "test")
 ARRAYS = ("inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices")
 DESCRIPTION = "dataset.json"
 PREFIX = "all"
+BLANK = "<blank>"
+"""The name of the identifier of a puzzle that has none."""
 MOST_EXAMPLES = (1 << 31) - 1
 """The published format counts examples with 32 bits."""
 
@@ -53,7 +56,9 @@ def is_dataset(path: Path) -> bool:
     return is_file(path / RECORD) or any(is_file(path / split / DESCRIPTION) for split in SPLITS)
 
 
-def write_record(folder: Path, *, name: str, puzzle: Puzzle, source: str, **more: Any) -> None:
+def write_record(
+    folder: Path, *, name: str, puzzle: Puzzle, source: str, identifiers: Sequence[str] = (BLANK,), **more: Any
+) -> None:
     """Write what the dataset is (`rrdyn.json`) and the names of its puzzle identifiers."""
     record = {
         "schema": "rrdyn.dataset",
@@ -63,7 +68,7 @@ def write_record(folder: Path, *, name: str, puzzle: Puzzle, source: str, **more
         "puzzle": puzzle.describe(),
     }
     write_json(folder / RECORD, {**record, **more})
-    write_json(folder / IDENTIFIERS, ["<blank>"])
+    write_json(folder / IDENTIFIERS, list(identifiers))
 
 
 def write_split(
@@ -86,8 +91,7 @@ def write_split(
     if labels is not None:
         inputs, examples = [(np.asarray(inputs), labels)], len(labels)
     assert examples is not None, "examples is needed where arrays come in pieces"
-    written = _write_pieces(target, inputs, examples, puzzle.seq_len)
-    assert written == examples, f"{written} examples came where {examples} were announced"
+    _write_pieces(target, inputs, examples, puzzle.seq_len)
     groups = examples // group_size
     save = {
         "puzzle_identifiers": np.zeros(examples, dtype=np.int32),
@@ -96,8 +100,29 @@ def write_split(
     }
     if difficulty is not None:
         save["difficulty"] = np.asarray(difficulty, dtype=np.float64)
+    _write_rest(target, puzzle, save, identifiers=1, total_puzzles=groups)
+    return target
+
+
+def write_composition(
+    folder: Path | str, split: str, puzzle: Puzzle, composition: Composition, identifiers: int
+) -> Path:
+    """Write one split of puzzles with several examples; `identifiers`: how many puzzle identifiers the dataset has."""
+    target = make_folder(Path(folder) / split)
+    _write_pieces(target, composition.pieces, composition.examples, puzzle.seq_len)
+    names = ("puzzle_identifiers", "puzzle_indices", "group_indices")
+    save = {name: getattr(composition, name) for name in names}
+    _write_rest(target, puzzle, save, identifiers=identifiers, total_puzzles=len(composition.puzzle_identifiers))
+    return target
+
+
+def _write_rest(
+    target: Path, puzzle: Puzzle, save: Mapping[str, np.ndarray], *, identifiers: int, total_puzzles: int
+) -> None:
+    """The small arrays of a split and its description."""
     for name, array in save.items():
         np.save(target / f"{PREFIX}__{name}.npy", array)
+    puzzles = len(save["puzzle_identifiers"])
     write_json(
         target / DESCRIPTION,
         {
@@ -106,18 +131,17 @@ def write_split(
             "blank_identifier_id": 0,
             "vocab_size": puzzle.vocab_size,
             "seq_len": puzzle.seq_len,
-            "num_puzzle_identifiers": 1,
-            "total_groups": groups,
-            "mean_puzzle_examples": 1.0,
-            "total_puzzles": groups,
+            "num_puzzle_identifiers": identifiers,
+            "total_groups": len(save["group_indices"]) - 1,
+            "mean_puzzle_examples": int(save["puzzle_indices"][-1]) / puzzles if puzzles else 1.0,
+            "total_puzzles": total_puzzles,
             "sets": [PREFIX],
         },
     )
-    return target
 
 
-def _write_pieces(target: Path, pieces: Iterable[Any], examples: int, seq_len: int) -> int:
-    """Stream pairs of token arrays into inputs and labels; returns the number of rows written."""
+def _write_pieces(target: Path, pieces: Iterable[Any], examples: int, seq_len: int) -> None:
+    """Stream pairs of token arrays, `examples` rows altogether, into inputs and labels."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (examples, seq_len)}
     written = 0
     with (
@@ -130,4 +154,4 @@ def _write_pieces(target: Path, pieces: Iterable[Any], examples: int, seq_len: i
             first.write(np.ascontiguousarray(inputs, dtype=np.uint8).data)
             second.write(np.ascontiguousarray(labels, dtype=np.uint8).data)
             written += len(inputs)
-    return written
+    assert written == examples, f"{written} examples came where {examples} were announced"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 import numpy as np
 
+from rrdyn.data.arc.augmentation import named
+from rrdyn.data.arc.builder import compose
+from rrdyn.data.arc.frame import END, cropped, framed
+from rrdyn.data.arc.recipe import ArcRecipe
+from rrdyn.data.composition import Composed
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.registry import register
 
-END = 1
 COLOURS = "0123456789"
 
 
@@ -19,11 +26,23 @@ class Arc(Puzzle):
     """
 
     name = "arc"
+    recipe = ArcRecipe
+    presets = ("arc-small", "arc-trm")
+    sizes = "no table of questions: `rrdyn data arc --source FOLDER` reads task JSON"
+    rule = "a grid of colours"
     unwritten = " |"
     shades = {colour: colour for colour in COLOURS}
 
     def __init__(self, height: int = 30, width: int = 30) -> None:
         super().__init__(height, width, " |" + COLOURS)
+
+    @classmethod
+    def from_recipe(cls, recipe: ArcRecipe) -> Self:
+        return cls(recipe.canvas, recipe.canvas)
+
+    @classmethod
+    def compose(cls, recipe: ArcRecipe) -> Composed:
+        return compose(recipe)
 
     @classmethod
     def fitting(cls, cells: int, vocab_size: int | None = None) -> Arc | None:
@@ -35,6 +54,11 @@ class Arc(Puzzle):
         rows, columns = colours.any(axis=2), colours.any(axis=1)
         full = rows.sum(axis=1) * columns.sum(axis=1) == colours.sum(axis=(1, 2))
         return {"framed": full & colours.any(axis=(1, 2))}
+
+    def restored(self, names: Sequence[str], tokens: np.ndarray) -> np.ndarray:
+        """As the published evaluator reads answers: cropped to a grid, the augmentation of the copy's name undone."""
+        grids = zip(names, cropped(tokens, self.height, self.width))
+        return np.stack([framed(named(name)[1].undo(grid), self.height, self.width) for name, grid in grids])
 
     def draw(self, tokens: np.ndarray, question: np.ndarray | None = None) -> str:
         """Only the rows and columns in use."""
