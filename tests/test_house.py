@@ -80,7 +80,7 @@ def test_every_command_has_its_file_and_every_file_its_command():
     from rrdyn.cli.app import COMMANDS
 
     expected = {name.replace(" ", "_").replace("-", "_") for name in COMMANDS if not name.startswith("plot ")}
-    shared = {"__init__", "app", "command", "completion", "data_kind", "plot", "options", "within"}
+    shared = {"__init__", "app", "command", "completion", "data_kind", "plot", "options", "results", "within"}
     found = {path.stem for path in (SOURCE / "cli").glob("*.py")} - shared
     assert found == expected
 
@@ -224,6 +224,7 @@ ELSEWHERE = {
     "measurement/scaling/test_symmetry": "measurement/scaling/permute",
     "analysis/test_scaling": "analysis/particles analysis/scaling_tables artifacts/scaling cli/analyze_scale "
     "plotting/scaling",
+    "measurement/test_evaluation": "artifacts/evaluation",
     "measurement/test_solving": "measurement/solving_text",
     # a run from its config to its folder, step by step
     "training/test_start": "training/config training/datasets training/folder training/store training/recipes",
@@ -258,7 +259,7 @@ ELSEWHERE = {
     "cli/solve",
     "cli/test_bad_input": "cli/command cli/options",
     "docs/test_commands": "cli/cite cli/demo cli/fate cli/hub_pull cli/hub_push cli/measure cli/merge cli/plot "
-    "cli/report cli/sweep cli/watch cli/within",
+    "cli/report cli/results cli/schema cli/sweep cli/watch cli/within",
 }
 """Files that have no test of their name, by the file of tests that holds theirs."""
 

@@ -159,8 +159,10 @@ SHARED = """
 ## What all commands share
 
 Data goes to stdout, messages and progress to stderr. `--json` makes the data one JSON object with the keys `command`,
-what the command has to tell, and `wrote` (the files written). `--quiet` leaves errors only on stderr. `NO_COLOR` is
-respected. Each command ends by naming the files it wrote and what can be run next.
+what the command has to tell, `wrote` (the files written) and `kept` (those that were there). A command that fails
+answers `--json` too, beside its message on stderr: `command`, and under `error` the keys `kind`, `message`, `found`,
+`expected`, `run` and `exit_code`. `rrdyn schema NAME` is the JSON Schema of both. `--quiet` leaves errors only on
+stderr. `NO_COLOR` is respected. Each command ends by naming the files it wrote and what can be run next.
 
 A file under its final name is whole: it is written to a temporary name beside it and renamed. What a process that was
 killed left unfinished is removed by the next one that writes there. `--out` replaces an ordinary file of the same kind,

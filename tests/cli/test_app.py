@@ -8,11 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
+from jsonschema import Draft202012Validator
 from tests.docs.page_plugins import write_plugins
 
 from rrdyn.cli.app import COMMANDS, main
+from rrdyn.cli.schema import RESULTS, schema_of
 
 
 def test_version(capsys):
@@ -87,6 +90,41 @@ def test_json_is_one_object_on_stdout(capsys):
     assert main(["cite", "--json"]) == 0
     seen = capsys.readouterr()
     assert json.loads(seen.out)["command"] == "cite"
+
+
+ERRORS = {
+    "diagnos x": (2, "usage", None),
+    "diagnose x --k two": (2, "usage", "diagnose"),
+    "plot 2x2 nowhere": (3, "input", "plot 2x2"),
+    "diagnose nowhere.pt": (3, "input", "diagnose"),
+    "aggregate nowhere --out a\\0b": (3, "input", "aggregate"),
+}
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_an_error_is_an_object_of_one_schema_too_beside_its_message(line, capsys):
+    code, kind, command = ERRORS[line]
+    assert main([*line.split(), "--json"]) == code
+    seen = capsys.readouterr()
+    answer = json.loads(seen.out)
+    Draft202012Validator(schema_of("error")).validate(answer)
+    assert (answer["command"], answer["error"]["kind"], answer["error"]["exit_code"]) == (command, kind, code)
+    assert seen.err.startswith(f"rrdyn: {answer['error']['message']}")
+
+
+def test_an_unforeseen_error_and_an_interrupt_are_answered_too(monkeypatch, capsys):
+    for error, kind in ((ValueError("odd"), "runtime"), (KeyboardInterrupt(), "interrupted")):
+        monkeypatch.setattr("rrdyn.cli.cite.bibtex", Mock(side_effect=error))
+        main(["cite", "--json"])
+        assert json.loads(capsys.readouterr().out)["error"]["kind"] == kind
+
+
+def test_every_command_has_a_schema(capsys):
+    assert main(["schema", "--json"]) == 0
+    assert {*COMMANDS, "error"} <= set(json.loads(capsys.readouterr().out)["names"])
+    assert {name.split()[0] for name in COMMANDS} <= {name.split()[0] for name in RESULTS}
+    assert main(["schema", "diagnos"]) == 2
+    assert "did you mean 'diagnose'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import glob
+import json
 import shlex
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from tests.outside_modules import module
 
 from rrdyn.cli.app import COMMANDS, main
+from rrdyn.cli.schema import schema_of
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "commands"
@@ -20,12 +23,25 @@ hub_server = module(ROOT / "tests" / "runtime" / "hub_server.py")
 HAND = pages.written_by_hand()
 
 
-def typed(line: str) -> int:
+def typed(line: str, *more: str) -> int:
     """Run one line as a shell would hand it over: words split, patterns of file names filled in."""
     program, *words = shlex.split(line)
     assert program == "rrdyn"
     argv = [match for word in words for match in (sorted(glob.glob(word)) if "*" in word else [word])]
-    return main(argv)
+    return main([*argv, *more])
+
+
+def answered(command: str, lines: list[str], capsys) -> dict[str, int]:
+    """The exit code of each line. Lines of the command itself are run with --json, whose answer fits its schema."""
+    validator = Draft202012Validator(schema_of(command))
+    codes = {}
+    for line in lines:
+        own = f"{line} ".startswith(f"rrdyn {command} ")
+        capsys.readouterr()
+        codes[line] = typed(line, *(["--json"] if own and "--json" not in line else []))
+        if own and codes[line] == 0:
+            validator.validate(json.loads(capsys.readouterr().out))
+    return codes
 
 
 def test_every_page_is_what_the_code_says():
@@ -58,7 +74,7 @@ def test_the_lines_of_a_page_run(command, tiny_study, monkeypatch, tmp_path, cap
         with hub_server.Hub() as hub:
             monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
             monkeypatch.setenv("HF_TOKEN", "hf_a_token_of_the_test")
-            codes = {line: typed(line) for line in lines}
+            codes = answered(command, lines, capsys)
     else:
-        codes = {line: typed(line) for line in lines}
+        codes = answered(command, lines, capsys)
     assert set(codes.values()) == {0}, (codes, capsys.readouterr().err)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rrdyn.analysis import evolution, fates, settled, two_by_two
 from rrdyn.analysis.evolution import Evolution
-from rrdyn.analysis.fates import FateTable
+from rrdyn.analysis.fates import FatesRecord, FateTable
 from rrdyn.analysis.intervals import REPLICATES
 from rrdyn.analysis.predictors import fate_of
 from rrdyn.analysis.puzzles import tags
@@ -17,6 +17,15 @@ from rrdyn.analysis.thresholds import Tau, Threshold
 from rrdyn.analysis.two_by_two import TwoByTwo
 from rrdyn.artifacts.errors import UsageError, notice
 from rrdyn.artifacts.npz import Artifact
+from rrdyn.artifacts.record import Written
+from rrdyn.artifacts.results import ResultsRecord
+
+
+class BatchRecord(Written):
+    """What one call of `rrdyn analyze-2x2` analysed, by tag."""
+
+    results: dict[str, ResultsRecord]
+    fates: dict[str, FatesRecord] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +36,12 @@ class Batch:
     fates: dict[str, tuple[Path, FateTable]]
     """By tag, of the fate.npz files that were given beside: where from, and the counts."""
     series: Evolution | None
+
+    def record(self) -> BatchRecord:
+        """As data: by tag, the numbers, and what became of the puzzles where files of fates were given."""
+        record = BatchRecord(results={item.tag: item.results for item in self.found})
+        fates = {tag: table.record() for tag, (_, table) in self.fates.items()}
+        return record.model_copy(update={"fates": fates}) if fates else record
 
     def write(self, out: Path) -> list[Path]:
         """All files of all of it, and results.md over them; a rerun writes the same bytes."""

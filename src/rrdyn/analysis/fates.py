@@ -55,6 +55,18 @@ class FatesRecord(Written):
     basins: BasinsRecord | None = None
 
 
+class FatesFile(FatesRecord):
+    """What became of the puzzles of one file."""
+
+    path: str
+
+
+class FatesFiles(Written):
+    """The files of `rrdyn fate`."""
+
+    results: list[FatesFile]
+
+
 @dataclass(frozen=True, kw_only=True)
 class FateTable:
     """Counts of puzzles that can be right or wrong."""

@@ -34,6 +34,22 @@ class DiagnosisOverview(Written):
     late_drift: Medians
 
 
+class DiagnosisRow(DiagnosisOverview):
+    """One file of `rrdyn diagnose`."""
+
+    path: str
+    diverged: list[int]
+    """Puzzles, by their place in the file."""
+    fresh: bool
+    """Measured now; otherwise it was there already."""
+
+
+class DiagnosesOverview(Written):
+    """The files of `rrdyn diagnose`."""
+
+    results: list[DiagnosisRow]
+
+
 class RolloutOverview(Written):
     """A rollout: accuracy at the budget and at the end, and what became of the failures at the budget."""
 
@@ -60,6 +76,23 @@ class RestartsRow(Written):
     noise_norm: Number
 
 
+class CalibrationRange(Written):
+    """The KL in nats at the smallest and at the largest noise scale that was tried."""
+
+    floor: Number
+    ceiling: Number
+
+
+class RestartsOverview(Written):
+    """A perturbation: a row a sigma; with --calibrate-kl also the scale that was found."""
+
+    rows: list[RestartsRow]
+    readout: Count
+    n: Count
+    sigma_star: Number | None = None
+    calibration: CalibrationRange | None = None
+
+
 class ToyRow(Written):
     """The toy at one readout time: success, AUC of -ftle averaged over seeds, median exponents by outcome."""
 
@@ -69,6 +102,14 @@ class ToyRow(Written):
     ftle_success: Number | None
     ftle_failure: Number | None
     failures: Count
+
+
+class ToyOverview(Written):
+    """`rrdyn toy`: n trajectories for each seed."""
+
+    rows: list[ToyRow]
+    n: Count
+    seeds: list[int]
 
 
 def _judged(arrays: Arrays, n: int) -> np.ndarray:

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import warnings
 
+TYPE_CHECKING = False  # `typing` alone would be a good part of what --help loads
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Kind = Literal["runtime", "usage", "input", "numerical", "interrupted"]
+
 
 class RrdynError(Exception):
     """Something failed at run time (exit code 1)."""
 
     exit_code = 1
+    kind: Kind = "runtime"
 
     def __init__(
         self,
@@ -37,24 +44,28 @@ class UsageError(RrdynError):
     """The command line or a config is wrong (exit code 2)."""
 
     exit_code = 2
+    kind = "usage"
 
 
 class InputError(RrdynError):
     """An input file is missing, broken or of another kind (exit code 3)."""
 
     exit_code = 3
+    kind = "input"
 
 
 class NumericalError(RrdynError):
     """Numbers are not finite, or a self-check failed (exit code 4)."""
 
     exit_code = 4
+    kind = "numerical"
 
 
 class Interrupted(RrdynError):
     """Stopped from outside after saving (exit code 130)."""
 
     exit_code = 130
+    kind = "interrupted"
 
 
 def unexpected(error: BaseException) -> RrdynError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -30,13 +30,19 @@ class Record(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", strict=True, allow_inf_nan=False, protected_namespaces=(), populate_by_name=True
-    )
+        frozen=True, extra="ignore", strict=True, allow_inf_nan=False, protected_namespaces=(), populate_by_name=True,
+        use_attribute_docstrings=True,
+    )  # fmt: skip
 
 
 class Written(Record):
     """A record that is written as it stands: the keys that were given, in the order of the fields, under their names in
     the file. What was not given has its default and no key."""
+
+    @classmethod
+    def extending(cls, record: Written, **more: Any) -> Self:
+        """What a record of a base class says, and more."""
+        return cls(**{name: getattr(record, name) for name in record.model_fields_set}, **more)
 
     def model_dump(self, **how: Any) -> dict[str, Any]:
         return super().model_dump(**{"exclude_unset": True, "by_alias": True, **how})

@@ -106,6 +106,20 @@ class EscapeRow(Written):
     """Of log escaped against 1 / sigma^2: minus a barrier, in units of sigma^2."""
 
 
+class ScaledFile(Written):
+    """What is said of one file first."""
+
+    n: Count
+    areas: list[AreaRow]
+    targets: list[TargetRow]
+
+
+class ScaledFiles(Written):
+    """The files of `rrdyn analyze-scale`, by tag."""
+
+    results: dict[str, ScaledFile]
+
+
 class ScalingRecord(Written):
     """scaling_<tag>.json."""
 

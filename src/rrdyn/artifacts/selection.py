@@ -87,6 +87,20 @@ class SelectionRecord(Written):
     meta: Meta | None = None
 
 
+class SelectedFile(Written):
+    """What is said of one file first."""
+
+    rows: list[SelectionRow]
+    basin: list[dict[str, int | Number | None]]
+    readout: Count | None
+
+
+class SelectedFiles(Written):
+    """The files of `rrdyn select`, by tag."""
+
+    results: dict[str, SelectedFile]
+
+
 def bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
     """The three columns of an interval in a table: NAME, NAME_low, NAME_high."""
     if interval is None:

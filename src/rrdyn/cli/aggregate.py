@@ -22,10 +22,13 @@ class Args(Arguments):
 
 def run(args: Args) -> Outcome:
     from rrdyn.analysis import aggregate
+    from rrdyn.cli.results import AggregateResult
 
     found = aggregate.aggregate(args.root)
     wrote = aggregate.write(found, args.out or args.root / "aggregate")
     parts = [aggregate.markdown(found)] if len(found.runs) else []
     if len(found.cells):
         parts.append(aggregate.cells_markdown(found.cells))
-    return Outcome(data=aggregate.as_record(found), text="\n\n".join(parts), wrote=wrote)
+    return Outcome(
+        data=AggregateResult.model_validate(aggregate.as_record(found)), text="\n\n".join(parts), wrote=wrote
+    )

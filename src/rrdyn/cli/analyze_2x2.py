@@ -63,14 +63,7 @@ def run(args: Args) -> Outcome:
         if batch.series is not None:
             wrote += plot("evolution", out / f"evolution_{batch.series.tag}.csv", out=out).wrote
     return Outcome(
-        data={
-            "results": {item.tag: item.results for item in batch.found},
-            **(
-                {"fates": {tag: table.record().model_dump() for tag, (_, table) in batch.fates.items()}}
-                if batch.fates
-                else {}
-            ),
-        },
+        data=batch.record(),
         text="\n\n".join(
             [
                 *(f"{tag}\n{sentences(table)}" for tag, (_, table) in batch.fates.items()),

@@ -25,6 +25,7 @@ class Args(BootstrapOptions):
 def run(args: Args) -> Outcome:
     from rrdyn.analysis import scaling, scaling_tables
     from rrdyn.analysis.puzzles import tags
+    from rrdyn.artifacts.scaling import ScaledFile, ScaledFiles
 
     out = args.folder("scaling")
     found, wrote = [], []
@@ -36,7 +37,8 @@ def run(args: Args) -> Outcome:
             from rrdyn.plotting import plot
 
             wrote += plot("scaling", out / f"scaling_{tag}.csv", out=out).wrote
-    data = {item.tag: {"n": item.grid.n, "areas": [row.model_dump() for row in item.areas],
-                       "targets": [row.model_dump() for row in item.targets]} for item in found}  # fmt: skip
-    return Outcome(data=data, text="\n\n".join(scaling_tables.told(item) for item in found), wrote=wrote,
-                   next=[f"rrdyn plot scaling {quoted(out)} --size page"])  # fmt: skip
+    data = {item.tag: ScaledFile(n=item.grid.n, areas=item.areas, targets=item.targets) for item in found}
+    return Outcome(
+        data=ScaledFiles(results=data), text="\n\n".join(map(scaling_tables.told, found)), wrote=wrote,
+        next=[f"rrdyn plot scaling {quoted(out)} --size page"],
+    )  # fmt: skip

@@ -25,6 +25,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "demo": "a whole study from nothing: data, training, fates, 2x2, figures",
         "selfcheck": "the estimators against systems with known exponents",
         "inspect": "what a file is: shapes, config, where it came from",
+        "schema": "the JSON Schema of what a command prints with --json",
         "cite": "what to cite",
     },
     "data and models": {
@@ -83,6 +84,7 @@ COMMANDS = {name: summary for group in GROUPS.values() for name, summary in grou
 OPEN = {"data": "rrdyn.cli.data_kind", "plot": "rrdyn.cli.plot"}
 """Groups with members that plug-ins add: the module whose `commands()` names them, and whose `command(NAME)` is one."""
 COMPLETION = "--tyro-print-completion"
+JSON = "--json"
 
 
 def program() -> int:
@@ -112,25 +114,40 @@ def main(argv: list[str] | None = None) -> int:
             try:
                 return _dispatch(argv)
             except BaseException as error:
-                return _told(error, interrupted=heard.asked is not None)
+                return _told(error, argv, interrupted=heard.asked is not None)
     finally:
         sys.argv = before
 
 
-def _told(error: BaseException, *, interrupted: bool) -> int:
+def _told(error: BaseException, argv: list[str], *, interrupted: bool) -> int:
     """Say what ended a command; returns its exit code. Under an interrupt any error is a consequence of it."""
     if isinstance(error, SystemExit | GeneratorExit):
         raise error
     output.tell_trace(error)
     if isinstance(error, RrdynError):
-        output.tell(f"rrdyn: {error}")
-        return error.exit_code
-    if interrupted or isinstance(error, KeyboardInterrupt):
-        output.tell("rrdyn: interrupted")
-        return Interrupted.exit_code
-    told = unexpected(error)
+        told = error
+    elif interrupted or isinstance(error, KeyboardInterrupt):
+        told = Interrupted("interrupted")
+    else:
+        told = unexpected(error)
     output.tell(f"rrdyn: {told}")
+    if JSON in argv and not isinstance(error, output.Unanswered):
+        _answer_failure(argv, told)
     return told.exit_code
+
+
+def _answer_failure(argv: list[str], error: RrdynError) -> None:
+    """The same as an object on stdout, as far as that takes it."""
+    from contextlib import suppress
+
+    from rrdyn.cli.command import put_json
+    from rrdyn.cli.results import failure
+
+    name = None
+    with suppress(RrdynError):
+        name = find_command(argv)[0]
+    with suppress(RrdynError):
+        put_json(failure(name, error).model_dump())
 
 
 def _dispatch(argv: list[str]) -> int:

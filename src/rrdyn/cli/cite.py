@@ -15,4 +15,6 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
-    return Outcome(data={"citations": CITATIONS}, text=bibtex())
+    from rrdyn.cli.results import CiteResult
+
+    return Outcome(data=CiteResult(citations=CITATIONS), text=bibtex())

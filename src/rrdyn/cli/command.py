@@ -24,7 +24,7 @@ from tyro.constructors import ConstructorRegistry, StructConstructorSpec, Struct
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import Notice, UsageError
 from rrdyn.artifacts.files import dump_json
-from rrdyn.artifacts.record import Record
+from rrdyn.artifacts.record import Written
 from rrdyn.runtime import progress
 from rrdyn.runtime.output import answering, put, width
 
@@ -121,7 +121,7 @@ def _hint(default: str) -> str:
 class Outcome:
     """What a command did: text for a person, data for --json, files written or kept, what to run next."""
 
-    data: Mapping[str, object] | Record = field(default_factory=dict)
+    data: Written = field(default_factory=Written)
     text: str = ""
     wrote: Sequence[Path] = ()
     kept: Sequence[Path] = ()
@@ -146,8 +146,7 @@ def run_command(name: str, module: ModuleType | Command, argv: list[str]) -> int
         files = {"wrote": [str(path) for path in outcome.wrote], "kept": [str(path) for path in outcome.kept]}
         try:
             if args.as_json:
-                said = outcome.data.model_dump() if isinstance(outcome.data, Record) else outcome.data
-                put(dump_json({"command": name, **said, **files}, ascii_only=not _speaks_utf8()))
+                put_json({"command": name, **outcome.data.model_dump(), **files})
             elif outcome.text:
                 put(outcome.text)
         finally:
@@ -155,8 +154,9 @@ def run_command(name: str, module: ModuleType | Command, argv: list[str]) -> int
     return outcome.exit_code
 
 
-def _speaks_utf8() -> bool:
-    return "utf" in (sys.stdout.encoding or "").lower()
+def put_json(answer: Mapping[str, Any]) -> None:
+    """One JSON object on stdout, its text within what stdout can show."""
+    put(dump_json(answer, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))
 
 
 def _tell_files(outcome: Outcome) -> None:

@@ -61,13 +61,14 @@ class Args(MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.analysis.overview import of_diagnosis
+    from rrdyn.analysis.overview import DiagnosesOverview, DiagnosisRow, of_diagnosis
+    from rrdyn.cli.results import UNFINISHED
     from rrdyn.measurement import campaign
     from rrdyn.measurement.diagnosis import diverged
 
     done = campaign.run(args.request("diag", args.ckpts, args.out))
     if not done:
-        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+        return Outcome(text="this share is done; others are still at work", data=UNFINISHED)
     facts = [of_diagnosis(result.arrays) for result in done]
     lost = [[int(index) for index in diverged(result.arrays)] for result in done]
     wrote = [path for result in done for path in ([result.path] if result.fresh else []) + list(result.also)]
@@ -76,12 +77,12 @@ def run(args: Args) -> Outcome:
     if len(done) > 1:
         further.append(f"rrdyn evolution {files}")
     return Outcome(
-        data={
-            "results": [
-                {"path": str(result.path), **known.model_dump(), "diverged": gone, "fresh": result.fresh}
+        data=DiagnosesOverview(
+            results=[
+                DiagnosisRow.extending(known, path=str(result.path), diverged=gone, fresh=result.fresh)
                 for result, known, gone in zip(done, facts, lost)
             ]
-        },
+        ),
         text="\n\n".join(told(*each) for each in zip(done, facts, lost)),
         wrote=wrote,
         kept=[result.path for result in done if not result.fresh],

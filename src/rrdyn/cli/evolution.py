@@ -30,6 +30,7 @@ class Args(BootstrapOptions, ThresholdOptions):
 
 def run(args: Args) -> Outcome:
     from rrdyn.analysis import evolution
+    from rrdyn.cli.results import EvolutionResult
 
     out, tag = args.folder("evolution"), evolution.checked_tag(args.tag)
     series = evolution.read_series(args.files, compat=args.compat, settled_by="drift" if args.compat else args.settled)
@@ -45,4 +46,4 @@ def run(args: Args) -> Outcome:
         from rrdyn.plotting import plot
 
         wrote += plot("evolution", out / f"evolution_{tag}.csv", out=out).wrote
-    return Outcome(data={"tag": tag, "rows": found.rows}, text=evolution.table(found), wrote=wrote)
+    return Outcome(data=EvolutionResult(tag=tag, rows=found.rows), text=evolution.table(found), wrote=wrote)

@@ -31,6 +31,7 @@ class Args(Arguments):
 
 def run(args: Args) -> Outcome:
     from rrdyn.artifacts.errors import UsageError
+    from rrdyn.cli.results import ExportResult
     from rrdyn.models import load
     from rrdyn.models.exporting import export
 
@@ -46,4 +47,4 @@ def run(args: Args) -> Outcome:
         )
     wrote = export(load(args.ckpt, dataset=args.data, weights=args.weights), args.out, layout)
     opened = args.out if layout in ("pt", "rrdyn") else wrote[0]
-    return Outcome(data={"layout": layout}, wrote=wrote, next=[f"rrdyn inspect {quoted(opened)}"])
+    return Outcome(data=ExportResult(layout=layout), wrote=wrote, next=[f"rrdyn inspect {quoted(opened)}"])

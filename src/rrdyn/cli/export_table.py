@@ -26,9 +26,10 @@ class Args(Arguments):
 def run(args: Args) -> Outcome:
     from rrdyn.analysis.page_table import read_tables
     from rrdyn.artifacts.files import write_text
+    from rrdyn.cli.results import ExportTableResult, TableRows
 
     tables = [table for path in args.files for table in read_tables(path)]
     text = "\n\n".join(table.told(args.form) for table in tables)
     wrote = [write_text(args.out, text + "\n")] if args.out else []
-    data = {"tables": [{"caption": t.caption, "heads": t.heads, "rows": t.rows} for t in tables]}
-    return Outcome(data=data, text=f"{len(tables)} tables" if wrote else text, wrote=wrote)
+    rows = [TableRows(caption=table.caption, heads=table.heads, rows=table.rows) for table in tables]
+    return Outcome(data=ExportTableResult(tables=rows), text=f"{len(tables)} tables" if wrote else text, wrote=wrote)

@@ -46,19 +46,20 @@ class Args(MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.analysis.fates import of_result, told
+    from rrdyn.analysis.fates import FatesFile, FatesFiles, of_result, told
+    from rrdyn.cli.results import UNFINISHED
     from rrdyn.measurement import campaign
 
     done = campaign.run(args.request("fate", args.ckpts, args.out))
     if not done:
-        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+        return Outcome(text="this share is done; others are still at work", data=UNFINISHED)
     tables = [of_result(result.arrays, result.meta) for result in done]
     return Outcome(
-        data={
-            "results": [
-                {"path": str(result.path), **table.record().model_dump()} for result, table in zip(done, tables)
+        data=FatesFiles(
+            results=[
+                FatesFile.extending(table.record(), path=str(result.path)) for result, table in zip(done, tables)
             ]
-        },
+        ),
         text="\n\n".join(f"{result.path}\n{told(table)}" for result, table in zip(done, tables)),
         wrote=[result.path for result in done if result.fresh],
         kept=[result.path for result in done if not result.fresh],

@@ -23,6 +23,7 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.cli.results import PullResult
     from rrdyn.runtime import hub
 
     ref = hub.parse(args.place)
@@ -30,5 +31,5 @@ def run(args: Args) -> Outcome:
     if args.out is not None:
         path = hub.copy_out(path, ref, args.out)
     members = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    data = {"place": str(ref), "path": str(path), "files": [str(member) for member in members]}
+    data = PullResult(place=str(ref), path=str(path), files=[str(member) for member in members])
     return Outcome(data=data, text=str(path), next=[f"rrdyn inspect {quoted(path)}"])

@@ -31,10 +31,11 @@ class Args(Arguments):
 
 def run(args: Args) -> Outcome:
     from rrdyn.artifacts.files import existing
+    from rrdyn.cli.results import PushResult
     from rrdyn.runtime import hub
     from rrdyn.studies.model_card import card_of
 
     ref = hub.parse(args.place)
     card = card_of(existing(args.path), str(ref), args.license) if args.card else None
     url = hub.push(args.path, ref, private=args.private, message=args.message, card=card)
-    return Outcome(data={"place": str(ref), "commit": url}, text=url, next=[f"rrdyn hub pull {ref}"])
+    return Outcome(data=PushResult(place=str(ref), commit=url), text=url, next=[f"rrdyn hub pull {ref}"])

@@ -29,17 +29,18 @@ class Args(MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.cli.results import UNFINISHED, MeasuredRow, MeasureResult
     from rrdyn.measurement import campaign
     from rrdyn.measurement.measurement import measurement_named
     from rrdyn.training.recipes import settings_from
 
     done = campaign.run(args.request(args.name, args.ckpts, args.out, **settings_from(args.set)))
     if not done:
-        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+        return Outcome(text="this share is done; others are still at work", data=UNFINISHED)
     following = measurement_named(args.name).following
     files = quoted(*(result.path for result in done))
     return Outcome(
-        data={"results": [{"path": str(result.path), "n": len(result.arrays["idx"])} for result in done]},
+        data=MeasureResult(results=[MeasuredRow(path=str(one.path), n=len(one.arrays["idx"])) for one in done]),
         text="\n".join(f"{result.path}: {len(result.arrays['idx'])} puzzles" for result in done),
         wrote=[path for result in done for path in ([result.path] if result.fresh else []) + list(result.also)],
         kept=[result.path for result in done if not result.fresh],

@@ -25,6 +25,7 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.cli.results import MergeResult
     from rrdyn.measurement.measurement import measurement_named
     from rrdyn.measurement.merging import merge
 
@@ -32,7 +33,7 @@ def run(args: Args) -> Outcome:
     n, kind = len(merged["idx"]), merged.meta["schema"]
     following = measurement_named(kind).following or "inspect"
     return Outcome(
-        data={"kind": kind, "n": n, "files": len(args.files)},
+        data=MergeResult(kind=kind, n=n, files=len(args.files)),
         text=f"{n} puzzles of {len(args.files)} files",
         wrote=[args.out],
         next=[f"rrdyn {following} {quoted(args.out)}"],

@@ -65,7 +65,8 @@ def run(args: Args) -> Outcome:
 
     if args.cells and args.calibrate_kl is None:
         raise UsageError("--cells needs a calibrated scale", run="add --calibrate-kl 1.0")
-    from rrdyn.analysis.overview import failures, of_restarts
+    from rrdyn.analysis.overview import CalibrationRange, RestartsOverview, failures, of_restarts
+    from rrdyn.cli.results import UNFINISHED
     from rrdyn.measurement import campaign
     from rrdyn.measurement.calibration import calibrated, perturbation, write_cells
 
@@ -78,18 +79,18 @@ def run(args: Args) -> Outcome:
         request = calibrated(request, args.calibrate_kl, args.alphas, puzzles=args.calibrate_n)
     done = campaign.run(request)
     if not done:
-        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+        return Outcome(text="this share is done; others are still at work", data=UNFINISHED)
     result = done[0]
     cell = write_cells(args.cells, request, result) if args.cells is not None else None
     readout = int(result.meta["readout"])
     rows = of_restarts(result.arrays, readout)
     n, failed = failures(result.arrays)
-    data: dict[str, object] = {"rows": rows, "readout": readout, "n": n}
+    data = RestartsOverview(rows=rows, readout=readout, n=n)
     text = told(rows, readout, n, failed)
     found = perturbation(request).calibration
     if found is not None:
-        data["sigma_star"] = found.sigma_star
-        data["calibration"] = {"floor": found.floor, "ceiling": found.ceiling}
+        between = CalibrationRange(floor=found.floor, ceiling=found.ceiling)
+        data = RestartsOverview.extending(data, sigma_star=found.sigma_star, calibration=between)
         text = f"{found.told}\n{text}"
     wrote = ([result.path] if result.fresh else []) + ([cell] if cell else [])
     return Outcome(

@@ -17,7 +17,10 @@ def command(figure: str) -> Command:
     kind = type("Args", (options, Arguments), {"__doc__": options.__doc__, "__module__": __name__})
 
     def run(args: FigureOptions) -> Outcome:
+        from rrdyn.artifacts.files import plain
+        from rrdyn.cli.results import PlotResult
+
         out = draw(figure, args)
-        return Outcome(data=out.told, text=out.text or f"drew {out.wrote[0]}", wrote=out.wrote)
+        return Outcome(data=PlotResult(**plain(out.told)), text=out.text or f"drew {out.wrote[0]}", wrote=out.wrote)
 
     return Command(kind, run)

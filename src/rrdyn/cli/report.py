@@ -21,13 +21,14 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.cli.results import ReportResult
     from rrdyn.studies.report import write_report
 
     made = write_report(args.folder, args.out)
     text = (
         f"{made.path}: {len(made.figures)} figures, {len(made.models)} models in the explorer, {made.size / 1e6:.1f} MB"
     )
-    data = {"figures": [picture.name for picture in made.figures], "models": made.models, "bytes": made.size}
+    data = ReportResult(figures=[picture.name for picture in made.figures], models=made.models, bytes=made.size)
     return Outcome(
         data=data, text=text, wrote=[made.path], next=[f"open {made.path} in a browser; it needs no network"]
     )

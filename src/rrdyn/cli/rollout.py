@@ -47,13 +47,14 @@ class Args(MeasurementOptions):
 
 def run(args: Args) -> Outcome:
     from rrdyn.analysis.overview import of_rollout
+    from rrdyn.cli.results import UNFINISHED
     from rrdyn.measurement import campaign
 
     which = puzzles(args)
     asked = args.model_copy(update={"split": which["split"]})
     done = campaign.run(asked.request("rollout", (args.ckpt,), args.out, n=which["n"], seed=which["seed"]))
     if not done:
-        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+        return Outcome(text="this share is done; others are still at work", data=UNFINISHED)
     result = done[0]
     data = of_rollout(result.arrays, result.budget)
     budget, T = data.budget, data.segments

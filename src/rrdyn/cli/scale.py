@@ -50,19 +50,20 @@ class Args(MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.cli.results import UNFINISHED, MeasuredRow, MeasureResult
     from rrdyn.measurement import campaign
 
     done = campaign.run(args.request("scale", args.ckpts, args.out))
     if not done:
-        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+        return Outcome(text="this share is done; others are still at work", data=UNFINISHED)
 
     def line(result: campaign.Result) -> str:
         return (f"{result.path}: {len(result.arrays['idx'])} puzzles, {', '.join(result.meta['methods'])}, up to "
                 f"{args.budget} times the model's own compute")  # fmt: skip
 
     return Outcome(
-        data={"results": [{"path": str(result.path), "n": len(result.arrays["idx"]),
-                           "methods": list(result.meta["methods"])} for result in done]},
+        data=MeasureResult(results=[MeasuredRow(path=str(one.path), n=len(one.arrays["idx"]),
+                                                methods=list(one.meta["methods"])) for one in done]),
         text="\n".join(map(line, done)),
         wrote=[result.path for result in done if result.fresh],
         kept=[result.path for result in done if not result.fresh],

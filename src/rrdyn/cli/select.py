@@ -24,6 +24,7 @@ class Args(BootstrapOptions):
 def run(args: Args) -> Outcome:
     from rrdyn.analysis import select
     from rrdyn.analysis.puzzles import tags
+    from rrdyn.artifacts.selection import SelectedFile, SelectedFiles
 
     out = args.folder("select")
     found, wrote = [], []
@@ -37,5 +38,7 @@ def run(args: Args) -> Outcome:
             wrote += plot("basin", out / f"basin_{tag}.csv", out=out).wrote
             if item.rows and item.calibrations:
                 wrote += plot("selectors", out / f"select_{tag}.csv", out=out).wrote
-    data = {item.tag: {"rows": item.rows, "basin": item.basin, "readout": item.readout} for item in found}
-    return Outcome(data=data, text="\n".join(select.summary(item) for item in found), wrote=wrote)
+    data = {item.tag: SelectedFile(rows=item.rows, basin=item.basin, readout=item.readout) for item in found}
+    return Outcome(
+        data=SelectedFiles(results=data), text="\n".join(select.summary(item) for item in found), wrote=wrote
+    )

@@ -19,6 +19,7 @@ def run(args: Args) -> Outcome:
 
     from tabulate import tabulate
 
+    from rrdyn.cli.results import CheckRow, SelfcheckResult
     from rrdyn.measurement.selfcheck import run_checks
     from rrdyn.runtime.progress import Progress
 
@@ -46,7 +47,9 @@ def run(args: Args) -> Outcome:
     if failed:
         verdict = f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}"
     return Outcome(
-        data={"checks": [{**asdict(check), "passed": check.passed} for check in checks], "failed": failed},
+        data=SelfcheckResult(
+            checks=[CheckRow(**asdict(check), passed=check.passed) for check in checks], failed=failed
+        ),
         text=tabulate(rows, headers="keys", disable_numparse=True) + f"\n{verdict}",
         exit_code=4 if failed else 0,
     )

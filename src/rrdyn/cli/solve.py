@@ -41,6 +41,7 @@ def run(args: Args) -> Outcome:
     import sys
 
     from rrdyn.artifacts.errors import UsageError
+    from rrdyn.cli.results import SolveResult
     from rrdyn.measurement.solving import attempt, chosen, puzzle_of, read_puzzle, series
     from rrdyn.measurement.solving_text import page, verdict
     from rrdyn.models import load
@@ -62,13 +63,13 @@ def run(args: Args) -> Outcome:
         kind, question, label, identifier = chosen(model, args.data, args.split, args.idx)
     segments = args.segments or model.config.halt_max_steps
     tried = attempt(model, kind, question, segments=segments, puzzle_id=identifier, label=label)
-    data = {
-        "kind": kind.name,
-        "question": kind.decode(question),
-        "solutions": tried.solutions,
-        "halts_at": tried.halts_at,
-        "right": None if tried.right is None else bool(tried.right[-1]),
-        "verdict": verdict(tried),
-        "segments": series(tried),
-    }
+    data = SolveResult(
+        kind=kind.name,
+        question=kind.decode(question),
+        solutions=tried.solutions,
+        halts_at=tried.halts_at,
+        right=None if tried.right is None else bool(tried.right[-1]),
+        verdict=verdict(tried),
+        segments=series(tried),
+    )
     return Outcome(data=data, text=page(tried, colour=progress.colour_wanted(sys.stdout), width=output.width()))

@@ -33,20 +33,24 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.cli.results import SweepResult
     from rrdyn.studies import sweep
 
     config = sweep.read_sweep(args.file)
     lines = [step.line for step in sweep.plan(config)]
     if args.list:
-        return Outcome(data={"lines": lines}, text="\n".join(lines))
+        return Outcome(data=SweepResult(lines=lines), text="\n".join(lines))
     if args.slurm:
         script = sweep.write_array(config, args.file, args.sbatch)
-        return Outcome(data={"runs": len(lines)}, text=f"{len(lines)} runs", wrote=[script], next=[f"sbatch {script}"])
+        return Outcome(
+            data=SweepResult(runs=len(lines)), text=f"{len(lines)} runs", wrote=[script], next=[f"sbatch {script}"]
+        )
     from rrdyn.cli.app import main
+    from rrdyn.cli.within import within_study
 
-    folders = sweep.run(config, main, only=args.only)
+    folders = sweep.run(config, within_study if args.as_json else main, only=args.only)
     return Outcome(
-        data={"runs": [str(folder) for folder in folders]},
+        data=SweepResult(runs=[str(folder) for folder in folders]),
         text=f"{len(folders)} runs are done",
         wrote=folders,
         next=[f"rrdyn aggregate {quoted(config.out)}", f"rrdyn plot dynamics {quoted(config.out)}"],

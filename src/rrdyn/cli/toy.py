@@ -40,7 +40,7 @@ def run(args: Args) -> Outcome:
     import numpy as np
     from tabulate import tabulate
 
-    from rrdyn.analysis.overview import of_toy
+    from rrdyn.analysis.overview import ToyOverview, of_toy
     from rrdyn.artifacts.errors import UsageError
     from rrdyn.artifacts.files import output_file
     from rrdyn.artifacts.npz import BEGINS, write_npz
@@ -69,7 +69,7 @@ def run(args: Args) -> Outcome:
     shown = [{heads[key]: value for key, value in row} for row in rows]
     table = tabulate(shown, headers="keys", floatfmt=".3f", missingval="-")
     return Outcome(
-        data={"rows": rows, "n": args.n, "seeds": list(args.seeds)},
+        data=ToyOverview(rows=rows, n=args.n, seeds=list(args.seeds)),
         text=f"{table}\n{args.n} trajectories x {len(args.seeds)} seeds; exponents in nats per step",
         wrote=[args.out],
         next=[f"rrdyn plot toy {quoted(args.out)}"],

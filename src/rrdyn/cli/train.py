@@ -112,6 +112,7 @@ def changes(args: Args) -> dict[str, JsonValue]:
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.cli.results import PlanRow, Plans, TrainResult
     from rrdyn.training.start import Request, start
 
     finished = start(
@@ -121,11 +122,15 @@ def run(args: Args) -> Outcome:
         )
     )  # fmt: skip
     if finished.plan is not None and args.dry_run:
-        return Outcome(data={"plan": finished.plan.record()}, text="\n".join(finished.plan.lines()))
+        return Outcome(
+            data=Plans(plan=PlanRow.model_validate(finished.plan.record())), text="\n".join(finished.plan.lines())
+        )
     best = finished.folder / "checkpoints" / ("best" if finished.best else "last")
     return Outcome(
-        data={"run": str(finished.folder), "step": finished.step, "best": finished.best and finished.best.record(),
-              "last": finished.last and finished.last.record(), "stopped_early": finished.stopped_early},
+        data=TrainResult(
+            run=str(finished.folder), step=finished.step, best=finished.best.record() if finished.best else None,
+            last=finished.last.record() if finished.last else None, stopped_early=finished.stopped_early,
+        ),
         text=finished.text(),
         wrote=[finished.folder] if finished.step > finished.started else (),
         kept=[finished.folder] if finished.step == finished.started else (),

@@ -38,7 +38,7 @@ class Args(Arguments):
 def run(args: Args) -> Outcome:
     from rrdyn.plotting.log_schema import read_schema
     from rrdyn.plotting.runs import gather, read_runs
-    from rrdyn.plotting.sparklines import record, view
+    from rrdyn.plotting.sparklines import WatchedRuns, record, view
 
     schema = read_schema(args.log_schema)
     gather(args.logs)  # what is not there at all is not waited for
@@ -46,7 +46,7 @@ def run(args: Args) -> Outcome:
         _redraw(args, schema)
     runs = read_runs(gather(args.logs), schema)[0]
     if args.as_json:
-        return Outcome(data={"runs": [record(run, schema) for run in runs]})
+        return Outcome(data=WatchedRuns(runs=[record(run, schema) for run in runs]))
     return Outcome(text=view(runs, schema, _width(), _blocks()))
 
 

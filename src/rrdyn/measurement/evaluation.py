@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rrdyn.analysis.intervals import rate
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.evaluation import EvaluationRecord, HaltingScores, Scores, SegmentScores
 from rrdyn.artifacts.interval import LEVEL, Interval
 from rrdyn.artifacts.rates import Z95
-from rrdyn.artifacts.record import Count, Written
 from rrdyn.artifacts.schemas import EVALUATION
 from rrdyn.dynamics.trajectory import follow
 from rrdyn.measurement.answers import Answers
@@ -165,47 +165,6 @@ def mean(values: np.ndarray) -> Interval:
     n, m = len(values), float(np.mean(values))
     half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     return Interval(value=m, low=m - half, high=m + half, n=n, method="normal", level=LEVEL)
-
-
-class Scores(Written):
-    """How often answers are right, by which rule; a kind's own checker adds one under its name."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Interval] = Field(init=False)
-    exact: Interval
-    token_acc: Interval
-
-    @property
-    def named(self) -> dict[str, Interval]:
-        """By the name of the rule."""
-        return {"exact": self.exact, "token_acc": self.token_acc, **(self.__pydantic_extra__ or {})}
-
-
-class SegmentScores(Scores):
-    """After one segment of the budget."""
-
-    segment: Count
-
-
-class HaltingScores(Scores):
-    """At the halting segment, and what halting costs."""
-
-    steps: Interval
-    """Segments run."""
-    steps_used: dict[str, int]
-    """Puzzles by the segment at which they halt."""
-    lost: Count | None = None
-    """Right after the whole budget, and not at the halting segment."""
-    gained: Count | None = None
-
-
-class EvaluationRecord(Written):
-    """An evaluation; without `segments` where only halting was run."""
-
-    n: Count
-    budget: Count
-    halting: HaltingScores
-    segments: list[SegmentScores] = []
 
 
 def summary(result: Evaluation) -> EvaluationRecord:

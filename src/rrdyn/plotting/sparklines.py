@@ -7,12 +7,39 @@ from collections.abc import Sequence
 import numpy as np
 
 from rrdyn.analysis.curves import Curve, binned
+from rrdyn.artifacts.record import Count, Number, Written
 from rrdyn.plotting.log_schema import LogSchema
 from rrdyn.plotting.logs import Run
 from rrdyn.plotting.series import curve_of
 
 BLOCKS, PLAIN = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 """Eight heights; the second for terminals that have no blocks."""
+
+
+class CurveRow(Written):
+    """One curve: its points, and of its values the last, the lowest and the highest."""
+
+    n: Count
+    step: int
+    last: Number
+    lowest: Number
+    highest: Number
+
+
+class WatchedRun(Written):
+    """A run by its curves."""
+
+    run: str
+    arm: str
+    seed: str
+    step: int
+    columns: dict[str, CurveRow]
+
+
+class WatchedRuns(Written):
+    """The runs of `rrdyn watch`."""
+
+    runs: list[WatchedRun]
 
 
 def sparkline(values: np.ndarray, width: int, blocks: str = BLOCKS) -> str:
@@ -47,20 +74,15 @@ def _range(one: Curve) -> str:
     return f"{one.values.min():.3g} to {one.values.max():.3g}, n = {one.values.size:,}"
 
 
-def record(run: Run, schema: LogSchema) -> dict[str, object]:
+def record(run: Run, schema: LogSchema) -> WatchedRun:
     """The same numbers for a program."""
     columns = {
-        name: {
-            "n": int(one.values.size),
-            "step": int(one.steps[-1]),
-            "last": float(one.values[-1]),
-            "lowest": float(one.values.min()),
-            "highest": float(one.values.max()),
-        }
+        name: CurveRow(n=one.values.size, step=int(one.steps[-1]), last=float(one.values[-1]),
+                       lowest=float(one.values.min()), highest=float(one.values.max()))
         for name, one in _curves(run, schema).items()
-    }
-    return {"run": run.name, "arm": schema.arm_of(run.facts), "seed": run.seed, "step": int(run.steps[-1]),
-            "columns": columns}  # fmt: skip
+    }  # fmt: skip
+    return WatchedRun(run=run.name, arm=schema.arm_of(run.facts), seed=run.seed, step=int(run.steps[-1]),
+                      columns=columns)  # fmt: skip
 
 
 def _curves(run: Run, schema: LogSchema) -> dict[str, Curve]:

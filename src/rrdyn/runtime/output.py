@@ -66,6 +66,10 @@ def _occupy() -> None:
         os.close(number)
 
 
+class Unanswered(RrdynError):
+    """Standard output takes nothing (exit code 1)."""
+
+
 def put(text: str) -> None:
     """One answer on stdout. Raises RrdynError where it cannot be written; a reader that has gone away is no error."""
     with answering():
@@ -84,7 +88,7 @@ def answering() -> Iterator[None]:
         from rrdyn.artifacts.places import said
 
         _give_up(sys.stdout, 1)
-        raise RrdynError(
+        raise Unanswered(
             "cannot write to standard output", found=said(error), expected="a place that takes what is printed"
         ) from None
 

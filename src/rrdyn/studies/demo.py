@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tabulate import tabulate
 
 from rrdyn.analysis.comparison import Comparison, compare
-from rrdyn.analysis.fates import FateTable, of_result, read_fates, sentences
+from rrdyn.analysis.fates import FatesRecord, FateTable, of_result, read_fates, sentences
 from rrdyn.analysis.measured import of_fates
+from rrdyn.artifacts.comparison import ComparisonRecord
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.places import shown
 from rrdyn.artifacts.reading import read_json, read_jsonl
+from rrdyn.artifacts.record import Number, Written
 from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.studies.page.opening import side_by_side
 from rrdyn.studies.steps import Execute, Step, run_steps
@@ -58,12 +59,29 @@ TINY = Size(
 )
 
 
+class ComparedArms(ComparisonRecord):
+    """The two arms, puzzle by puzzle."""
+
+    first: str
+    second: str
+
+
+class DemoRecord(Written):
+    """What a finished demo found, by model."""
+
+    results: dict[str, ResultsRecord]
+    fates: dict[str, FatesRecord]
+    arms: ComparedArms
+    noise: dict[str, Number | None]
+    """Realised noise of the augmented arm, and the share of answers it changed, at the last step logged."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """What a finished demo found: words for the terminal, the same as data, the figures, what to run next."""
 
     text: str
-    data: Mapping[str, object]
+    data: DemoRecord
     figures: list[Path]
     next: list[str] = field(default_factory=list)
 
@@ -196,12 +214,12 @@ def summary(out: Path) -> Study:
             "\n".join(f"{name}: {line}" for name, table in tables.items() for line in sentences(table).splitlines()),
         ]
     )
-    data = {
-        "results": {"pretrain": read_json(file)},
-        "fates": {name: table.record().model_dump() for name, table in tables.items()},
-        "arms": {"first": ARMS[0], "second": ARMS[1], **versus.record().model_dump()},
-        "noise": noise,
-    }
+    data = DemoRecord(
+        results={"pretrain": record},
+        fates={name: table.record() for name, table in tables.items()},
+        arms=ComparedArms.extending(versus.record(), first=ARMS[0], second=ARMS[1]),
+        noise=noise,
+    )
     return Study(text=text, data=data, figures=figures, next=[f"rrdyn report {quoted(out)}"])
 
 

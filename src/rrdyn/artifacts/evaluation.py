@@ -1,0 +1,49 @@
+"""evaluation.json: accuracy after each segment and at the halting segment, as `rrdyn evaluate` writes it."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from rrdyn.artifacts.interval import Interval
+from rrdyn.artifacts.record import Count, Written
+
+
+class Scores(Written):
+    """How often answers are right, by which rule; a kind's own checker adds one under its name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Interval] = Field(init=False)
+    exact: Interval
+    token_acc: Interval
+
+    @property
+    def named(self) -> dict[str, Interval]:
+        """By the name of the rule."""
+        return {"exact": self.exact, "token_acc": self.token_acc, **(self.__pydantic_extra__ or {})}
+
+
+class SegmentScores(Scores):
+    """After one segment of the budget."""
+
+    segment: Count
+
+
+class HaltingScores(Scores):
+    """At the halting segment, and what halting costs."""
+
+    steps: Interval
+    """Segments run."""
+    steps_used: dict[str, int]
+    """Puzzles by the segment at which they halt."""
+    lost: Count | None = None
+    """Right after the whole budget, and not at the halting segment."""
+    gained: Count | None = None
+
+
+class EvaluationRecord(Written):
+    """An evaluation; without `segments` where only halting was run."""
+
+    n: Count
+    budget: Count
+    halting: HaltingScores
+    segments: list[SegmentScores] = []
