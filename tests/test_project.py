@@ -68,6 +68,22 @@ def test_every_dependency_has_a_floor_and_a_tested_version():
             assert numbers(floor) <= pinned[name.lower().replace("_", "-")], line
 
 
+def test_the_lock_has_the_pinned_versions_with_digests_and_no_address_but_the_public_index():
+    text = (ROOT / "uv.lock").read_text()
+    packages = {package["name"]: package for package in tomllib.loads(text)["package"]}
+    pins = re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)
+    assert {name: version for name, version in pins if packages[plain(name)]["version"] != version} == {}
+    asked = {plain(item["name"]): item["specifier"] for item in packages["rrdyn"]["metadata"]["requires-dist"]
+             if "marker" not in item}  # fmt: skip
+    assert asked == {plain(name_of(line)): line[len(name_of(line)) :] for line in PROJECT["dependencies"]}
+    assert set(re.findall(r"https?://([^/\"]+)", text)) == {"pypi.org", "files.pythonhosted.org"}
+    assert text.count("url = ") == text.count('hash = "sha256:')
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def numbers(version: str) -> tuple[int, ...]:
     found = tuple(int(part) for part in re.findall(r"\d+", version))
     assert found

@@ -30,6 +30,7 @@ __all__ = [
     "replacing", "replacing_folder", "sha256", "sweep", "write_json", "write_text",
 ]  # fmt: skip
 
+POSIX = os.name == "posix"
 ABANDONED = 2 * 24 * 3600.0
 """Seconds after which an unfinished file of a process that cannot be asked for is taken for left behind."""
 UNFINISHED = re.compile(r"^\.(?P<name>.*)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.[0-9a-f]{6}\.(?P<kind>partial|old)")
@@ -110,8 +111,7 @@ def replacing(path: Path | str, *, begins: bytes = b"") -> Iterator[Path]:
     partial = partial_of(path)
     try:
         yield partial
-        with open(partial, "rb") as stream:
-            os.fsync(stream.fileno())
+        _sync(partial)
         output_file(path)  # again: it may have become a folder meanwhile
         os.replace(partial, path)
         _sync_folder(path.parent)
@@ -138,8 +138,7 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
         yield partial
         for member in partial.rglob("*"):
             if is_file(member):
-                with open(member, "rb") as stream:
-                    os.fsync(stream.fileno())
+                _sync(member)
         if os.path.lexists(path):
             os.replace(path, old)
         try:
@@ -156,7 +155,14 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
         _remove(partial)
 
 
+def _sync(path: Path) -> None:
+    with open(path, "rb" if POSIX else "rb+") as stream:  # Windows flushes only what may be written to
+        os.fsync(stream.fileno())
+
+
 def _sync_folder(folder: Path) -> None:
+    if not POSIX:  # Windows opens no folders
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -218,6 +224,8 @@ def _left_behind(path: Path, host: str, pid: int) -> bool:
 
 
 def _alive(pid: int) -> bool:
+    if not POSIX:  # there, asking is a Ctrl-C
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -16,6 +16,9 @@ from typing import IO
 from rrdyn.artifacts.errors import InputError
 
 LONGEST_SHOWN = 240
+READING = os.O_RDONLY
+for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # the first two are of POSIX, the last of Windows
+    READING |= getattr(os, name, 0)
 LFS, POINTER = b"version https://git-lfs", 1024
 """How a Git-LFS pointer begins, and more bytes than one has."""
 SPECIAL = {
@@ -139,10 +142,11 @@ def opened(path: Path | str, *, most: int | None = None, run: str | None = None)
     path = regular(path, most=most, run=run)
     try:
         # not blocking: what was a file a moment ago may be a pipe nobody writes to
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, READING)
         with open(handle, "rb") as stream:
             _check(path, os.fstat(handle), most, run)
-            _refuse_pointer(path, os.pread(handle, POINTER, 0))
+            _refuse_pointer(path, os.read(handle, POINTER))
+            os.lseek(handle, 0, os.SEEK_SET)
             yield stream
     except OSError as error:
         raise InputError(

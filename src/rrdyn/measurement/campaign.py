@@ -16,6 +16,7 @@ import torch
 
 from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.files import make_folder, output_file
+from rrdyn.artifacts.lock import locked
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.places import is_file, modified
 from rrdyn.artifacts.record import Meta
@@ -109,7 +110,7 @@ def run(request: Request) -> list[Result]:
     kind = measurement_named(request.measurement)
     outputs = output_files(request.checkpoints, request.out, request.measurement)
     for output in outputs:
-        with part_files.locked(make_folder(output.parent)):  # another run may be setting a file aside
+        with locked(make_folder(output.parent)):  # another run may be setting a file aside
             output_file(output, begins=NPZ)
     if request.devices == 1 or launch.given_group() is not None:
         return _run_all(request, outputs)
@@ -176,7 +177,7 @@ def _finish(measurement: Measurement[Any], parts: Parts, joined: Arrays, setting
     batch = 1 if _on_cpu(measurement.subject) else parts.block
     arrays, meta = _told(measurement, joined, settings, key=parts.key, batch=batch)
     measurement.write(parts, arrays, meta)
-    with part_files.locked(parts.out.parent):  # another run may be setting it aside, to put its own there
+    with locked(parts.out.parent):  # another run may be setting it aside, to put its own there
         there = is_file(parts.out)
     if not there:
         raise RrdynError(f"{parts.out} is not there", found="another process took it away",

@@ -12,8 +12,8 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, notice
 from rrdyn.artifacts.files import make_folder, read_json, write_json
+from rrdyn.artifacts.lock import locked
 from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
 from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.provenance import digest
@@ -248,23 +249,6 @@ def discard(parts: Parts) -> None:
     shutil.rmtree(parts.folder, ignore_errors=True)
     with suppress(OSError):  # others are in it
         parts.folder.parent.rmdir()
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Of the processes that write into one folder one at a time is inside; where a file system has no locks, any."""
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def finished(out: Path, key: str) -> Artifact | None:

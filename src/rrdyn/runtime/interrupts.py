@@ -38,7 +38,7 @@ class Interrupts:
         if self.asked and time.monotonic() - self.when < AT_ONCE and _leaving():
             return  # a terminal delivers one Ctrl-C twice to a process that another one started
         self.asked, self.when = signal.Signals(number).name, time.monotonic()
-        signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+        _repeat(AGAIN)
         raise KeyboardInterrupt
 
     def remind(self, number: int, frame: FrameType | None) -> None:
@@ -58,7 +58,9 @@ def listening() -> Iterator[Interrupts]:
     if threading is not None and threading.current_thread() is not threading.main_thread():
         yield heard
         return
-    mine = {signal.SIGINT: heard.hear, signal.SIGTERM: heard.hear, signal.SIGALRM: heard.remind}
+    mine = {signal.SIGINT: heard.hear, signal.SIGTERM: heard.hear}
+    if hasattr(signal, "SIGALRM"):
+        mine[signal.SIGALRM] = heard.remind
     before = {number: signal.getsignal(number) for number in mine}
     for number, handler in mine.items():
         if before[number] is not signal.SIG_IGN:
@@ -69,10 +71,16 @@ def listening() -> Iterator[Interrupts]:
         yield heard
     finally:
         if heard.asked:
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            _repeat(0.0)
         sys.unraisablehook = told
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def _repeat(seconds: float) -> None:
+    """Let the timer ring every so often, 0 for never; Windows has none, and an interrupt is heard there but once."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
 
 
 def _leaving() -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
 from pathlib import Path
-from typing import IO
 
-from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import cannot_write, make_folder, partial_of, sweep
+from rrdyn.artifacts.lock import Claim
 from rrdyn.artifacts.places import entries, exists, is_file, is_folder, shown
 from rrdyn.artifacts.reading import read_json
 
@@ -24,7 +23,7 @@ class RunFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self._lock: IO[str] | None = None
+        self._claim = Claim(self.path / ".lock", f"{shown(self.path)} is being trained in")
 
     @property
     def checkpoints(self) -> Path:
@@ -33,41 +32,11 @@ class RunFolder:
     def lock(self) -> None:
         """Take the folder for this process until it ends, however it ends; UsageError where another one has it."""
         make_folder(self.path)
-        place = self.path / ".lock"
-        while self._lock is None:
-            stream = self._opened(place)
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                stream.seek(0)
-                holder = stream.read(80).strip() or "another process"
-                stream.close()
-                raise UsageError(
-                    f"{shown(self.path)} is being trained in by another process",
-                    found=holder,
-                    run="give another folder with --out",
-                ) from None
-            if _is_at(stream, place):
-                self._lock = stream
-            else:  # the one that had it has removed it since
-                stream.close()
-        self._lock.truncate(0)
-        self._lock.write(f"process {os.getpid()}")
-        self._lock.flush()
-
-    @staticmethod
-    def _opened(place: Path) -> IO[str]:
-        try:
-            handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-            return os.fdopen(handle, "a+", errors="replace")
-        except OSError as error:
-            raise cannot_write(place, error) from None
+        self._claim.take()
 
     def unlock(self) -> None:
-        if self._lock is not None:
-            (self.path / ".lock").unlink(missing_ok=True)
-            self._lock.close()
-            self._lock = None
+        """Let others have it."""
+        self._claim.release()
 
     def step_folder(self, step: int) -> Path:
         return self.checkpoints / f"step_{step}"
@@ -86,7 +55,10 @@ class RunFolder:
         link = self.checkpoints / name
         partial = partial_of(link)
         try:
-            os.symlink(f"step_{step}", partial)
+            try:
+                os.symlink(f"step_{step}", partial)
+            except (NotImplementedError, OSError):  # Windows asks for a privilege; a text that names it is read as well
+                partial.write_text(f"step_{step}", encoding="utf-8")
             os.replace(partial, link)
         except OSError as error:
             raise cannot_write(link, error) from None
@@ -115,15 +87,6 @@ class RunFolder:
             if is_file(self.step_folder(step) / STATE):
                 return self.step_folder(step) / STATE
         return None
-
-
-def _is_at(stream: IO[str], place: Path) -> bool:
-    """Whether an open file is the one of that name."""
-    try:
-        here, there = os.fstat(stream.fileno()), os.stat(place)
-    except OSError:
-        return False
-    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 def new_run_folder(task: str, arch: str, aug: str, seed: int, root: Path = Path("runs")) -> Path:
