@@ -64,7 +64,7 @@ def page(command: str, hand: dict[str, Any]) -> str:
     for title, shown in (("Arguments", first), ("Options", rest)):
         if shown:
             parts += [f"## {title}", table(kind, shown)]
-    parts.append("`--json` prints one JSON object on stdout instead of text; `--quiet` leaves errors only on stderr.")
+    parts.append(COMMON_OPTIONS)
     exits = hand.get("exits", {})
     own = "".join(f" {code}: {why}." for code, why in exits.items())
     parts.append(f"Exit codes: those of [every command](README.md#exit-codes).{own}")
@@ -150,6 +150,12 @@ def contents() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+COMMON_OPTIONS = (
+    "`--json` prints one JSON object on stdout instead of text; `--quiet` leaves errors only on stderr, `-v` "
+    "(`--verbose`) adds details; `--log-file FILE` keeps all messages: "
+    "[what all commands share](README.md#what-all-commands-share)."
+)
+
 ABOUT = (
     "A page each, made by `make.py` from the command's own arguments. `rrdyn COMMAND --help` says "
     'the same in a terminal. The lines under "Try it" are run by the tests.'
@@ -162,7 +168,9 @@ Data goes to stdout, messages and progress to stderr. `--json` makes the data on
 what the command has to tell, `wrote` (the files written) and `kept` (those that were there). A command that fails
 answers `--json` too, beside its message on stderr: `command`, and under `error` the keys `kind`, `message`, `found`,
 `expected`, `run` and `exit_code`. `rrdyn schema NAME` is the JSON Schema of both. `--quiet` leaves errors only on
-stderr. `NO_COLOR` is respected. Each command ends by naming the files it wrote and what can be run next.
+stderr; `-v` adds what was found and how long things took, with the time. `--log-file FILE` adds all messages to a file,
+those details and errors included, with the traceback of an error that nobody foresaw; several commands may share one.
+`NO_COLOR` is respected. Each command ends by naming the files it wrote and what can be run next.
 
 A file under its final name is whole: it is written to a temporary name beside it and renamed. What a process that was
 killed left unfinished is removed by the next one that writes there. `--out` replaces an ordinary file of the same kind,

@@ -92,6 +92,38 @@ def test_json_is_one_object_on_stdout(capsys):
     assert json.loads(seen.out)["command"] == "cite"
 
 
+def test_details_are_shown_when_asked_for_and_kept_in_a_log_file_anyway(tmp_path, capsys):
+    toy = ["toy", "--T", "20", "--n", "8", "--seeds", "0", "--out", str(tmp_path / "toy.npz")]
+    assert main([*toy, "-v"]) == 0
+    shown = capsys.readouterr().err
+    assert re.search(r"^\d\d:\d\d:\d\d \| DEBUG \| rrdyn .*: rrdyn toy --T 20", shown, re.M)
+    assert "DEBUG | rrdyn toy took " in shown
+    log = tmp_path / "my log"
+    assert main([*toy, "--quiet", "--log-file", str(log)]) == 0
+    assert main(["inspect", str(tmp_path / "none"), "--log-file", str(log)]) == 3
+    assert main(["cite"]) == 0
+    seen, kept = capsys.readouterr().err, log.read_text()
+    assert seen.startswith(f"rrdyn: {tmp_path / 'none'} does not exist\n"), "no details, and nothing twice"
+    assert f"INFO | wrote {tmp_path / 'toy.npz'}\n" in kept
+    assert f"ERROR | {tmp_path / 'none'} does not exist\n" in kept
+    assert "cite" not in kept
+
+
+def test_an_unforeseen_error_leaves_its_traceback_in_the_log_file_only(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("rrdyn.cli.cite.bibtex", Mock(side_effect=ValueError("odd")))
+    assert main(["cite", "--log-file", str(tmp_path / "log")]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert "Traceback" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("place", ["", "none/log", "a\0b"])
+def test_a_log_file_that_cannot_be_written_is_one_message(place, tmp_path, capsys):
+    assert main(["cite", "--log-file", f"{tmp_path}/{place}"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(r"rrdyn: the log file .* cannot be written\n  found: .*\n  expected: .*\n  try: .*\n", told.err)
+
+
 ERRORS = {
     "diagnos x": (2, "usage", None),
     "diagnose x --k two": (2, "usage", "diagnose"),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import platform
 import re
 import sys
+import time
+import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
@@ -22,11 +25,14 @@ from tyro.conf import Positional
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from rrdyn.artifacts.config import Config
-from rrdyn.artifacts.errors import Notice, UsageError
+from rrdyn.artifacts.errors import Notice, RrdynError, UsageError
 from rrdyn.artifacts.files import dump_json
+from rrdyn.artifacts.pasting import quoted
+from rrdyn.artifacts.places import exists, is_file, said, shown
 from rrdyn.artifacts.record import Written
 from rrdyn.runtime import progress
 from rrdyn.runtime.output import answering, put, width
+from rrdyn.version import __version__
 
 __all__ = ["Arguments", "Command", "Outcome", "Positional", "environment", "parse", "print_by_parser", "run_command"]
 
@@ -48,6 +54,10 @@ class Arguments(Config):
     """Print one JSON object on stdout instead of text."""
     quiet: bool = False
     """No messages and no progress on stderr; errors only."""
+    verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
+    """On stderr also what was found and how long things took, each message with its time."""
+    log_file: Path | None = None
+    """Add all messages to this file, details and errors included, whatever stderr shows."""
 
     def __init__(self, **given: Any) -> None:
         """None is what the parser leaves for an argument that was not given."""
@@ -141,7 +151,7 @@ def run_command(name: str, module: ModuleType | Command, argv: list[str]) -> int
     args = parse(module.Args, argv, f"rrdyn {name}")
     if args is None:
         return 0
-    with environment(progress.QUIET, "1" if args.quiet else None), _notices_on_stderr():
+    with _listening(args), _notices_on_stderr(), _logged(name, argv):
         outcome: Outcome = module.run(args)
         files = {"wrote": [str(path) for path in outcome.wrote], "kept": [str(path) for path in outcome.kept]}
         try:
@@ -152,6 +162,48 @@ def run_command(name: str, module: ModuleType | Command, argv: list[str]) -> int
         finally:
             _tell_files(outcome)
     return outcome.exit_code
+
+
+@contextmanager
+def _listening(args: Arguments) -> Any:
+    """What is shown and what is kept of messages, as asked for."""
+    kept = None if args.log_file is None else str(logged_to(args.log_file))
+    with (
+        environment(progress.QUIET, "1" if args.quiet else None),
+        environment(progress.VERBOSE, "1" if args.verbose else None),
+        environment(progress.LOG_FILE, kept),
+    ):
+        yield
+
+
+def logged_to(path: Path) -> Path:
+    """The place of a log file, that can be added to. Raises RrdynError where it cannot."""
+    path = Path(os.path.abspath(path))
+    found = "no regular file" if exists(path) and not is_file(path) else ""
+    try:
+        if not found:
+            with open(path, "a"):
+                return path
+    except (OSError, ValueError) as error:
+        found = said(error)
+    raise RrdynError(f"the log file {shown(path)} cannot be written", found=found,
+                     expected="a file, or a new name in a folder that is there",
+                     run="give another place with --log-file")  # fmt: skip
+
+
+@contextmanager
+def _logged(name: str, argv: list[str]) -> Any:
+    """The details of one command: what was typed, how long it took, and in the log file how it failed."""
+    began = time.monotonic()
+    progress.detail(f"rrdyn {__version__}, Python {platform.python_version()}: rrdyn {name} {quoted(*argv)}")
+    try:
+        yield
+    except BaseException as error:
+        ours = isinstance(error, RrdynError | KeyboardInterrupt)
+        told = str(error) or type(error).__name__ if ours else "".join(traceback.format_exception(error)).rstrip()
+        progress.keep(told, "ERROR")
+        raise
+    progress.detail(f"rrdyn {name} took {time.monotonic() - began:.1f} s")
 
 
 def put_json(answer: Mapping[str, Any]) -> None:

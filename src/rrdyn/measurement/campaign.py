@@ -28,7 +28,7 @@ from rrdyn.measurement.subject import Subject, default_outputs, open_subject
 from rrdyn.models.layouts import locate
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.hub_address import is_address
-from rrdyn.runtime.progress import Progress, say
+from rrdyn.runtime.progress import Progress, detail, say
 from rrdyn.runtime.threads import completed
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def _files_beside(request: Request, outputs: Sequence[Path]) -> list[tuple[Path,
 
 def _run_all(request: Request, outputs: Sequence[Path]) -> list[Result]:
     shard, device = place(request)
+    detail(f"device: {devices.describe(device)}; torch {torch.__version__}")
     results = []
     for number, (checkpoint, out) in enumerate(zip(request.checkpoints, outputs)):
         subject = opened(request, checkpoint, device)

@@ -24,6 +24,7 @@ from rrdyn.models.checkpoints import load
 from rrdyn.models.model import Model
 from rrdyn.runtime import devices
 from rrdyn.runtime.hub_address import is_address
+from rrdyn.runtime.progress import detail
 from rrdyn.runtime.streams import generator
 
 HERE = Path()
@@ -180,6 +181,8 @@ def open_subject(
         told = identifier_difference(puzzles.identifiers, read_identifiers(Path(source.dataset)))
         if told is not None:
             notice(f"{named} has {told}: the model takes another puzzle's vector")
+    detail(f"weights: {source.path}, layout {source.layout}, step {source.step}, {config.summary}")
+    detail(f"puzzles: {puzzles.path}, {split}, digest {puzzles.digest}")
     return Subject(model=model, split=puzzles, weights=Path(source.path), device=device)
 
 

@@ -20,10 +20,12 @@ from rrdyn.runtime.output import tell
 if TYPE_CHECKING:
     from loguru import Logger, Message, Record
 
-QUIET = "RRDYN_QUIET"
+QUIET, VERBOSE, LOG_FILE = "RRDYN_QUIET", "RRDYN_VERBOSE", "RRDYN_LOG_FILE"
+"""Where --quiet, -v and --log-file are kept, for the processes that a command starts too."""
 STAMPED = "{time:HH:mm:ss} | {level} | {message}"
-OURS, JOURNAL = "rrdyn", "rrdyn_journal"
-"""What our messages carry: a mark, and where a journal writes its lines."""
+DATED = "{time:YYYY-MM-DD HH:mm:ss} | {level} | {message}"
+OURS, JOURNAL, UNSEEN = "rrdyn", "rrdyn_journal", "rrdyn_unseen"
+"""What our messages carry: a mark, where a journal writes its lines, and that only the log file gets them."""
 
 
 def quiet() -> bool:
@@ -32,9 +34,21 @@ def quiet() -> bool:
 
 
 def say(text: str) -> None:
-    """One message to stderr, unless --quiet."""
-    if not quiet():
+    """One message to stderr, unless --quiet, and to the log file, if there is one."""
+    if not quiet() or os.environ.get(LOG_FILE):
         _logger().info(text)
+
+
+def detail(text: str) -> None:
+    """What is of use when something is looked into: to stderr under -v, and to the log file."""
+    if os.environ.get(VERBOSE) or os.environ.get(LOG_FILE):
+        _logger().debug(text)
+
+
+def keep(text: str, level: str = "INFO") -> None:
+    """One message to the log file alone, if there is one."""
+    if os.environ.get(LOG_FILE):
+        _logger().bind(**{UNSEEN: True}).log(level, text)
 
 
 def journal(write: Callable[[str], None]) -> Callable[[str], None]:
@@ -51,12 +65,25 @@ def _logger() -> Logger:
         logger.remove(0)
         logger.add(_show, filter=lambda record: OURS not in record["extra"])
     logger.add(_write, format=STAMPED, filter=lambda record: JOURNAL in record["extra"], catch=False)
-    logger.add(_show, format=_form, filter=lambda record: OURS in record["extra"] and not quiet(), catch=False)
+    logger.add(_show, format=_form, filter=_seen, catch=False)
+    logger.add(_append, format=DATED, filter=lambda record: OURS in record["extra"], catch=False)
     return logger.bind(**{OURS: True})
 
 
+def _seen(record: Record) -> bool:
+    asked_for = record["level"].name != "DEBUG" or bool(os.environ.get(VERBOSE))
+    return OURS in record["extra"] and UNSEEN not in record["extra"] and asked_for and not quiet()
+
+
 def _form(record: Record) -> str:
-    return f"{STAMPED if JOURNAL in record['extra'] else '{message}'}\n"
+    return f"{STAMPED if JOURNAL in record['extra'] or os.environ.get(VERBOSE) else '{message}'}\n"
+
+
+def _append(message: Message) -> None:
+    """Open, write, close: so processes of one command share a log file, and a full disk stops no work."""
+    if path := os.environ.get(LOG_FILE):
+        with suppress(OSError), open(path, "a", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(message)
 
 
 def _show(message: Message) -> None:
@@ -87,15 +114,19 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
+PLAIN_EVERY = 10.0
+"""Seconds between lines of progress where there is no terminal, and in a log file."""
+
+
 class Progress:
     """Counts work done out of `total` and says how long the rest will take."""
 
-    def __init__(self, total: int, label: str, *, every: float = 10.0) -> None:
+    def __init__(self, total: int, label: str, *, every: float = PLAIN_EVERY) -> None:
         self.total, self.label = total, label
         self.done = 0
         self.animated = _terminal(sys.stderr) and not os.environ.get("CI")
         self.every = 0.2 if self.animated else every
-        self.started = self.shown = time.monotonic()
+        self.started = self.shown = self.kept = time.monotonic()
         self.first: tuple[float, int] | None = None
         """When the first work was reported, and how much: it may hold compilation, and says little of the rest."""
 
@@ -112,16 +143,21 @@ class Progress:
         self.done += n
         now = time.monotonic()
         self.first = self.first or (now, self.done)
+        if now - self.kept >= PLAIN_EVERY:
+            self.kept = now
+            keep(self._line(now, note))
         if now - self.shown >= self.every or (self.animated and self.done >= self.total):
             self.shown = now
-            self._show(now, note)
+            self._show(self._line(now, note))
 
-    def _show(self, now: float, note: str) -> None:
+    def _line(self, now: float, note: str) -> str:
         times = f"{duration(now - self.started)} gone"
         began, before = self.first or (now, self.done)
         if self.done > before:
             times += f", {duration((now - began) / (self.done - before) * (self.total - self.done))} left"
-        line = f"{self.label}  {self.done}/{self.total}  {times}  {note}".rstrip()
+        return f"{self.label}  {self.done}/{self.total}  {times}  {note}".rstrip()
+
+    def _show(self, line: str) -> None:
         if quiet():
             return
         if self.animated:
