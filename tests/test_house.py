@@ -80,7 +80,7 @@ def test_every_command_has_its_file_and_every_file_its_command():
     from rrdyn.cli.app import COMMANDS
 
     expected = {name.replace(" ", "_").replace("-", "_") for name in COMMANDS if not name.startswith("plot ")}
-    shared = {"__init__", "app", "command", "completion", "data_kind", "plot", "options", "results", "within"}
+    shared = {"__init__", "app", "command", "completion", "data_kind", "plot", "names", "options", "results", "within"}
     found = {path.stem for path in (SOURCE / "cli").glob("*.py")} - shared
     assert found == expected
 

@@ -12,7 +12,7 @@ from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.reading import read_yaml
 from rrdyn.artifacts.record import Settings
 
-__all__ = ["Config", "presets", "presets_folder", "read_preset", "read_yaml", "refuse"]
+__all__ = ["ARMS", "Config", "presets", "presets_folder", "read_preset", "read_yaml", "refuse"]
 
 
 class Config(BaseModel):
@@ -71,15 +71,23 @@ def presets(kind: str) -> list[str]:
     return sorted(path.stem for path in (presets_folder() / kind).glob("*.yaml"))
 
 
-def read_preset(kind: str, name: str, *, flag: str | None = None) -> Settings:
-    """A preset by name, or any YAML file by path; `flag` is how the user gives one, where it is not --KIND."""
+ARMS = ("aug", "stability")
+"""The kinds of presets that are arms of training."""
+
+
+def read_preset(kind: str | tuple[str, ...], name: str, *, flag: str | None = None) -> Settings:
+    """A preset by name, of the first of several kinds that has it, or any YAML file by path; `flag` is how the user
+    gives one, where it is not --KIND."""
     if name.endswith((".yaml", ".yml")):
         return read_yaml(Path(name))
-    if name not in presets(kind):
-        near = difflib.get_close_matches(name, presets(kind), n=1)
-        raise UsageError(
-            f"there is no {kind} preset {name!r}",
-            expected="one of " + ", ".join(presets(kind)) + ", or a .yaml file",
-            run=f"{flag or f'--{kind}'} {near[0]}" if near else None,
-        )
-    return read_yaml(presets_folder() / kind / f"{name}.yaml")
+    kinds = (kind,) if isinstance(kind, str) else kind
+    for folder in kinds:
+        if name in presets(folder):
+            return read_yaml(presets_folder() / folder / f"{name}.yaml")
+    known = [one for folder in kinds for one in presets(folder)]
+    near = difflib.get_close_matches(name, known, n=1)
+    raise UsageError(
+        f"there is no {kinds[0]} preset {name!r}",
+        expected="one of " + ", ".join(known) + ", or a .yaml file",
+        run=f"{flag or f'--{kinds[0]}'} {near[0]}" if near else None,
+    )

@@ -105,6 +105,9 @@ def resolved(path: Path | str) -> Path:
         return Path(os.path.abspath(path))
 
 
+MAKES_CHECKPOINT = "rrdyn train sudoku makes one, rrdyn hub pull fetches one"
+
+
 def existing(path: Path | str, *, run: str | None = None) -> Path:
     """The path, if something is there and can be looked at. `run` is what would make it."""
     _seen(path, run)

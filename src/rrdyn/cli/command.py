@@ -63,6 +63,9 @@ class Arguments(Config):
         """None is what the parser leaves for an argument that was not given."""
         super().__init__(**{name: value for name, value in given.items() if value is not None})
 
+    def check_names(self) -> None:
+        """Refuse names that are known to be wrong before the command loads anything heavy. Raises RrdynError."""
+
     @classmethod
     def spelled(cls, key: str) -> str:
         name = key.split(".")[0]  # of a list of values the flag is named, not the place in it
@@ -152,6 +155,7 @@ def run_command(name: str, module: ModuleType | Command, argv: list[str]) -> int
     if args is None:
         return 0
     with _listening(args), _notices_on_stderr(), _logged(name, argv):
+        args.check_names()
         outcome: Outcome = module.run(args)
         files = {"wrote": [str(path) for path in outcome.wrote], "kept": [str(path) for path in outcome.kept]}
         try:

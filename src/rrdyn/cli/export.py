@@ -7,6 +7,7 @@ from typing import Literal
 
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.names import check_checkpoints
 
 
 class Args(Arguments):
@@ -27,6 +28,9 @@ class Args(Arguments):
     """The dataset that the copy names; default the one the checkpoint names."""
     weights: str | None = None
     """Of a file with several weights: raw, ema, or a key that rrdyn inspect tells; default the average, if any."""
+
+    def check_names(self) -> None:
+        check_checkpoints([self.ckpt], self.data)
 
 
 def run(args: Args) -> Outcome:

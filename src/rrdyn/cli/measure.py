@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
+from rrdyn.cli.names import check_measurement
 from rrdyn.cli.options import MeasurementOptions
 
 
@@ -26,6 +27,10 @@ class Args(MeasurementOptions):
     """Settings of the measurement, each as KEY=VALUE."""
     out: Path | None = None
     """File to write; with several checkpoints a folder. Default RUN/eval/ for a checkpoint of a run, else beside it."""
+
+    def check_names(self) -> None:
+        check_measurement(self.name)
+        super().check_names()
 
 
 def run(args: Args) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rrdyn.artifacts.pasting import quoted
+from rrdyn.artifacts.places import existing
 from rrdyn.cli.command import Arguments, Outcome, Positional
 
 
@@ -22,6 +23,10 @@ class Args(Arguments):
     """Files of one measurement: diag.npz, rollout.npz, perturb.npz, fate.npz, or a plug-in's."""
     out: Path
     """File to write."""
+
+    def check_names(self) -> None:
+        for path in self.files:
+            existing(path)
 
 
 def run(args: Args) -> Outcome:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.record import Settings
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.names import check_checkpoints
 
 if TYPE_CHECKING:
     from rrdyn.analysis.thresholds import Tau
@@ -68,6 +69,10 @@ class ProcessOptions(Arguments):
     devices: Processes = 1
     """Processes that share the puzzles, one GPU each (or one share of the CPU's cores)."""
 
+    def check_names(self) -> None:
+        given = [path for name in ("ckpt", "ckpts", "members") for path in _paths(getattr(self, name, None))]
+        check_checkpoints(given, self.data)
+
     def request(self, measurement: str, checkpoints: tuple[Path, ...], out: Path | None, **settings: Any) -> Request:
         """What is asked of a measurement: its config from the arguments of the same names and `settings`."""
         from rrdyn.measurement.campaign import Request
@@ -79,6 +84,10 @@ class ProcessOptions(Arguments):
         own = ("measurement", "config", "checkpoints", "out")
         shared = {name: given[name] for name in Request.__dataclass_fields__ if name in given and name not in own}
         return Request(measurement=measurement, config=config, checkpoints=checkpoints, out=out, **shared)
+
+
+def _paths(value: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 class MeasurementOptions(ProcessOptions):

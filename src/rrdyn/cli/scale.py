@@ -9,6 +9,7 @@ from pydantic import Field
 
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
+from rrdyn.cli.names import check_methods
 from rrdyn.cli.options import Count, MeasurementOptions, Seed
 
 
@@ -47,6 +48,10 @@ class Args(MeasurementOptions):
     """Names the choice of puzzles, and every draw."""
     out: Path | None = None
     """File to write; with several checkpoints a folder. Default RUN/eval/ for a checkpoint of a run, else beside it."""
+
+    def check_names(self) -> None:
+        check_methods(self.methods)
+        super().check_names()
 
 
 def run(args: Args) -> Outcome:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.names import check_checkpoints
 from rrdyn.cli.options import Index, Segments
 
 
@@ -35,6 +36,9 @@ class Args(Arguments):
     """auto, cpu, cuda or cuda:N."""
     dtype: Literal["float32", "bfloat16", "float64"] = "float32"
     """What the model computes in."""
+
+    def check_names(self) -> None:
+        check_checkpoints([self.ckpt], self.data)
 
 
 def run(args: Args) -> Outcome:

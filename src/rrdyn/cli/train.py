@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.names import check_training
 from rrdyn.cli.options import Batch, Count, Processes, Seed
 
 
@@ -75,6 +76,9 @@ class Args(Arguments):
     """Any other setting by its dotted name: --set optim.weight_decay=0.1 aug.noise.where=z_H."""
     dry_run: bool = False
     """Print the plan (parameters, memory, step time, time to the end) and stop; writes no run folder."""
+
+    def check_names(self) -> None:
+        check_training(self.data, self.preset, self.aug, self.init)
 
 
 FLAGS = {

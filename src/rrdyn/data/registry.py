@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, RrdynError, UsageError
-from rrdyn.artifacts.places import said
+from rrdyn.artifacts.places import existing, exists, said, shown
 from rrdyn.artifacts.record import Meta
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.recipe import Recipe
@@ -43,6 +45,17 @@ def makeable() -> dict[str, type[Puzzle]]:
     """Kinds that have a recipe: those of `rrdyn data`, plug-ins included."""
     load_plugins()
     return {name: kind for name, kind in KINDS.items() if kind.recipe is not None}
+
+
+def task_or_folder(data: str) -> tuple[str | None, Path]:
+    """What `rrdyn train DATA` may name: a task, or a dataset folder, whose path comes second. Raises InputError."""
+    if data in makeable():
+        return data, Path()
+    near = difflib.get_close_matches(data, makeable(), n=1)
+    if near and not exists(data):
+        raise InputError(f"{shown(data)} does not exist", expected=f"a dataset folder; did you mean {near[0]!r}?",
+                         run=f"rrdyn train {near[0]}")  # fmt: skip
+    return None, existing(data, run="rrdyn data sudoku, or rrdyn train sudoku")
 
 
 def kind_of(recipe: Recipe) -> type[Puzzle]:

@@ -22,11 +22,10 @@ import numpy as np
 from pydantic import Field
 
 from rrdyn.artifacts.config import Config
-from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.schema import Schema
 from rrdyn.measurement.parts import Arrays, Parts, publish
 from rrdyn.measurement.subject import Questions, Subject
-from rrdyn.runtime.plugins import HOW_TO_ADD, load_plugins
+from rrdyn.runtime.plugins import load_plugins, unknown
 
 
 class MeasurementConfig(Config):
@@ -139,7 +138,5 @@ def measurement_named(name: str) -> type[Measurement[Any]]:
     if name not in MEASUREMENTS:
         load_plugins()
     if name not in MEASUREMENTS:
-        raise UsageError(f"there is no measurement called {name!r}", found=name,
-                         expected="one of " + ", ".join(sorted(MEASUREMENTS)),
-                         run=HOW_TO_ADD)  # fmt: skip
+        raise unknown("measurement", name, MEASUREMENTS)
     return MEASUREMENTS[name]

@@ -18,7 +18,16 @@ from typing import Any
 
 from rrdyn.artifacts.errors import InputError, RrdynError
 from rrdyn.artifacts.pasting import quoted
-from rrdyn.artifacts.places import entries, existing, exists, is_file, is_folder, regular, shown
+from rrdyn.artifacts.places import (
+    MAKES_CHECKPOINT,
+    entries,
+    existing,
+    exists,
+    is_file,
+    is_folder,
+    regular,
+    shown,
+)
 from rrdyn.artifacts.reading import read_json, read_text, read_yaml
 from rrdyn.artifacts.record import Meta
 from rrdyn.models.foreign import Configured, configured, is_arch
@@ -91,7 +100,7 @@ def locate(path: Path | str) -> Found:
         path = pull(path)
     elif _is_on_the_hub(path):
         path = _pulled(path)
-    return _locate(existing(path, run="rrdyn train sudoku makes one, rrdyn hub pull fetches one"), MOST_HOPS)
+    return _locate(existing(path, run=MAKES_CHECKPOINT), MOST_HOPS)
 
 
 def _is_on_the_hub(path: Path | str) -> bool:

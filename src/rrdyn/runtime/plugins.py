@@ -6,7 +6,9 @@ installed packages with an entry point in the group `rrdyn.plugins`.
 
 from __future__ import annotations
 
+import difflib
 import os
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -19,6 +21,20 @@ GROUP = "rrdyn.plugins"
 HOW_TO_ADD = f"{VARIABLE}=MODULE, the module that registers it, on the Python path"
 
 _begun: set[str] = set()
+
+
+def any_named() -> bool:
+    """Whether any plug-in is there; nothing is imported."""
+    named = any(os.environ.get(variable, "").strip(" ,") for variable in (VARIABLE, ALIAS))
+    return named or bool(entry_points(group=GROUP))
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that nobody has registered."""
+    near = difflib.get_close_matches(name, known := sorted(known), n=1, cutoff=0.5)
+    return UsageError(f"there is no {what} called {name!r}", found=name,
+                      expected=f"did you mean {near[0]!r}?" if near else "one of " + ", ".join(known),
+                      run=HOW_TO_ADD)  # fmt: skip
 
 
 def load_plugins() -> None:

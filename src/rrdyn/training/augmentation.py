@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from rrdyn.artifacts.config import Config, presets, read_preset
+from rrdyn.artifacts.config import ARMS, Config, presets, read_preset
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.training.noise import NoiseConfig
 
@@ -66,12 +66,7 @@ class AugConfig(Config):
 def read_aug(name: str, **changes: Any) -> AugConfig:
     """A preset of configs/aug or configs/stability (or a YAML file, whose arm goes by the file's name), changed."""
     arm = re.sub(r"[^\w.+=-]", "_", Path(name).stem)[:64]  # a name that folders can have, whatever the file's is
-    return AugConfig(**{"name": arm, **read_preset(_folder(name), name), **changes})
-
-
-def _folder(name: str) -> str:
-    """Where a preset of that name lies."""
-    return "stability" if name in presets("stability") else "aug"
+    return AugConfig(**{"name": arm, **read_preset(ARMS, name), **changes})
 
 
 def aug_presets() -> list[str]:

@@ -10,12 +10,11 @@ from pydantic import ConfigDict, JsonValue
 
 from rrdyn.artifacts.config import Config, read_preset
 from rrdyn.artifacts.errors import InputError, UsageError
-from rrdyn.artifacts.places import existing
 from rrdyn.artifacts.reading import parse_yaml
 from rrdyn.artifacts.record import Settings
 from rrdyn.data.defaults import ensure
 from rrdyn.data.folder import open_split
-from rrdyn.data.registry import makeable
+from rrdyn.data.registry import makeable, task_or_folder
 from rrdyn.models import load
 from rrdyn.runtime.progress import say
 from rrdyn.training.augmentation import read_aug
@@ -54,10 +53,10 @@ def resolve(
     training starts from a checkpoint (`init`), its `rollout` section where whole rollouts start from scratch.
     """
     tasks = makeable()
-    if data in tasks:
-        task, kind = data, tasks[data]
+    named, path = task_or_folder(data)
+    if named is not None:
+        task, kind = named, tasks[named]
     else:
-        path = existing(data, run="rrdyn data sudoku, or rrdyn train sudoku")
         kind = type(open_split(path, "train").puzzle)
         task = kind.name if kind.name in tasks else path.resolve().name
     if preset is None:
@@ -65,7 +64,7 @@ def resolve(
         why = "" if accelerated else " (no CUDA device here: the small preset of the task)"
         say(f"preset: {preset}{why}")
     recipe = Recipe(**read_preset("train", preset, flag="--preset"))
-    if data in tasks:
+    if named is not None:
         if recipe.dataset is None:
             raise UsageError(f"the preset {preset} names no dataset", expected="a dataset folder: rrdyn train PATH")
         path = root / Path(recipe.dataset).stem
@@ -79,7 +78,7 @@ def resolve(
     for key, value in changes.items():
         content = put(content, key, value)
     config = TrainConfig(**content)
-    if data in tasks:  # only now: a mistyped setting is refused before minutes go into a dataset
+    if named is not None:  # only now: a mistyped setting is refused before minutes go into a dataset
         ensure(task, str(recipe.dataset), root=root)
     return config
 

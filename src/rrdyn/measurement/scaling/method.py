@@ -30,7 +30,7 @@ from rrdyn.dynamics import protocol
 from rrdyn.measurement.scaling.symmetry import Maps
 from rrdyn.measurement.subject import Questions
 from rrdyn.models import Model, Readout
-from rrdyn.runtime.plugins import HOW_TO_ADD, load_plugins
+from rrdyn.runtime.plugins import load_plugins, unknown
 from rrdyn.runtime.streams import generator
 
 
@@ -172,8 +172,7 @@ def method_named(words: str) -> tuple[type[Method], float | None]:
     if name not in METHODS:
         load_plugins()
     if name not in METHODS:
-        raise UsageError(f"there is no method called {name!r}", found=name,
-                         expected="one of " + ", ".join(sorted(METHODS)), run=HOW_TO_ADD)  # fmt: skip
+        raise unknown("method", name, METHODS)
     kind = METHODS[name]
     if not given:
         return kind, kind.strength
