@@ -168,3 +168,10 @@ def test_a_broken_artifact_is_told_and_left_out(tmp_path):
         found = aggregate.aggregate(tmp_path)
     assert found.runs["auc"].to_list() == [None]
     assert found.runs["accuracy_best"].to_list() == [0.5]
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    make_run(tmp_path / "a\udcffb", "sudoku-trm-multi4", 0, [0.5])
+    found = aggregate.aggregate(tmp_path / "a\udcffb")
+    aggregate.write(found, tmp_path / "out")
+    assert r"a\udcffb" in (tmp_path / "out" / "runs.csv").read_text()

@@ -81,11 +81,23 @@ def test_an_analysis_writes_latex_beside_its_page_and_the_command_the_same(tmp_p
     written = (tmp_path / "out" / "results.tex").read_text()
     capsys.readouterr()
     assert main(["export-table", str(tmp_path / "out" / "results.md")]) == 0
-    assert capsys.readouterr().out.strip() == written.strip()
+    assert written.splitlines()[0].startswith("% ")
+    assert capsys.readouterr().out.strip() == written.partition("\n")[2].strip()
     assert written.count(r"\toprule") >= 4
     assert main(["export-table", str(tmp_path / "out" / "cells_diag.csv"), "--form", "html", "--out",
                  str(tmp_path / "cells.html")]) == 0  # fmt: skip
     assert "A_conv_correct" in (tmp_path / "cells.html").read_text()
+
+
+def test_a_table_replaces_a_table_and_nothing_else(tmp_path, capsys):
+    (tmp_path / "page.md").write_text("| a |\n|---|\n| 1 |\n")
+    (tmp_path / "mine.tex").write_text("my thesis")
+    line = ["export-table", str(tmp_path / "page.md"), "--out"]
+    for _ in range(2):
+        assert main([*line, str(tmp_path / "table.tex")]) == 0
+    assert main([*line, str(tmp_path / "mine.tex")]) == 1
+    assert "no file of ours" in capsys.readouterr().err
+    assert (tmp_path / "mine.tex").read_text() == "my thesis"
 
 
 def test_a_page_without_a_table_is_refused(tmp_path):

@@ -59,6 +59,14 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.parametrize("leads_to", ["itself", "nothing"])
+def test_a_link_that_leads_to_no_file_is_not_written_through(leads_to, tmp_path):
+    (tmp_path / "itself").symlink_to(tmp_path / leads_to)
+    with pytest.raises(RrdynError, match="not a file that may be replaced"):
+        write_text(tmp_path / "itself", "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["itself"]
+
+
 @given(json_values)
 def test_json_is_strict_and_loses_nothing_finite(value):
     text = json.dumps(plain(value), allow_nan=False)

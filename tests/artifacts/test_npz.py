@@ -92,3 +92,13 @@ def test_provenance_digests_inputs_and_configs(tmp_path):
     assert one["config_hash"] != two["config_hash"]
     assert one["inputs"] == two["inputs"]
     assert len(next(iter(one["inputs"].values()))) == 64
+
+
+def test_the_other_order_of_bytes_is_turned(tmp_path):
+    """torch and numba take this machine's only."""
+    np.savez(
+        tmp_path / "a.npz", **{name: column.astype(column.dtype.newbyteorder(">")) for name, column in diag().items()}
+    )
+    read = read_npz(tmp_path / "a.npz", DIAG)
+    assert all(column.dtype.isnative for column in read.arrays.values())
+    np.testing.assert_array_equal(read["drift_zH"], diag()["drift_zH"])

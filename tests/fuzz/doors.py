@@ -148,6 +148,7 @@ LINES = [
 WITHOUT_FILES = {
     "selfcheck": "takes no file and no setting",
     "cite": "takes no file and no setting",
+    "schema": "takes no file",
     "toy": "takes settings and a place to write to",
     "watch": "ends when it is told to: tests/cli",
     "hub pull": "reads from a Hub: tests/runtime/test_guard.py",
@@ -167,6 +168,7 @@ NOT_ALONE = (
 
 BARE = [
     "cite",
+    "schema diagnose",
     "toy --T 4 --n 50 --seeds 0 --out {out}.npz",
     "inspect {diag.npz}",
     "evaluate {step} --data {data} --n 4",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -85,7 +86,9 @@ def odd_argument(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
         value = rng.choice(NUMBERS if numeric else WORDS)
         made.argv += [flag, value]
         made.label = f"{flag} {value[:30]!r}"
-        made.codes = ANY if name == "out" else made.codes
+        if name == "out":
+            made.codes = ANY
+            made.mine.append(Path(os.path.normpath(root / value)))
     elif action == "none":
         made.argv.append(flag)
         made.label = f"{flag} alone"
@@ -112,12 +115,14 @@ REFUSED = [
     f"RANK=0 WORLD_SIZE={'9' * 400}", "RANK=1 WORLD_SIZE=2 MASTER_ADDR=256.256.256.256 MASTER_PORT=x",
     "RANK=1 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=99999",
     "RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=-1",
-    "SLURM_PROCID=x SLURM_NTASKS=2 MASTER_ADDR=127.0.0.1", "SLURM_PROCID=7 SLURM_NTASKS=2 MASTER_ADDR=127.0.0.1",
+    "SLURM_PROCID=x SLURM_STEP_NUM_TASKS=2 MASTER_ADDR=127.0.0.1",
+    "SLURM_PROCID=7 SLURM_STEP_NUM_TASKS=2 MASTER_ADDR=127.0.0.1",
 ]  # fmt: skip
 """Groups of processes that cannot be."""
 EITHER = [
     "RANK= WORLD_SIZE=", "RANK=0 WORLD_SIZE=1", "RANK=0 WORLD_SIZE=1 LOCAL_RANK=x", "SLURM_PROCID=0 SLURM_NTASKS=2",
-    "SLURM_PROCID=0 SLURM_NTASKS=x MASTER_ADDR=127.0.0.1", "RRDYN_PUZZLES=nothing_here", "RRDYN_PUZZLES=,,",
+    "SLURM_PROCID=0 SLURM_NTASKS=x MASTER_ADDR=127.0.0.1", "SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=x",
+    "RRDYN_PUZZLES=nothing_here", "RRDYN_PUZZLES=,,",
     "RRDYN_PUZZLES=../x", "RRDYN_PUZZLES=os", "RRDYN_PLUGINS=nothing_here", "RRDYN_PLUGINS=a.b.c,",
     "MPLBACKEND=nothing",
 ]  # fmt: skip

@@ -80,8 +80,13 @@ def faults(case: Case, ended: Ended, before: Tree, after: Tree) -> list[Fault]:
         found.append(Fault("exit code", f"{ended.code} is none of ours", place))
     elif ended.code not in case.codes and ended.code != 130:
         found.append(Fault("exit code", f"{ended.code}, expected one of {case.codes}: {_message(said)}", place))
-    elif ended.code and case.streams not in UNHEARD and ended.err.count("rrdyn: ") != 1 and case.line.command != "plot":
-        found.append(Fault("message", f"{ended.err.count('rrdyn: ')} messages: {_message(ended.err)}", place))
+    elif (
+        ended.code
+        and case.streams not in UNHEARD
+        and (told := messages(ended.err)) != 1
+        and case.line.command != "plot"
+    ):
+        found.append(Fault("message", f"{told} messages: {_message(ended.err)}", place))
     lost = [name for name in before if name not in after and not _may_write(case, name)]
     changed = [name for name in before if name in after and before[name] != after[name] and not _may_write(case, name)]
     made = [name for name in after if name not in before and not _may_write(case, name)]
@@ -119,6 +124,11 @@ def _beside(case: Case, path: Path) -> bool:
         if path in place.parents and path != case.root:
             return True
     return False
+
+
+def messages(text: str) -> int:
+    """Errors that were told; a line within one may name the program too."""
+    return sum(line.startswith("rrdyn: ") for line in text.splitlines())
 
 
 def _relative(case: Case, name: str) -> str:

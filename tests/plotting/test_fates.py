@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.analysis.test_fates import HORIZON, file_of
 
 from rrdyn.analysis.fates import flow, of_result, over_segments, read_fates
@@ -79,3 +80,11 @@ def test_command(file, tmp_path):
     assert main(["plot", "fates", str(file), "--out", str(tmp_path)]) == 0
     names = {path.name for path in tmp_path.iterdir() if path.suffix == ".png"}
     assert names == {f"fates_tiny_{name}.png" for name in ("segments", "flow", "multipliers")}
+
+
+def test_a_picture_under_a_name_that_is_not_utf8_says_what_drew_it(file, tmp_path, monkeypatch):
+    out = str(tmp_path / "a\udcffb")
+    monkeypatch.setattr("sys.argv", ["rrdyn", "plot", "fates", str(file), "--out", out])
+    assert main(["plot", "fates", str(file), "--out", out]) == 0
+    picture = Image.open(tmp_path / "a\udcffb" / "fates_tiny_flow.png")
+    assert picture.text["Source"].endswith(r"a\udcffb")

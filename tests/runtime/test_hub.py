@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,13 @@ def test_push_sends_the_folder_without_the_training_state(hub, tmp_path, monkeyp
     assert sorted(hub.repos["someone/mine"][-1]) == ["step_5/meta.json", "step_5/model.safetensors"]
     client.push(folder / "meta.json", "hub://someone/mine/notes")
     assert "notes/meta.json" in hub.repos["someone/mine"][-1]
+
+
+def test_what_is_no_file_is_not_pushed(hub, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is a named pipe"):
+        client.push(tmp_path / "pipe", "someone/mine")
+    assert hub.requests == []
 
 
 def test_push_without_a_token_is_one_message(hub, tmp_path):

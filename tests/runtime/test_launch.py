@@ -37,6 +37,12 @@ def test_srun_makes_a_group_without_an_address(environment):
     assert launch.given_group() == launch.Group(1, 2, 1)
 
 
+def test_a_port_that_is_none_is_told_though_a_measurement_needs_no_address(environment):
+    environment(RANK="1", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="99999")
+    with pytest.raises(UsageError, match="MASTER_PORT"):
+        launch.given_group()
+
+
 def test_a_batch_script_alone_is_no_group(environment):
     """Outside of srun the job's variables are there too: with MASTER_ADDR the one process waited for others."""
     environment(SLURM_PROCID="0", SLURM_NTASKS="4", SLURM_LOCALID="0", MASTER_ADDR="node0")

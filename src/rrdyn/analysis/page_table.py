@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from rrdyn.artifacts.reading import read_table, read_text
 
 FORMS = {"latex": "latex_raw", "markdown": "pipe", "html": "html", "text": "simple"}
 """Forms a table can be had in, by tabulate's names; LaTeX is laid out here, as its rules are booktabs'."""
+COMMENTS = {"latex": "% {}", "markdown": "<!-- {} -->", "html": "<!-- {} -->", "text": "# {}"}
+"""How a form says what is no part of a table; plain text just says it."""
 SPECIAL = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
            "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "λ": r"$\lambda$", "₁": r"$_1$",
            "<": r"$<$", ">": r"$>$", "|": r"\textbar{}"}  # fmt: skip
@@ -93,7 +96,17 @@ def _cells(line: str) -> list[str]:
     return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
 
 
+def together(tables: Iterable[PageTable], form: str) -> str:
+    """Tables in one of `FORMS`, one after another."""
+    return "\n\n".join(table.told(form) for table in tables)
+
+
+def write_tables(path: Path, tables: Iterable[PageTable], form: str) -> Path:
+    """Tables in one of `FORMS` under a first line that says what wrote them; only such a file is replaced."""
+    first = COMMENTS[form].format("tables of rrdyn")
+    return write_text(path, f"{first}\n{together(tables, form)}\n", begins=first.encode())
+
+
 def write_latex(page: Path) -> Path:
     """The tables of a page beside it, as LaTeX."""
-    text = "\n\n".join(table.told("latex") for table in read_tables(page))
-    return write_text(page.with_suffix(".tex"), text + "\n")
+    return write_tables(page.with_suffix(".tex"), read_tables(page), "latex")

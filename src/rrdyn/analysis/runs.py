@@ -16,7 +16,7 @@ from rrdyn.analysis.survival import read_rollout
 from rrdyn.artifacts.cells import FILES, read_calibration
 from rrdyn.artifacts.errors import InputError, RrdynError, notice
 from rrdyn.artifacts.npz import read_npz
-from rrdyn.artifacts.places import existing, is_file, is_folder, resolved, shown
+from rrdyn.artifacts.places import existing, is_file, is_folder, resolved, shown, spelled
 from rrdyn.artifacts.reading import read_json, read_jsonl, read_yaml
 from rrdyn.artifacts.record import Meta, Row, Settings
 from rrdyn.artifacts.results import ResultsRecord
@@ -60,13 +60,13 @@ def read_runs(root: Path | str) -> list[Row]:
 
 def _labels(folder: Path, config: Settings) -> Row:
     # runs/<task>-<arch>-<aug>/<date>-s<seed> says the same where there is no config
-    named = resolved(folder).parent.name.split("-", 2)
+    named = spelled(resolved(folder).parent.name).split("-", 2)
     task, model, aug = named if len(named) == 3 else (None, None, None)
     seed = re.search(r"-s(\d{1,18})$", resolved(folder).name)
     architecture, augmentation = _section(config, "model"), _section(config, "aug")
     written = config.get("seed")
     return {
-        "run": str(folder),
+        "run": spelled(folder),
         "task": _text(config.get("task")) or task,
         "model": _text(architecture.get("name")) or model,
         "aug": _text(augmentation.get("name")) or aug,

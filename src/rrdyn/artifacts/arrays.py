@@ -34,11 +34,10 @@ def read_npy(path: Path | str, *, mmap: bool = False, run: str | None = None) ->
     with opened(path, run=run) as stream, _as_input_error(path, "npy"):
         _check_header(stream, os.fstat(stream.fileno()).st_size, shown(path))
         if mmap:
-            array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-            return array
+            return _native(np.load(path, mmap_mode="r", allow_pickle=False))
         _check_room(os.fstat(stream.fileno()).st_size, shown(path))
         stream.seek(0)
-        return np.lib.format.read_array(stream, allow_pickle=False)
+        return _native(np.lib.format.read_array(stream, allow_pickle=False))
 
 
 def read_arrays(path: Path | str, *, run: str | None = None) -> dict[str, np.ndarray]:
@@ -81,7 +80,12 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path |
     with archive.open(member) as stream:
         array = np.lib.format.read_array(stream, allow_pickle=False)
         stream.read(1)  # at the end the checksum is compared
-    return array
+    return _native(array)
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    """The same numbers in the order of bytes of this machine, the only one that torch and numba take."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _check_members(members: list[zipfile.ZipInfo], size: int, where: str) -> None:

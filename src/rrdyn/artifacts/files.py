@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from rrdyn.artifacts.errors import RrdynError
-from rrdyn.artifacts.places import entries, existing, is_file, is_folder, opened, said, shown
+from rrdyn.artifacts.places import entries, existing, is_file, is_folder, opened, said, shown, spelled
 from rrdyn.artifacts.reading import read_json
 
 __all__ = [
@@ -82,9 +82,10 @@ def output_file(path: Path | str, *, begins: bytes = b"") -> Path:
         raise cannot_write(path, error) from None
     if is_folder(path):
         raise RrdynError(f"{shown(path)} is a folder", expected="the name of a file", run="give a file with --out")
-    if there and not is_file(path) and not path.is_symlink():
+    if there and not is_file(path):
         raise RrdynError(
-            f"{shown(path)} is not a file that may be replaced", found="a device, a pipe or a socket",
+            f"{shown(path)} is not a file that may be replaced",
+            found="a link that leads to no file" if path.is_symlink() else "a device, a pipe or a socket",
             expected="a new name, or a file written before", run="give another place with --out",
         )  # fmt: skip
     if there and begins and is_file(path):
@@ -267,11 +268,11 @@ def dump_json(value: Any, *, indent: int | None = 2, ascii_only: bool = False) -
 def plain(value: Any) -> Any:
     """The value in JSON's own types, non-finite floats as None, bytes of a path that are not UTF-8 as \\udcXX."""
     if isinstance(value, dict):
-        return {_utf8(str(key)): plain(item) for key, item in value.items()}
+        return {spelled(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
         return [plain(item) for item in value]
     if isinstance(value, str):
-        return _utf8(value)
+        return spelled(value)
     if isinstance(value, bool | int) or value is None:
         return value
     if isinstance(value, float):
@@ -280,11 +281,7 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if hasattr(value, "model_dump"):
         return plain(value.model_dump())
-    return _utf8(str(value))
-
-
-def _utf8(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    return spelled(str(value))
 
 
 def sha256(path: Path | str) -> str:

@@ -48,6 +48,12 @@ def shown(path: Path | str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 20]}... ({len(text)} characters)"
 
 
+def spelled(name: Path | str) -> str:
+    """A name as a file of text can hold it: bytes of it that are not UTF-8 as \\udcXX."""
+    text = str(name)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def said(error: BaseException) -> str:
     """What an exception says, in one line of bounded length; its kind where it says nothing."""
     if isinstance(error, OSError) and error.errno:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rrdyn.artifacts.files import dump_json, sha256
-from rrdyn.artifacts.places import exists
+from rrdyn.artifacts.places import exists, spelled
 from rrdyn.artifacts.record import Meta
 from rrdyn.version import __version__
 
@@ -50,7 +50,7 @@ def digest(value: Any) -> str:
 
 def command_line() -> str:
     """The command under way, as typed."""
-    return " ".join(["rrdyn", *sys.argv[1:]])
+    return spelled(" ".join(["rrdyn", *sys.argv[1:]]))
 
 
 def library_versions() -> dict[str, str]:

@@ -24,12 +24,14 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.analysis.page_table import read_tables
-    from rrdyn.artifacts.files import write_text
+    from rrdyn.analysis.page_table import read_tables, together, write_tables
     from rrdyn.cli.results import ExportTableResult, TableRows
 
     tables = [table for path in args.files for table in read_tables(path)]
-    text = "\n\n".join(table.told(args.form) for table in tables)
-    wrote = [write_text(args.out, text + "\n")] if args.out else []
+    wrote = [write_tables(args.out, tables, args.form)] if args.out else []
     rows = [TableRows(caption=table.caption, heads=table.heads, rows=table.rows) for table in tables]
-    return Outcome(data=ExportTableResult(tables=rows), text=f"{len(tables)} tables" if wrote else text, wrote=wrote)
+    return Outcome(
+        data=ExportTableResult(tables=rows),
+        text=f"{len(tables)} tables" if wrote else together(tables, args.form),
+        wrote=wrote,
+    )

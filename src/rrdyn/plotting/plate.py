@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.artifacts.files import dump_json, replacing, write_text
-from rrdyn.artifacts.places import is_file, shown
+from rrdyn.artifacts.places import is_file, shown, spelled
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_bytes
 from rrdyn.artifacts.record import Meta
@@ -93,7 +93,7 @@ def save(plate: Plate, stem: Path | str, style: Style, *, meta: Meta, svg: bool 
     refuse_foreign(stem, table)
     caption = plate.words
     origin = dump_json(meta, indent=None)
-    title = f"{stem.name} (rrdyn {__version__})"
+    title = f"{spelled(stem.name)} (rrdyn {__version__})"
     png = {
         "Title": title,
         "Description": caption,

@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rrdyn.artifacts.errors import InputError, RrdynError
-from rrdyn.artifacts.files import existing, make_folder, replacing
+from rrdyn.artifacts.files import make_folder, replacing
+from rrdyn.artifacts.places import is_folder, regular
 from rrdyn.runtime.guard import COMMIT, Guard, Late, Limits, Unreachable, printable
 from rrdyn.runtime.hub_address import Ref, endpoint, is_address, parse
 from rrdyn.runtime.hub_client import under
@@ -279,7 +280,8 @@ def push(
     `card`: text of a README.md beside what is sent, left out where the Hub has one there. The training state
     (`state.pt`) stays here. Raises RrdynError for a refused or cut connection.
     """
-    path, ref = existing(path), place if isinstance(place, Ref) else parse(place)
+    path, ref = Path(path), place if isinstance(place, Ref) else parse(place)
+    path = path if is_folder(path) else regular(path)
     message = message or f"rrdyn: {path.name}"
 
     def send() -> Any:
@@ -294,7 +296,7 @@ def push(
                 api.upload_file(**common, path_or_fileobj=card.encode(), path_in_repo=page, commit_message="Model card")
             except ValueError as error:  # the Hub reads a card before it takes it
                 raise InputError(f"{ref.name} does not take this model card", found=printable(error, 300)) from None
-        if path.is_dir():
+        if is_folder(path):
             return api.upload_folder(
                 **common, folder_path=path, path_in_repo=ref.inside or None, commit_message=message,
                 ignore_patterns=NOT_PUSHED,

@@ -105,6 +105,8 @@ def given_group() -> Group | None:
     if "RANK" in env or "WORLD_SIZE" in env:
         world = _count("WORLD_SIZE", 1) if "WORLD_SIZE" in env else None
         rank = _count("RANK") if "RANK" in env else None
+        if "MASTER_PORT" in env:
+            _count("MASTER_PORT", 1, 65535)
         if rank is not None and world is not None:
             return _member("RANK", rank, "WORLD_SIZE", world, _count("LOCAL_RANK", default=0))
         if (rank or 0) > 0 or (world or 1) > 1:  # alone each of them would take itself for the only one
