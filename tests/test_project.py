@@ -80,6 +80,17 @@ def test_the_lock_has_the_pinned_versions_with_digests_and_no_address_but_the_pu
     assert text.count("url = ") == text.count('hash = "sha256:')
 
 
+def test_the_paper_cites_what_its_bibliography_has_and_names_the_authors_of_the_citation():
+    head, text = (ROOT / "paper" / "paper.md").read_text().split("---\n", 2)[1:]
+    entries = re.findall(r"^@\w+\{(\w+),", (ROOT / "paper" / "paper.bib").read_text(), flags=re.MULTILINE)
+    assert set(re.findall(r"@([a-z]+\d{4}\w*)", text)) == set(entries)
+    about, cited = yaml.safe_load(head), yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert [author["name"] for author in about["authors"]] == [author["name"] for author in cited["authors"]]
+    assert about["title"] == cited["title"]
+    assert {"Summary", "Statement of need", "State of the field"} <= set(re.findall(r"^# (.+)$", text, re.MULTILINE))
+    assert 250 < len(text.split()) < 1750
+
+
 def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 

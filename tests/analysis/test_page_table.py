@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -54,6 +56,18 @@ def test_latex_has_the_rules_of_booktabs_and_nothing_that_latex_would_run(tmp_pa
     assert "hline" not in text
     without = re.sub(r"\\[&%$#_{}\\]|\$[^$]*\$", "", text)
     assert not re.search(r"[%$#_^~]", without)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+def test_latex_sets_it(tmp_path):
+    (tmp_path / "page.md").write_text(PAGE)
+    inner = "\n".join(table.told("latex") for table in read_tables(tmp_path / "page.md"))
+    head = r"\documentclass{article}\usepackage{booktabs}\begin{document}"
+    (tmp_path / "page.tex").write_text(f"{head}\n{inner}\n\\end{{document}}\n")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"], cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
 
 
 @pytest.mark.parametrize(

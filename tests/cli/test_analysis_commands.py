@@ -104,5 +104,6 @@ def test_evolution_survival_select_aggregate(tmp_path, capsys):
     runs = tmp_path / "runs" / "sudoku-trm-none" / "20260101-s1"
     runs.mkdir(parents=True)
     (runs / "train.jsonl").write_text('{"step": 1, "acc": 0.25}\n')
-    assert main(["aggregate", str(tmp_path / "runs"), "--json"]) == 0
+    assert main(["aggregate", str(tmp_path / "runs"), "--json", "--latex"]) == 0
+    assert r"\toprule" in (tmp_path / "runs" / "aggregate" / "aggregate.tex").read_text()
     assert json.loads(capsys.readouterr().out)["rows"][0]["accuracy_best_mean"] == 0.25

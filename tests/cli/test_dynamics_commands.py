@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,28 @@ def test_wanted_states_are_checked_before_the_work(checkpoint, tmp_path, capsys)
     assert "--save-states names no puzzle" in capsys.readouterr().err
     assert not out.exists()
     assert not out.with_name("diag.npz.parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "has"),
+    [
+        (["toy", "--n", "200", "--T", "4", "8", "--seeds", "0"], ["T & success & AUC", "8 & 0"]),
+        (["fate"], ["fate & wrong & right & out of time & lost"]),
+        (["perturb", "--sigmas", "0", "0.5", "--copies", "2"], [r"sigma & right at 8", r"\textbar{}noise\textbar{}"]),
+        (["evaluate"], [r"segment & exact & token\_acc", "halted &"]),
+    ],
+    ids=lambda value: value[0],
+)
+def test_a_command_that_prints_a_table_prints_it_for_a_paper(line, has, checkpoint, tmp_path, capsys):
+    name, *rest = line
+    if name != "toy":
+        small = {"fate": ["--horizon", "16", "--multipliers", "0"], "perturb": ["--segments", "8"], "evaluate": []}
+        rest = [str(checkpoint), *rest, *small[name], "--n", "2", "--device", "cpu"]
+    out = tmp_path / ("eval.json" if name == "evaluate" else f"{name}.npz")
+    assert main([name, *rest, "--latex", "--out", str(out), "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(r"\begin{table}")
+    assert said.rstrip().endswith(r"\end{table}")
+    said = re.sub(" +", " ", said)
+    assert all(word in said for word in has), said
+    assert said.count("&") % (said.count(r"\\") or 1) == 0  # every row has as many cells as the heads

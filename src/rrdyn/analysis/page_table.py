@@ -1,10 +1,11 @@
-"""The tables of a page or of a csv, and how a paper has them: LaTeX with booktabs, html, plain text."""
+"""The tables of a page, a csv or a printed text, and how a paper has them: LaTeX with booktabs, html, plain text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tabulate import tabulate
@@ -23,6 +24,8 @@ SPECIAL = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r
            "<": r"$<$", ">": r"$>$", "|": r"\textbar{}"}  # fmt: skip
 MINUS = re.compile(r"(?<![\w.\]$}])-(?=\d)")
 LAMBDA = re.compile(r"\blambda_(\d|late)\b")
+RULE = re.compile(r"-+(?:  +-+)+")
+"""What stands under the heads of a printed table."""
 MARKS = re.compile(r"\*\*|`")
 
 
@@ -89,6 +92,30 @@ def _of_page(text: str) -> list[PageTable]:
             heading, above = line.lstrip("# ").strip(), ""
         elif line.strip():
             above = "" if line.startswith(("-", ">")) else line.strip()
+    return found
+
+
+def in_latex(text: str) -> str:
+    """The tables in what a command prints, as LaTeX; what stands above a table is its caption."""
+    return "\n\n".join(table.told("latex") for table in [*_of_print(text), *_of_page(text)])
+
+
+def _of_print(text: str) -> list[PageTable]:
+    """Tables as `tabulate` prints them: heads, a rule of dashes that says where columns are, rows that keep to them."""
+    found, lines, above = [], text.splitlines(), ""
+    for number, line in enumerate(lines):
+        if number and RULE.fullmatch(line.strip()):
+            spans = [match.span() for match in re.finditer("-+", line)]
+            between = [(end, start) for (_, end), (start, _) in pairwise(spans)]
+            rows = [lines[number - 1]]
+            for row in lines[number + 1 :]:
+                if not row.strip() or any(row[end:start].strip() for end, start in between):
+                    break
+                rows.append(row)
+            cut = [[row[start:end].strip() for start, end in spans] for row in rows]
+            found.append(PageTable(caption=above, heads=cut[0], rows=cut[1:]))
+        elif line.strip() and not (number + 1 < len(lines) and RULE.fullmatch(lines[number + 1].strip())):
+            above = line.strip()
     return found
 
 

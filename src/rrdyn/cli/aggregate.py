@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rrdyn.cli.command import Arguments, Outcome, Positional
+from rrdyn.cli.command import Outcome, Positional
+from rrdyn.cli.options import PageOptions
 
 
-class Args(Arguments):
+class Args(PageOptions):
     """Runs over seeds: accuracy, exponents, AUC, escape rate and sigma* of each arm, and each arm minus its baseline.
 
     1. rrdyn aggregate runs/
@@ -25,7 +26,7 @@ def run(args: Args) -> Outcome:
     from rrdyn.cli.results import AggregateResult
 
     found = aggregate.aggregate(args.root)
-    wrote = aggregate.write(found, args.out or args.root / "aggregate")
+    wrote = args.tables(aggregate.write(found, args.out or args.root / "aggregate"))
     parts = [aggregate.markdown(found)] if len(found.runs) else []
     if len(found.cells):
         parts.append(aggregate.cells_markdown(found.cells))

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import ProcessOptions, Seed, Segments
+from rrdyn.cli.options import ProcessOptions, Seed, Segments, TableOptions
 
 
-class Args(ProcessOptions):
+class Args(TableOptions, ProcessOptions):
     """Accuracy after each segment at the fixed budget, and with real halting: steps used, accuracy kept.
 
     1. rrdyn evaluate runs/demo/pretrain
@@ -49,4 +49,6 @@ def run(args: Args) -> Outcome:
         wrote = [
             write_json(args.out, {"schema": "evaluation", "schema_version": 1, **record.model_dump(), "meta": meta})
         ]
-    return Outcome(data=record, text=table(record), wrote=wrote, next=[f"rrdyn diagnose {quoted(args.ckpt)}"])
+    return Outcome(
+        data=record, text=args.told(table(record)), wrote=wrote, next=[f"rrdyn diagnose {quoted(args.ckpt)}"]
+    )

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import Count, MeasurementOptions, Seed
+from rrdyn.cli.options import Count, MeasurementOptions, Seed, TableOptions
 
 
-class Args(MeasurementOptions):
+class Args(TableOptions, MeasurementOptions):
     """What becomes of each puzzle: settled, cycling, winding, wandering, or out of time, beside right and wrong.
 
     Stopped anywhere, the same command continues. Files that are there already for the same settings are kept.
@@ -60,7 +60,7 @@ def run(args: Args) -> Outcome:
                 FatesFile.extending(table.record(), path=str(result.path)) for result, table in zip(done, tables)
             ]
         ),
-        text="\n\n".join(f"{result.path}\n{told(table)}" for result, table in zip(done, tables)),
+        text=args.told("\n\n".join(f"{result.path}\n{told(table)}" for result, table in zip(done, tables))),
         wrote=[result.path for result in done if result.fresh],
         kept=[result.path for result in done if not result.fresh],
         next=[f"rrdyn plot fates {quoted(done[0].path)}"],

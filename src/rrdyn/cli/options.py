@@ -101,15 +101,22 @@ class MeasurementOptions(ProcessOptions):
     """Measure again even where the file is there."""
 
 
-class AnalysisOptions(Arguments):
-    """Analysing files into a folder of tables and figures."""
+class TableOptions(Arguments):
+    """Printing a table."""
 
-    files: Positional[tuple[Path, ...]]
-    """The files."""
-    out: Path | None = None
-    """Folder to write to; default: beside the first file, in one named after the analysis."""
-    figures: bool = True
-    """Write the tables only, no figures."""
+    latex: bool = False
+    """Print the tables as LaTeX (booktabs) instead of text."""
+
+    def told(self, text: str) -> str:
+        """What is printed: the text, or with --latex its tables."""
+        from rrdyn.analysis.page_table import in_latex
+
+        return in_latex(text) if self.latex else text
+
+
+class PageOptions(Arguments):
+    """Writing pages of tables."""
+
     latex: bool = False
     """Write the tables of each page as LaTeX too (.tex, booktabs)."""
 
@@ -118,6 +125,17 @@ class AnalysisOptions(Arguments):
         from rrdyn.analysis.page_table import write_latex
 
         return [*wrote, *(write_latex(page) for page in wrote if self.latex and page.suffix == ".md")]
+
+
+class AnalysisOptions(PageOptions):
+    """Analysing files into a folder of tables and figures."""
+
+    files: Positional[tuple[Path, ...]]
+    """The files."""
+    out: Path | None = None
+    """Folder to write to; default: beside the first file, in one named after the analysis."""
+    figures: bool = True
+    """Write the tables only, no figures."""
 
     def folder(self, name: str) -> Path:
         return self.out or self.files[0].parent / name

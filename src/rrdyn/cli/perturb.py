@@ -9,13 +9,13 @@ from pydantic import Field
 
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import Count, MeasurementOptions, Seed, Segments
+from rrdyn.cli.options import Count, MeasurementOptions, Seed, Segments, TableOptions
 
 if TYPE_CHECKING:
     from rrdyn.analysis.overview import RestartsRow
 
 
-class Args(MeasurementOptions):
+class Args(TableOptions, MeasurementOptions):
     """Restarts from perturbed initial states, and how far the answers are from those of the clean trajectory.
 
     Stopped anywhere, the same command continues.
@@ -95,7 +95,7 @@ def run(args: Args) -> Outcome:
     wrote = ([result.path] if result.fresh else []) + ([cell] if cell else [])
     return Outcome(
         data=data,
-        text=text,
+        text=args.told(text),
         wrote=wrote,
         kept=[] if result.fresh else [result.path],
         next=[
@@ -120,6 +120,6 @@ def told(rows: list[RestartsRow], readout: int, n: int, failed: int) -> str:
     shown = [{heads[key]: value for key, value in row} for row in rows]
     body = tabulate(shown, headers="keys", floatfmt=".3g", missingval="-")
     return (
-        f"{body}\n{n} puzzles, {failed} of them wrong at segment {readout}. The row sigma = 0 had the longer "
+        f"{body}\n\n{n} puzzles, {failed} of them wrong at segment {readout}. The row sigma = 0 had the longer "
         "budget too: subtract it. Best of K knows the answer."
     )

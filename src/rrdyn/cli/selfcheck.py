@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from rrdyn.cli.command import Arguments, Outcome
+from rrdyn.cli.command import Outcome
+from rrdyn.cli.options import TableOptions
 
 
-class Args(Arguments):
+class Args(TableOptions):
     """The estimators against systems with known exponents and fates. Exits with 4 where a check fails.
 
     Takes some seconds.
@@ -50,6 +51,6 @@ def run(args: Args) -> Outcome:
         data=SelfcheckResult(
             checks=[CheckRow(**asdict(check), passed=check.passed) for check in checks], failed=failed
         ),
-        text=tabulate(rows, headers="keys", disable_numparse=True) + f"\n{verdict}",
+        text=args.told(tabulate(rows, headers="keys", disable_numparse=True) + f"\n\n{verdict}"),
         exit_code=4 if failed else 0,
     )

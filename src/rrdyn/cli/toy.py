@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from rrdyn.artifacts.pasting import quoted
-from rrdyn.cli.command import Arguments, Outcome
-from rrdyn.cli.options import Seed
+from rrdyn.cli.command import Outcome
+from rrdyn.cli.options import Seed, TableOptions
 
 LARGEST = 1 << 28
 """Exponents in one file, 2 GB of them."""
@@ -17,7 +17,7 @@ LONGEST = 1 << 37
 """Steps of all trajectories together, about an hour of them."""
 
 
-class Args(Arguments):
+class Args(TableOptions):
     """The transient-chaos toy: why failures look more chaotic at a fixed readout time.
 
     1. rrdyn toy
@@ -70,7 +70,7 @@ def run(args: Args) -> Outcome:
     table = tabulate(shown, headers="keys", floatfmt=".3f", missingval="-")
     return Outcome(
         data=ToyOverview(rows=rows, n=args.n, seeds=list(args.seeds)),
-        text=f"{table}\n{args.n} trajectories x {len(args.seeds)} seeds; exponents in nats per step",
+        text=args.told(f"{table}\n\n{args.n} trajectories x {len(args.seeds)} seeds; exponents in nats per step"),
         wrote=[args.out],
         next=[f"rrdyn plot toy {quoted(args.out)}"],
     )

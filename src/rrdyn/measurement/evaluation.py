@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tabulate import tabulate
 
 from rrdyn.analysis.intervals import rate
 from rrdyn.artifacts.errors import UsageError
@@ -198,11 +199,10 @@ def summary(result: Evaluation) -> EvaluationRecord:
 def table(record: EvaluationRecord) -> str:
     """The record as text: one row a segment, rows that change nothing left out, then halting."""
     halting, rows = record.halting, record.segments
-    head = f"{'segment':>8}  " + "  ".join(f"{name:<22}" for name in halting.named)
-    lines = [f"{record.n} puzzles, budget {record.budget} segments, 95% intervals", "", head.rstrip()]
     kept = {1, len(rows)} | {b.segment for a, b in pairwise(rows) if len(rows) <= 32 or a.exact != b.exact}
-    lines += [_row(str(row.segment), row) for row in rows if row.segment in kept]
-    lines.append(_row("halted", halting))
+    shown = [[str(row.segment), *_cells(row)] for row in rows if row.segment in kept] + [["halted", *_cells(halting)]]
+    lines = [f"{record.n} puzzles, budget {record.budget} segments, 95% intervals", ""]
+    lines.append(tabulate(shown, ["segment", *halting.named], disable_numparse=True))
     used = halting.steps.value or 0.0
     lines += ["", f"halting uses {used:.2f} of {record.budget} segments ({used / record.budget:.0%})"]
     if halting.lost is not None:
@@ -210,6 +210,5 @@ def table(record: EvaluationRecord) -> str:
     return "\n".join(lines)
 
 
-def _row(label: str, scores: Scores) -> str:
-    cells = [f"{v.value:.4f} [{v.low:.4f} {v.high:.4f}]" for v in scores.named.values()]
-    return f"{label:>8}  " + "  ".join(f"{cell:<22}" for cell in cells).rstrip()
+def _cells(scores: Scores) -> list[str]:
+    return [f"{v.value:.4f} [{v.low:.4f} {v.high:.4f}]" for v in scores.named.values()]
