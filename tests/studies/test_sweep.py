@@ -114,3 +114,25 @@ def test_mistakes_name_the_file(tmp_path):
     path.write_text("train: sudoku\nout: runs\narmes: {a: {}}\n")
     with pytest.raises(InputError, match=r"sweep\.yaml"):
         sweep.read_sweep(path)
+
+
+@pytest.mark.slow
+def test_two_at_a_time_are_the_runs_of_one_after_another(file, tmp_path):
+    assert main(["sweep", str(file), "--quiet"]) == 0
+    one = {path.relative_to(tmp_path / "runs"): path.read_bytes() for path in weights(tmp_path)}
+    (tmp_path / "runs").rename(tmp_path / "before")
+    assert main(["sweep", str(file), "--jobs", "2", "--quiet"]) == 0
+    assert {path.relative_to(tmp_path / "runs"): path.read_bytes() for path in weights(tmp_path)} == one
+    assert len(one) == 4
+
+
+def weights(folder: Path) -> list[Path]:
+    return sorted((folder / "runs").glob("*/s*/checkpoints/last/model.safetensors"))
+
+
+def test_a_run_that_fails_beside_others_is_told_with_its_log(file, capsys, monkeypatch):
+    monkeypatch.setattr(sweep, "side_by_side", lambda lines, *_, **__: iter([(2, 0), (0, 0), (1, 4), (3, 0)]))
+    assert main(["sweep", str(file), "--jobs", "2"]) == 4
+    said = capsys.readouterr().err
+    assert "1 of 4 runs failed" in said
+    assert "logs/1.log" in said

@@ -16,7 +16,8 @@ class Args(Arguments):
 
     1. rrdyn sweep noise.yaml
     2. rrdyn sweep noise.yaml --list
-    3. rrdyn sweep noise.yaml --slurm --sbatch=--partition=gpu --sbatch=--gpus=1
+    3. rrdyn sweep noise.yaml --jobs 2
+    4. rrdyn sweep noise.yaml --slurm --sbatch=--partition=gpu --sbatch=--gpus=1
     """
 
     file: Positional[Path]
@@ -26,6 +27,9 @@ class Args(Arguments):
     """Print the command lines and run none."""
     only: Annotated[int, Field(ge=0, le=10**6)] | None = None
     """Run this one alone, counted from 0, as a task of an array does."""
+    jobs: Annotated[int, Field(ge=1, le=1024)] = 1
+    """So many runs at a time, each a process with its part of the processors and one of the GPUs; what they say goes to
+    OUT/logs."""
     slurm: bool = False
     """Write a job script that runs the sweep as a Slurm array, and run nothing."""
     sbatch: tuple[str, ...] = ()
@@ -48,7 +52,10 @@ def run(args: Args) -> Outcome:
     from rrdyn.cli.app import main
     from rrdyn.cli.within import within_study
 
-    folders = sweep.run(config, within_study if args.as_json else main, only=args.only)
+    if args.jobs > 1 and args.only is None:
+        folders = sweep.run_side_by_side(config, args.file, args.jobs)
+    else:
+        folders = sweep.run(config, within_study if args.as_json else main, only=args.only)
     return Outcome(
         data=SweepResult(runs=[str(folder) for folder in folders]),
         text=f"{len(folders)} runs are done",

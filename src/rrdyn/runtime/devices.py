@@ -50,6 +50,13 @@ def visible_gpus() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
+def gpu_names() -> list[str]:
+    """The CUDA devices this process sees, by the names that CUDA_VISIBLE_DEVICES has for them."""
+    count, given = visible_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [name.strip() for name in given.split(",")] if given else [str(index) for index in range(count)]
+    return names[:count]
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that can still be taken on a device: free CUDA memory, or the available memory of the machine.
 

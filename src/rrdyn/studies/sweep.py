@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +13,11 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from rrdyn.artifacts.config import Config
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.files import make_folder, write_text
 from rrdyn.artifacts.reading import read_yaml
+from rrdyn.runtime.devices import gpu_names
+from rrdyn.runtime.jobs import side_by_side
 from rrdyn.runtime.progress import say
 from rrdyn.studies.steps import Execute, Step, run_steps
 
@@ -112,6 +115,29 @@ def run(config: SweepConfig, execute: Execute, only: int | None = None) -> list[
         run_steps(steps[only : only + 1], memory, execute)
         return [steps[only].makes.parents[1]]
     run_steps(steps, config.out / "sweep.json", execute)
+    return [step.makes.parents[1] for step in steps]
+
+
+def run_side_by_side(config: SweepConfig, file: Path, jobs: int) -> list[Path]:
+    """Run what is not done yet, `jobs` at a time, each in a process of its own with one of the GPUs; the run folders.
+
+    A run that fails leaves the others alone. Raises RrdynError in the end, with its exit code.
+    """
+    steps = plan(config)
+    lines = [[sys.executable, "-m", "rrdyn", "sweep", str(file), "--only", str(number)] for number in range(len(steps))]
+    logs = [config.out / "logs" / f"{number}.log" for number in range(len(steps))]
+    failed: dict[int, int] = {}
+    for count, (number, code) in enumerate(side_by_side(lines, jobs, logs, gpus=gpu_names()), start=1):
+        how = f"ended with {code}: {logs[number]}" if code else "done"
+        say(f"[{count}/{len(steps)}] {steps[number].title}: {how}")
+        failed |= {number: code} if code else {}
+    if failed:
+        error = RrdynError(
+            f"{len(failed)} of {len(steps)} runs failed", found=steps[min(failed)].line,
+            expected=f"exit code 0; {logs[min(failed)]} has what it said", run="the same command again: it continues",
+        )  # fmt: skip
+        error.exit_code = max(failed.values())
+        raise error
     return [step.makes.parents[1] for step in steps]
 
 
