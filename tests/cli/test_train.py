@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -107,13 +108,16 @@ def pretrained(data: str, folder: Path) -> Path:
 
 
 def test_the_same_line_again_goes_on(data, tmp_path, capsys):
-    line = ["train", data, *QUICK, "--out", str(tmp_path / "run"), "--set", "optim.lr_min_ratio=1.0"]
+    study = tmp_path / "study"
+    shutil.copytree(data, study / "data")
+    line = ["train", str(study / "data"), *QUICK, "--out", str(study / "run"), "--set", "optim.lr_min_ratio=1.0"]
     assert main(line) == 0
     assert main([*line, "--steps", "6"]) == 0
     assert "going on from" in capsys.readouterr().err
-    assert [row["step"] for row in rows(tmp_path / "run")] == [2, 4, 6]
-    assert main(["train", "--resume", str(tmp_path / "run"), "--steps", "8"]) == 0
-    assert [row["step"] for row in rows(tmp_path / "run")] == [2, 4, 6, 8]
+    assert [row["step"] for row in rows(study / "run")] == [2, 4, 6]
+    moved = study.rename(tmp_path / "moved")  # its dataset is found where it lies now
+    assert main(["train", "--resume", str(moved / "run"), "--steps", "8"]) == 0
+    assert [row["step"] for row in rows(moved / "run")] == [2, 4, 6, 8]
 
 
 def test_fine_tuning_starts_from_the_checkpoint(data, tmp_path):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,7 @@ from rrdyn.data.record import RECORD, DatasetRecord, read_identifiers, read_reco
 from rrdyn.data.registry import from_description, recognised
 from rrdyn.data.writer import ARRAYS, DESCRIPTION, SPLITS, new_dataset, write_split
 
-__all__ = ["PuzzleSplit", "new_dataset", "open_split", "split_names", "write_split"]
+__all__ = ["PuzzleSplit", "digest_of", "new_dataset", "open_split", "split_files", "split_names", "write_split"]
 
 SAMPLED = 1 << 20
 
@@ -98,17 +99,8 @@ class PuzzleSplit:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over each file's name, size, first and last megabyte: cheap even for a gigabyte."""
-        digest = hashlib.sha256()
-        for path in self.files:
-            with opened(path) as stream:
-                size = os.fstat(stream.fileno()).st_size
-                digest.update(f"{path.name} {size}\n".encode())
-                digest.update(stream.read(SAMPLED))
-                if size > SAMPLED:
-                    stream.seek(max(SAMPLED, size - SAMPLED))
-                    digest.update(stream.read())
-        return digest.hexdigest()
+        """`digest_of` its files."""
+        return digest_of(self.files)
 
     def require_match(self, *, seq_len: int | None, vocab_size: int, of: str) -> None:
         """Raise InputError where a model (named `of`) was made for another vocabulary or length."""
@@ -126,6 +118,27 @@ class PuzzleSplit:
                 expected="the kind and size of puzzle that the model was trained on",
                 run="give its dataset with --data",
             )
+
+
+def digest_of(files: Sequence[Path]) -> str:
+    """sha256 over each file's name, size, first and last megabyte: cheap even for a gigabyte."""
+    digest = hashlib.sha256()
+    for path in files:
+        with opened(path) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            digest.update(f"{path.name} {size}\n".encode())
+            digest.update(stream.read(SAMPLED))
+            if size > SAMPLED:
+                stream.seek(max(SAMPLED, size - SAMPLED))
+                digest.update(stream.read())
+    return digest.hexdigest()
+
+
+def split_files(path: Path | str, split: str) -> tuple[Path, ...]:
+    """The files that hold a split of a dataset folder, its description first; only that is read."""
+    folder = Path(path) / split
+    first = read_metadata(folder / DESCRIPTION).sets[0]
+    return (folder / DESCRIPTION, *(folder / f"{first}__{name}.npy" for name in ARRAYS))
 
 
 def split_names(path: Path | str) -> list[str]:
@@ -146,8 +159,8 @@ def open_split(path: Path | str, split: str = "test") -> PuzzleSplit:
             return _open_flat(flat, split)
         raise _no_split(path, split)
     metadata = read_metadata(folder / DESCRIPTION)
-    files = {name: folder / f"{metadata.sets[0]}__{name}.npy" for name in ARRAYS}
-    arrays = {name: _load(file) for name, file in files.items()}
+    files = split_files(path, split)
+    arrays = {name: _load(file) for name, file in zip(ARRAYS, files[1:], strict=True)}
     rated = folder / f"{metadata.sets[0]}__difficulty.npy"
     difficulty = _load(rated) if exists(rated) else None
     check_arrays(folder, metadata, arrays, difficulty)
@@ -161,7 +174,7 @@ def open_split(path: Path | str, split: str = "test") -> PuzzleSplit:
         metadata=metadata,
         difficulty=difficulty,
         record=record,
-        files=(folder / DESCRIPTION, *files.values()),
+        files=files,
         **arrays,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from rrdyn.artifacts.errors import UsageError
-from rrdyn.artifacts.files import make_folder, replacing_folder, write_json
-from rrdyn.artifacts.places import entries, is_file, is_folder, shown
+from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.artifacts.files import make_folder, replacing_folder, sha256, write_json
+from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
 from rrdyn.data.composition import Composition
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.record import IDENTIFIERS, RECORD, VERSION
@@ -49,6 +50,28 @@ def new_dataset(path: Path | str, *, force: bool = False) -> Iterator[Path]:
         )
     with replacing_folder(path) as staging:
         yield staging
+
+
+def copy_dataset(source: Path | str, target: Path | str) -> Path:
+    """A copy of a dataset folder: its splits, its record and the names of its identifiers; a finished copy is kept.
+
+    Raises InputError where `source` is no dataset in the published format, UsageError where `target` is taken.
+    """
+    source, target = existing(source), Path(target)
+    names = [path.relative_to(source) for folder in (source, *(source / split for split in SPLITS))
+             for path in (entries(folder) if is_folder(folder) else [])
+             if is_file(path) and path.suffix in (".json", ".npy")]  # fmt: skip
+    if not any(name.name == DESCRIPTION and len(name.parts) == 2 for name in names):
+        raise InputError(f"{shown(source)} cannot be copied", found="no train/ and test/ in it",
+                         expected="a dataset folder", run="rrdyn inspect")  # fmt: skip
+    if is_folder(target) and all(is_file(target / name) and sha256(target / name) == sha256(source / name)
+                                 for name in names):  # fmt: skip
+        return target
+    with new_dataset(target) as staging:
+        for name in names:
+            make_folder((staging / name).parent)
+            shutil.copyfile(source / name, staging / name)
+    return target
 
 
 def is_dataset(path: Path) -> bool:

@@ -90,7 +90,7 @@ def attempt(
 
 def puzzle_of(model: Model, data: Path | None, text: str) -> Puzzle:
     """The kind of puzzle: of the dataset where it is here, else by the model's sizes and the characters of `text`."""
-    named = data or (model.source.dataset if model.source else None)
+    named = data or (dataset_of(model, None) if model.source and model.source.dataset else None)
     config = model.config
     if named is not None and (data is not None or exists(named)):
         split = open_split(named)

@@ -18,6 +18,7 @@ from rrdyn.artifacts.places import exists, is_file, is_folder, is_writable
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.record import Meta
 from rrdyn.data.defaults import supply
+from rrdyn.data.finding import find_dataset
 from rrdyn.data.folder import PuzzleSplit, open_split
 from rrdyn.data.record import identifier_difference, read_identifiers
 from rrdyn.models.checkpoints import load
@@ -191,7 +192,21 @@ def dataset_of(model: Model, data: Path | str | None) -> Path | str | None:
     source = model.source
     if data is not None or source is None:
         return data
+    if source.dataset and source.dataset_digest:
+        return _by_digest(source.dataset_digest, source.dataset, source.path)
     return source.dataset or supply(model.config.seq_len, model.config.vocab_size, source.training)
+
+
+def _by_digest(digest: str, named: str, near: Path) -> Path | str:
+    """The dataset of that digest, or the name of one that is not here; InputError where another one has its name."""
+    found = find_dataset(digest, named, near)
+    if found is None and exists(named):
+        raise InputError(
+            f"{named} is not the dataset that {near} was trained on",
+            found="another training split under that name", expected=f"one with the digest {digest[:12]}",
+            run=f"give it with --data FOLDER; or --data {named}, where these puzzles are meant",
+        )  # fmt: skip
+    return named if found is None else found
 
 
 def device_name(device: torch.device) -> str:

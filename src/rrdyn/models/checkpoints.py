@@ -110,6 +110,7 @@ def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Fou
         meta={"step": next((step for step in steps if step is not None), found.step), "ema": about.get("ema")},
         upstream=upstream if isinstance(upstream, dict) else None,
         dataset=about["dataset"] if ours and isinstance(about.get("dataset"), str) else config.dataset,
+        dataset_digest=about["dataset_digest"] if ours and isinstance(about.get("dataset_digest"), str) else None,
         training=config.training,
     ), config.nano  # fmt: skip
 
@@ -182,6 +183,7 @@ def _source(found: Found, given: Path | None, choice: Choice) -> Source:
         step=found.step,
         ema=_is_average(found, choice),
         dataset=str(given or near or found.dataset) if given or found.dataset else None,
+        dataset_digest=None if given else found.dataset_digest,
         upstream=found.upstream,
         training=found.training,
     )
@@ -209,7 +211,7 @@ def save(model: Model, folder: Path | str, meta: Mapping[str, Any] | None = None
     """Write `folder/model.safetensors` and a readable `folder/meta.json`; returns the folder.
 
     `meta` is kept whole; `load` understands its `step` (int), `ema` (bool) and `dataset` (a folder, or a mapping
-    with `path`). Weights first, then meta with their sha256: a folder with both is a finished checkpoint.
+    with `path` and `digest`). Weights first, then meta with their sha256: a folder with both is a finished checkpoint.
     """
     folder = make_folder(folder)
     meta = {**_known(model), **(meta or {})}
@@ -237,4 +239,7 @@ def _known(model: Model) -> Meta:
     """What the model's own source says, kept when it is saved again."""
     if model.source is None:
         return {}
-    return {"step": model.source.step, "ema": model.source.ema, "dataset": model.source.dataset}
+    source = model.source
+    digest = source.dataset_digest
+    dataset = source.dataset if digest is None else {"path": source.dataset, "digest": digest}
+    return {"step": source.step, "ema": source.ema, "dataset": dataset}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rrdyn.artifacts.files import sha256
@@ -72,8 +73,12 @@ class Description(Written):
     provenance: Meta
 
 
-def describe(path: Path | str, *, weights: str | None = None) -> tuple[Description, str]:
+def describe(
+    path: Path | str, *, weights: str | None = None, find: Callable[[str, str, Path], Path | None] | None = None
+) -> tuple[Description, str]:
     """A record and a text for a person; `weights`: which of several, as in `load`.
+
+    `find(digest, named, near)` finds a dataset that lies elsewhere by now; by default only its name is looked up.
 
     Raises InputError as `load` does, but for an unknown puzzle length.
     """
@@ -83,7 +88,10 @@ def describe(path: Path | str, *, weights: str | None = None) -> tuple[Descripti
     assert source is not None
     config_fields = config.model_dump()
     length_known = config.seq_len != UNKNOWN_LENGTH
-    here = resolve_dataset(found.dataset, found.weights)
+    if find is not None and found.dataset and found.dataset_digest:
+        here = find(found.dataset_digest, found.dataset, found.weights)
+    else:
+        here = resolve_dataset(found.dataset, found.weights)
     record = Description(
         kind="checkpoint",
         what=config.summary if length_known else config.short,
@@ -108,7 +116,7 @@ def describe(path: Path | str, *, weights: str | None = None) -> tuple[Descripti
             vocab_size=config.vocab_size,
             num_puzzle_identifiers=config.num_puzzle_identifiers,
             prefix=model.prefix,
-            dataset=source.dataset,
+            dataset=source.dataset if here is None else str(here),
             dataset_here=here is not None,
         ),
         contraction=contraction_of(proof) if (proof := model.certificate()) is not None else None,

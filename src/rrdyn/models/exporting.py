@@ -71,6 +71,7 @@ def _single(model: Model) -> Meta:
         "step": source.step if source else None,
         "ema": source.ema if source else None,
         "dataset": source.dataset if source else None,
+        "dataset_digest": source.dataset_digest if source else None,
         "upstream": source.upstream if source else None,
         "weights": stored(model),
     }

@@ -62,6 +62,8 @@ class Found:
     """The whole all_config.yaml."""
     dataset: str | None = None
     """The dataset named, as written."""
+    dataset_digest: str | None = None
+    """Of its training split, where that is written down."""
     training: Meta = field(default_factory=dict)
     """What a config in the weights file says beside the model."""
 
@@ -236,12 +238,14 @@ def _ours(folder: Path) -> Found:
     meta = read_json(folder / META)
     if not isinstance(meta, dict) or not isinstance(meta.get("config"), dict):
         raise InputError(f"{shown(folder / META)} is not the meta.json of a checkpoint", expected="a config in it")
-    dataset = meta.get("dataset")
+    dataset: Any = meta.get("dataset")
+    digest = None
     if isinstance(dataset, dict):
-        dataset = dataset.get("path")
+        dataset, digest = dataset.get("path"), dataset.get("digest")
     return Found(
         weights=folder / WEIGHTS, layout="rrdyn", config=meta["config"], meta=meta,
         dataset=dataset if isinstance(dataset, str) else None,
+        dataset_digest=digest if isinstance(digest, str) else None,
     )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ class Source:
     """Whether the weights are a moving average, where known."""
     dataset: str | None = None
     """The dataset folder it names."""
+    dataset_digest: str | None = None
+    """Digest of the training split of that dataset, where it is written down."""
     upstream: Meta | None = None
     """The whole all_config.yaml it came with."""
     training: Mapping[str, object] = field(default_factory=dict)

@@ -76,9 +76,10 @@ def inspect(path: Path | str) -> Described:
 
 
 def _checkpoint(path: Path) -> Described:
+    from rrdyn.data.finding import find_dataset
     from rrdyn.models.description import describe
 
-    return describe(path)
+    return describe(path, find=find_dataset)
 
 
 def _folder(path: Path) -> Described:

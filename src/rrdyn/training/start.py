@@ -8,7 +8,9 @@ from pathlib import Path
 
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.record import Settings
+from rrdyn.data.finding import find_dataset
 from rrdyn.models.family import find_family
+from rrdyn.models.layouts import locate
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import say
 from rrdyn.training import loop, store
@@ -79,6 +81,8 @@ def settle(request: Request) -> tuple[TrainConfig, Path, Path | None]:
             run=f"leave --out away, or start a new run from the weights: --init {folder / 'checkpoints' / 'last'}",
         )  # fmt: skip
     config = _config(request) if request.data else _changed(store.read_config(folder), request.changes)
+    if state is not None:
+        config = _moved(config, state)
     if state is None:
         say(f"{folder} has no saved state yet: starting from the beginning")
     else:
@@ -101,6 +105,14 @@ def _changed(config: TrainConfig, changes: Changes) -> TrainConfig:
     for key, value in changes.items():
         content = put(content, key, value)
     return TrainConfig(**content)
+
+
+def _moved(config: TrainConfig, state: Path) -> TrainConfig:
+    """A config whose dataset is where that of the saved checkpoint lies now."""
+    named = locate(state.parent)
+    digest = named.dataset_digest
+    found = find_dataset(digest, config.data, state) if digest else None
+    return config if found is None else config.model_copy(update={"data": found})
 
 
 def architecture(config: TrainConfig) -> str:

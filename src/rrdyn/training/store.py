@@ -131,7 +131,10 @@ def state_of(
 def read_state(path: Path, config: TrainConfig, data: TrainingData) -> Saved:
     """A state to go on from; refuses one of another config (naming the keys) or of other data."""
     state = _load(path)
-    changed = differences(state["config"], json.loads(dump_json(config.comparable(), indent=None)))
+    now = json.loads(dump_json(config.comparable(), indent=None))
+    if state["dataset"] == data.train.digest:  # the same data, wherever it lies
+        state["config"]["data"] = now["data"]
+    changed = differences(state["config"], now)
     if changed:
         raise UsageError(
             f"{path.parents[2]} was trained with other settings, so it cannot go on exactly",
