@@ -41,6 +41,8 @@ export runs/tiny/pretrain hub --layout hub
 data sudoku --source generate --size 4 --clues 6 --n 12 --test-n 8 --val-groups 4 --workers 1 --out dataset
 train dataset --preset demo-tiny --steps 1 --out trained
 plot toy toy.npz --out drawn
+data arc --source generate --canvas 4 --aug 1 --test-n 2 --pairs 4 --test-pairs 1 --out arc_data
+train arc_data --preset demo-tiny --set shuffle_puzzles=false steps=1 --out arc_run
 """
 
 CODE = """

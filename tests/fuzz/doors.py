@@ -82,6 +82,7 @@ LINES = [
     Line("evaluate {run} --data {data} --n 4 --halt"),
     Line("evaluate {step/model.safetensors} --data {data} --n 4"),
     Line("evaluate {ckpt.pt} --data {hub/data} --n 4"),
+    Line("vote {arc_run} --data {arc_data} --submission {out}.json --out {out}.npz"),
     Line("solve {ckpt.pt} --puzzle {sudoku.txt} --segments 2", CONFIG),
     Line("solve {step} --data {data} --idx 0 --segments 2", CONFIG),
     Line("export {ckpt.pt} {out}.pt"),

@@ -202,6 +202,25 @@ SCALE = Schema(
     },
 )
 
+VOTES = Schema(
+    name="votes",
+    version=1,
+    doc="answers of a task's copies, mapped back to the original, written by rrdyn vote",
+    made_by="rrdyn vote CKPT",
+    arrays={
+        "task": Array(dims="N", kind="int", doc="group of the copy in its dataset split; code into meta.task_names"),
+        "question": Array(dims="N", kind="int", doc="which of the task's questions, from 0"),
+        "identifier": Array(dims="N", kind="int", doc="puzzle identifier of the copy in its dataset"),
+        "answer": Array(dims="N", kind="int", doc="a digest of the answer mapped back: equal for equal answers"),
+        "right": Array(dims="N", kind="bool", doc="the answer mapped back is the right one"),
+        "exact": Array(dims="N", kind="bool", doc="every labelled token is right, as rrdyn evaluate counts"),
+        "q_halt": Array(dims="N", kind="float", doc="halt logit at the end of the budget"),
+        "preds": Array(dims="N L", kind="int", doc="tokens of the answer mapped back, in the corner of the frame"),
+        "idx": Array(dims="N", kind="int", doc="index of the copy's question in its dataset split"),
+        "asked": Array(dims="N", kind="int", required=False, doc="labelled tokens; 0: the answer is not known"),
+    },
+)
+
 TOY = Schema(
     name="toy",
     version=1,
@@ -230,4 +249,4 @@ STATES = Schema(
     },
 )
 
-SCHEMAS = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB, EVALUATION, FATE, SCALE, TOY, STATES)}
+SCHEMAS = {schema.name: schema for schema in (DIAG, ROLLOUT, PERTURB, EVALUATION, FATE, SCALE, VOTES, TOY, STATES)}

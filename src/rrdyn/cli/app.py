@@ -34,6 +34,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "data arc": "make an ARC dataset from task JSON, or generated transformations",
         "train": "train TRM, HRM or SRM, with or without trajectory augmentation",
         "evaluate": "accuracy per segment, at the fixed budget and with real halting",
+        "vote": "copies of each ARC task vote on its answer: pass@1, pass@2, pass@k",
         "solve": "one puzzle typed in, its answer segment by segment",
         "export": "a checkpoint as one .pt, in upstream's layout or the Hub's",
         "hub pull": "fetch a checkpoint or an artifact from the Hugging Face Hub",

@@ -294,6 +294,10 @@ class Puzzle(ABC):
         """Each of the tokens as it is written."""
         return [self.tokens[t] if 0 <= t < len(self.tokens) else "?" for t in np.asarray(tokens).tolist()]
 
+    def plain(self, tokens: np.ndarray) -> object:
+        """An answer (L,) as plain JSON has it."""
+        return self.decode(tokens)
+
     def draw(self, tokens: np.ndarray, question: np.ndarray | None = None) -> str:
         """The puzzle as lines of text for a terminal. `question` tells givens from filled cells, where that matters."""
         text = self.decode(tokens)

@@ -11,6 +11,7 @@ from rrdyn.measurement.rollout import Rollout, RolloutConfig
 from rrdyn.measurement.scale import Scale, ScaleConfig
 from rrdyn.measurement.scaling.method import Method, register_method
 from rrdyn.measurement.subject import Questions, Subject, open_subject
+from rrdyn.measurement.voting import Votes, VotesConfig
 
 __all__ = [
     "Cost",
@@ -31,6 +32,8 @@ __all__ = [
     "Scale",
     "ScaleConfig",
     "Subject",
+    "Votes",
+    "VotesConfig",
     "measurement_named",
     "open_subject",
     "register",

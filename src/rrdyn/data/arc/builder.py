@@ -70,12 +70,13 @@ def compose(recipe: ArcRecipe) -> Composed:
     for group in (group for part in groups.values() for group in part):
         for name in group.names:
             numbers.setdefault(name, len(numbers) + 1)
+    moving = {} if recipe.corner else {"train": rng}
     source = "generate" if recipe.generated else "json"
     place = "generated" if recipe.generated else Path(recipe.source).resolve().name
     return Composed(
         name=f"arc-{place}-aug{recipe.aug}",
         source=source,
-        splits={split: _composition(part, numbers, recipe.canvas, rng if split == "train" else None)
+        splits={split: _composition(part, numbers, recipe.canvas, moving.get(split))
                 for split, part in groups.items()},
         identifiers=[BLANK, *numbers],
         origin={"subsets": {subset.name: len(subset.tasks) for subset, _ in subsets}},

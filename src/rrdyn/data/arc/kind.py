@@ -60,6 +60,11 @@ class Arc(Puzzle):
         grids = zip(names, cropped(tokens, self.height, self.width))
         return np.stack([framed(named(name)[1].undo(grid), self.height, self.width) for name, grid in grids])
 
+    def plain(self, tokens: np.ndarray) -> list[list[int]]:
+        """Rows of colours, as the task's JSON has them."""
+        rows: list[list[int]] = cropped(tokens, self.height, self.width)[0].tolist()
+        return rows
+
     def draw(self, tokens: np.ndarray, question: np.ndarray | None = None) -> str:
         """Only the rows and columns in use."""
         lines = super().draw(tokens, question).split("\n")

@@ -44,6 +44,8 @@ class ArcRecipe(Recipe):
     """Decides the order of tasks, their copies and places in the frame, as the published builder's seed does."""
     canvas: Annotated[int, Field(ge=4, le=LARGEST)] = LARGEST
     """Side of the frame that grids are put into; published: 30."""
+    corner: bool = False
+    """Leave all grids in the corner of the frame; published: those of all but one example of each copy are moved."""
     pairs: Annotated[int, Field(ge=2, le=10_000)] = 32
     """generate: demonstrations of each transformation."""
     test_pairs: Annotated[int, Field(ge=1, le=1000)] = 4

@@ -1,0 +1,95 @@
+"""Copies of ARC tasks vote: who is asked, what is mapped back, what is written."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from rrdyn.cli.app import main
+from rrdyn.data.arc.kind import Arc
+from rrdyn.data.arc.recipe import ArcRecipe
+from rrdyn.data.build import build as build_data
+from rrdyn.data.folder import open_split
+from rrdyn.measurement.voting import cast, submission
+from rrdyn.models import build, save
+
+SIZES = {"seq_len": 16, "vocab_size": 12, "num_puzzle_identifiers": 9}
+MODEL = {"name": "trm", "hidden_size": 16, "num_heads": 2, "L_layers": 1, "H_cycles": 1, "L_cycles": 1,
+         "mlp_t": True, "pos_encodings": "none", "puzzle_emb_ndim": 16,
+         "puzzle_emb_len": 1, "halt_max_steps": 2}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Two tasks of four copies each, the last of which is not trained; and a model that has learnt nothing."""
+    place = tmp_path_factory.mktemp("arc")
+    recipe = ArcRecipe(canvas=4, aug=3, held_out=1, test_n=2, pairs=6, test_pairs=3)
+    data = build_data(recipe, place / "data", kind=Arc)
+    torch.manual_seed(0)
+    model = build({**MODEL, **SIZES, "forward_dtype": "float32"})
+    with torch.no_grad():
+        model.puzzle_table.normal_()
+    save(model, place / "ckpt", {"dataset": str(data)})
+    return place
+
+
+@pytest.fixture(scope="module")
+def split(place):
+    return open_split(place / "data", "test")
+
+
+def test_right_answers_to_all_copies_are_one_answer(split):
+    idx = np.arange(len(split))
+    found = cast(split, idx, np.asarray(split.labels), np.zeros(len(idx)))
+    assert found["right"].all()
+    questions = set(zip(found["task"].tolist(), found["question"].tolist()))
+    assert len(set(zip(found["task"], found["question"], found["answer"]))) == len(questions) == 6
+    originals = split.originals
+    assert (found["preds"][originals] == np.asarray(split.labels)[originals]).all()
+
+
+def test_a_submission_has_two_attempts_and_the_tasks_grids(split, place):
+    idx = np.arange(len(split))
+    made = submission(cast(split, idx, np.asarray(split.labels), np.zeros(len(idx))), ["a", "b"], split.puzzle)
+    tasks = list(json.loads((place / "data" / "test_puzzles.json").read_text()).values())
+    assert [[one["attempt_1"] for one in made[name]] for name in "ab"] == [
+        [pair["output"] for pair in task["test"]] for task in tasks
+    ]
+    assert made["a"][0]["attempt_2"] == made["a"][0]["attempt_1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "votes"),
+    [([], 24), (["--copies", "2"], 12), (["--n", "1"], 12), (["--identifiers", "held-out"], 6),
+     (["--identifiers", "trained"], 18), (["--identifiers", "blank"], 24)],
+)  # fmt: skip
+def test_who_votes(place, words, votes, tmp_path, capsys):
+    assert (
+        main(["vote", str(place / "ckpt"), *words, "--device", "cpu", "--out", str(tmp_path / "v.npz"), "--json"]) == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert told["votes"] == votes
+    assert told["passes"]["pass@2"]["n"] == told["tasks"]
+
+
+def test_the_blank_identifier_answers_otherwise(place, tmp_path, capsys):
+    for name in ("own", "blank"):
+        words = ["--identifiers", name, "--out", str(tmp_path / f"{name}.npz"), "--submission", str(tmp_path / name)]
+        assert main(["vote", str(place / "ckpt"), *words, "--device", "cpu", "--quiet"]) == 0
+    own, blank = (np.load(tmp_path / f"{name}.npz")["preds"] for name in ("own", "blank"))
+    assert (own != blank).any()
+    assert set(json.loads((tmp_path / "own").read_text())) == {"mirror", "swap"}
+    capsys.readouterr()
+
+
+def test_kinds_without_copies_cannot_vote(tmp_path, capsys):
+    assert main(["data", "sudoku", "--source", "generate", "--size", "4", "--clues", "8", "--n", "4", "--test-n", "2",
+                 "--val-groups", "0", "--out", str(tmp_path / "data"), "--quiet"]) == 0  # fmt: skip
+    save(build({**MODEL, **SIZES, "vocab_size": 6, "num_puzzle_identifiers": 1}), tmp_path / "ckpt",
+         {"dataset": str(tmp_path / "data")})  # fmt: skip
+    capsys.readouterr()
+    assert main(["vote", str(tmp_path / "ckpt"), "--device", "cpu"]) == 3
+    assert "has no copies that could vote" in capsys.readouterr().err
