@@ -34,7 +34,7 @@ def test_a_task_counts_by_the_share_of_its_questions():
     assert (found.tasks, found.questions, found.votes) == (2, 3, 9)
     assert {name: one.value for name, one in found.passes.items()} == {"pass@1": 0.25, "pass@2": 0.5, "pass@5": 1.0}
     assert found.single.value == pytest.approx(4 / 9)
-    assert "pass@2  0.5000" in told(found)
+    assert "pass@2         0.5000" in told(found)
 
 
 def test_the_order_of_votes_of_other_questions_does_not_matter():
@@ -48,5 +48,5 @@ def test_tasks_whose_answers_nobody_knows_are_left_out():
     arrays["asked"][:1] = 0
     found = tally(arrays)
     assert (found.tasks, found.unanswered) == (1, 1)
-    assert "1 tasks have a question whose answer is not known" in told(found)
+    assert "an answer is not known: 1 tasks" in told(found)
     assert tally(votes(CASE, asked=0)).passes["pass@1"].value is None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
+from tabulate import tabulate
 
 from rrdyn.analysis.intervals import mean, rate
 from rrdyn.artifacts.interval import Interval
@@ -90,12 +91,24 @@ def tally(arrays: Mapping[str, np.ndarray]) -> Tally:
                  passes=passes, single=rate(int(kept["right"].sum()), int(known.sum())))  # fmt: skip
 
 
+class TallyFile(Tally):
+    """The tally of one file."""
+
+    path: str
+
+
 def told(found: Tally) -> str:
     """The tally as text."""
     lines = [f"{found.tasks} tasks, {found.questions} questions, {found.votes:,} votes, 95% intervals over tasks", ""]
-    for name, one in {**found.passes, "one vote": found.single}.items():
-        bounds = f" [{one.low:.4f} {one.high:.4f}]" if one.low is not None and one.high is not None else ""
-        lines.append(f"{name:>10}  " + ("-" if one.value is None else f"{one.value:.4f}{bounds}"))
+    rows = [[name, _cell(one)] for name, one in {**found.passes, "one vote": found.single}.items()]
+    lines.append(tabulate(rows, ["right among", "share"], disable_numparse=True))
     if found.unanswered:
-        lines += ["", f"{found.unanswered} tasks have a question whose answer is not known: left out"]
+        lines += ["", f"left out, as an answer is not known: {found.unanswered} tasks"]
     return "\n".join(lines)
+
+
+def _cell(one: Interval) -> str:
+    if one.value is None:
+        return "-"
+    bounds = f" [{one.low:.4f} {one.high:.4f}]" if one.low is not None and one.high is not None else ""
+    return f"{one.value:.4f}{bounds}"

@@ -12,7 +12,7 @@ from rrdyn.artifacts.places import MAKES_CHECKPOINT, existing
 from rrdyn.runtime.hub_address import is_address
 from rrdyn.runtime.plugins import any_named, unknown
 
-MEASUREMENTS = ("diag", "evaluation", "fate", "perturb", "rollout", "scale")
+MEASUREMENTS = ("diag", "evaluation", "fate", "perturb", "rollout", "scale", "votes")
 METHODS = (
     "annealed-noise", "damped", "ensemble", "equilibrium", "longer", "path-noise", "permute", "random-start",
     "restarts", "smc",

@@ -46,6 +46,7 @@ RESULTS: dict[str, str] = {
     "survival": "artifacts.survival:SurvivalRecord",
     "sweep": "cli.results:SweepResult",
     "toy": "analysis.overview:ToyOverview",
+    "vote": "analysis.votes:TallyFile cli.results:Unfinished",
     "train": "cli.results:TrainResult cli.results:Plans",
     "watch": "plotting.sparklines:WatchedRuns",
 }

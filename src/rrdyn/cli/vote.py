@@ -9,10 +9,10 @@ from pydantic import Field
 
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Outcome, Positional
-from rrdyn.cli.options import MeasurementOptions, Seed, Segments
+from rrdyn.cli.options import MeasurementOptions, Seed, Segments, TableOptions
 
 
-class Args(MeasurementOptions):
+class Args(TableOptions, MeasurementOptions):
     """Copies of each ARC task vote on its answer: pass@1, pass@2 and pass@k, counted as the published evaluator does.
 
     Stopped anywhere, the same command continues. A file that is there already for the same settings is kept.
@@ -43,15 +43,16 @@ class Args(MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.analysis.votes import tally, told
+    from rrdyn.analysis.votes import TallyFile, tally, told
     from rrdyn.artifacts.files import write_json
+    from rrdyn.cli.results import UNFINISHED
     from rrdyn.data.folder import open_split
     from rrdyn.measurement import campaign
     from rrdyn.measurement.voting import submission
 
     done = campaign.run(args.request("votes", (args.ckpt,), args.out))
     if not done:
-        return Outcome(text="this share is done; others are still at work", data={"complete": False})
+        return Outcome(text="this share is done; others are still at work", data=UNFINISHED)
     (result,) = done
     found = tally(result.arrays)
     wrote = [result.path] if result.fresh else []
@@ -60,8 +61,8 @@ def run(args: Args) -> Outcome:
         puzzle = open_split(dataset["path"], dataset["split"]).puzzle
         wrote.append(write_json(args.submission, submission(result.arrays, result.meta["task_names"], puzzle)))
     return Outcome(
-        data={"path": str(result.path), **found.model_dump()},
-        text=told(found),
+        data=TallyFile.extending(found, path=str(result.path)),
+        text=args.told(told(found)),
         wrote=wrote,
         kept=[] if result.fresh else [result.path],
         next=[f"rrdyn fate {quoted(args.ckpt)}"],

@@ -125,7 +125,8 @@ def cast(split: PuzzleSplit, idx: np.ndarray, preds: np.ndarray, q_halt: np.ndar
 
 def groups_of(split: PuzzleSplit) -> np.ndarray:
     """(P,) the group of each puzzle of a split."""
-    return np.repeat(np.arange(split.groups), np.diff(split.group_indices.astype(np.int64)))
+    bounds = split.group_indices.astype(np.int64)
+    return np.repeat(np.arange(split.groups), bounds[1:] - bounds[:-1])
 
 
 def names_of(split: PuzzleSplit, identifiers: np.ndarray) -> list[str]:
