@@ -226,7 +226,7 @@ ELSEWHERE = {
     "plotting/scaling",
     "measurement/test_evaluation": "artifacts/evaluation",
     "measurement/test_solving": "measurement/solving_text",
-    "measurement/test_voting": "cli/vote",
+    "measurement/test_voting": "cli/vote measurement/solving_task data/ballot",
     # a run from its config to its folder, step by step
     "training/test_start": "training/config training/datasets training/folder training/store training/recipes",
     "training/test_golden_training": "training/trainer training/streaming",

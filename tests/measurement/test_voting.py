@@ -93,3 +93,43 @@ def test_kinds_without_copies_cannot_vote(tmp_path, capsys):
     capsys.readouterr()
     assert main(["vote", str(tmp_path / "ckpt"), "--device", "cpu"]) == 3
     assert "has no copies that could vote" in capsys.readouterr().err
+
+
+# ---- a task typed in -------------------------------------------------------------------------------------------------
+
+
+def solve(place, path, capsys, *more) -> str:
+    assert main(["solve", str(place / "ckpt"), "--puzzle", str(path), "--device", "cpu", *more]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_task_of_the_dataset_is_asked_under_its_identifiers(place, tmp_path, capsys):
+    tasks = json.loads((place / "data" / "test_puzzles.json").read_text())
+    (tmp_path / "swap.json").write_text(json.dumps(tasks["swap"]))
+    told = json.loads(solve(place, tmp_path / "swap.json", capsys, "--json"))
+    assert (told["task"], told["known"], len(told["questions"])) == ("swap", True, 3)
+    assert told["questions"][0]["copies"] == 4
+    words = ["--submission", str(tmp_path / "sub.json"), "--out", str(tmp_path / "v.npz")]
+    assert main(["vote", str(place / "ckpt"), "--device", "cpu", *words]) == 0  # the same copies, the same votes
+    submitted = json.loads((tmp_path / "sub.json").read_text())["swap"]
+    assert [one["attempts"][0] for one in told["questions"]] == [one["attempt_1"] for one in submitted]
+
+
+def test_a_task_nobody_knows_is_asked_in_its_turns(place, tmp_path, capsys):
+    (tmp_path / "new.json").write_text('{"train": [{"input": [[1]], "output": [[2]]}], "test": [{"input": [[3, 0]]}]}')
+    told = solve(place, tmp_path / "new.json", capsys)
+    assert told.startswith("question 1     attempt 1: ")
+    assert "of 8 votes" in told
+    assert "\n30 " in told
+    assert "was not trained on this task" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [('{"train": []}', "bad is no ARC task"),
+     ('{"train": [{"input": [[1]], "output": [[2]]}], "test": [{"input": [[3, 0, 0, 0, 0]]}]}', "a grid does not fit")],
+)  # fmt: skip
+def test_a_task_that_cannot_be_asked(place, text, message, tmp_path, capsys):
+    (tmp_path / "bad.json").write_text(text)
+    assert main(["solve", str(place / "ckpt"), "--puzzle", str(tmp_path / "bad.json"), "--device", "cpu"]) == 3
+    assert message in capsys.readouterr().err

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, JsonValue
 
@@ -133,6 +133,29 @@ class SolveResult(Written):
     """At the last segment; None where the answer is not known."""
     verdict: str
     segments: Sequence[Line]
+
+
+class AttemptsRow(Written):
+    """One question of a task."""
+
+    attempts: list[Any]
+    """At most two answers, the winner first, as the task's JSON has grids."""
+    votes: list[Count]
+    confidence: list[Number]
+    """Mean of sigmoid(q_halt) over those who gave each answer."""
+    right: list[bool] | None
+    """None where the answer is not known."""
+    copies: Count
+
+
+class SolvedTask(Written):
+    """What copies of a task voted for."""
+
+    kind: str
+    task: str
+    known: bool
+    """Whether the model was trained on a task of this name."""
+    questions: list[AttemptsRow]
 
 
 class ExportResult(Written):

@@ -42,7 +42,7 @@ RESULTS: dict[str, str] = {
     "schema": "cli.results:SchemaResult",
     "select": "artifacts.selection:SelectedFiles",
     "selfcheck": "cli.results:SelfcheckResult",
-    "solve": "cli.results:SolveResult",
+    "solve": "cli.results:SolveResult cli.results:SolvedTask",
     "survival": "artifacts.survival:SurvivalRecord",
     "sweep": "cli.results:SweepResult",
     "toy": "analysis.overview:ToyOverview",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rrdyn.cli.command import Arguments, Outcome, Positional
 from rrdyn.cli.names import check_checkpoints
 from rrdyn.cli.options import Index, Segments
+
+if TYPE_CHECKING:
+    from rrdyn.data.ballot import Ballot
+    from rrdyn.data.puzzle import Puzzle
+    from rrdyn.models import Model
 
 
 class Args(Arguments):
@@ -16,12 +22,14 @@ class Args(Arguments):
     1. rrdyn solve ckpt.pt --puzzle "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
     2. rrdyn solve maze.pt --puzzle maze.txt
     3. rrdyn solve runs/demo/pretrain --idx 17 --segments 64
+    4. rrdyn solve arc.pt --puzzle ARC-AGI/data/evaluation/00576224.json
     """
 
     ckpt: Positional[str]
     """A checkpoint: a file, a folder, a run, or hub://owner/repo/folder."""
     puzzle: str | None = None
-    """The puzzle, or a text file with it. Sudoku: digits row by row, "." for blank. Maze: "#" wall, " " free, S, G."""
+    """The puzzle, or a text file with it. Sudoku: digits row by row, "." for blank. Maze: "#" wall, " " free, S, G.
+    ARC: the JSON of a task, whose copies vote."""
     idx: Index | None = None
     """Or a puzzle of the dataset, by its number."""
     data: Path | None = None
@@ -46,7 +54,7 @@ def run(args: Args) -> Outcome:
 
     from rrdyn.artifacts.errors import UsageError
     from rrdyn.cli.results import SolveResult
-    from rrdyn.measurement.solving import attempt, chosen, puzzle_of, read_puzzle, series
+    from rrdyn.measurement.solving import attempt, chosen, identifiers_of, puzzle_of, read_puzzle, series
     from rrdyn.measurement.solving_text import page, verdict
     from rrdyn.models import load
     from rrdyn.runtime import devices, output, progress
@@ -61,6 +69,9 @@ def run(args: Args) -> Outcome:
     if args.puzzle is not None:
         text = read_puzzle(args.puzzle)
         kind = puzzle_of(model, args.data, text)
+        name = Path(args.puzzle).stem if text is not args.puzzle else ""
+        if ballots := kind.ballots(text, name, identifiers_of(model, args.data)):
+            return _task(name, model, kind, ballots, args.segments)
         question = kind.read_text(text)
     else:
         assert args.idx is not None
@@ -77,3 +88,18 @@ def run(args: Args) -> Outcome:
         segments=series(tried),
     )
     return Outcome(data=data, text=page(tried, colour=progress.colour_wanted(sys.stdout), width=output.width()))
+
+
+def _task(name: str, model: Model, kind: Puzzle, ballots: Sequence[Ballot], segments: int | None) -> Outcome:
+    """The two answers with the most votes to each question of a task."""
+    from rrdyn.cli.results import AttemptsRow, SolvedTask
+    from rrdyn.measurement.solving_task import answered, page
+
+    asked = [answered(model, kind, ballot, segments=segments or model.config.halt_max_steps) for ballot in ballots]
+    rows = [
+        AttemptsRow(attempts=[kind.plain(answer) for answer in one.answers], votes=one.votes, confidence=one.confidence,
+                    right=one.right, copies=one.copies)
+        for one in asked
+    ]  # fmt: skip
+    return Outcome(data=SolvedTask(kind=kind.name, task=name, known=asked[0].known, questions=rows),
+                   text=page(kind, asked))  # fmt: skip

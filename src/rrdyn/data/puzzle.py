@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, UsageError
+from rrdyn.data.ballot import Ballot
 from rrdyn.data.collection import Collection, Splits
 from rrdyn.data.composition import Composed
 from rrdyn.data.drawing import Drawing
@@ -293,6 +294,13 @@ class Puzzle(ABC):
     def written(self, tokens: np.ndarray) -> list[str]:
         """Each of the tokens as it is written."""
         return [self.tokens[t] if 0 <= t < len(self.tokens) else "?" for t in np.asarray(tokens).tolist()]
+
+    def ballots(self, text: str, name: str, identifiers: Sequence[str]) -> Sequence[Ballot]:
+        """The questions of a task that a person gives as text, each in the copies that are asked; none: it is a puzzle.
+
+        `name` is that of the file, `identifiers` are the names of the dataset's puzzle identifiers.
+        """
+        return ()
 
     def plain(self, tokens: np.ndarray) -> object:
         """An answer (L,) as plain JSON has it."""

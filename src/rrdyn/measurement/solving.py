@@ -20,13 +20,14 @@ from rrdyn.artifacts.record import Row
 from rrdyn.data.folder import open_split
 from rrdyn.data.metadata import IGNORED
 from rrdyn.data.puzzle import Puzzle
+from rrdyn.data.record import read_identifiers
 from rrdyn.data.registry import recognised
 from rrdyn.dynamics.trajectory import follow
 from rrdyn.measurement.answers import Answers
 from rrdyn.measurement.subject import dataset_of
 from rrdyn.models import Model
 
-LARGEST_PUZZLE = 1 << 16
+LARGEST_PUZZLE = 1 << 20
 """Bytes of a file with one puzzle."""
 
 
@@ -90,13 +91,26 @@ def attempt(
 
 def puzzle_of(model: Model, data: Path | None, text: str) -> Puzzle:
     """The kind of puzzle: of the dataset where it is here, else by the model's sizes and the characters of `text`."""
-    named = data or (dataset_of(model, None) if model.source and model.source.dataset else None)
+    named = _dataset(model, data)
     config = model.config
-    if named is not None and (data is not None or exists(named)):
+    if named is not None:
         split = open_split(named)
         split.require_match(seq_len=config.seq_len, vocab_size=config.vocab_size, of="the checkpoint")
         return split.puzzle
     return recognised(config.seq_len, config.vocab_size, text)
+
+
+def identifiers_of(model: Model, data: Path | None) -> tuple[str, ...]:
+    """The names of the puzzle identifiers of the dataset, as far as it is here and the model has vectors for them."""
+    named = _dataset(model, data)
+    names = (read_identifiers(Path(named)) or ()) if named is not None else ()
+    return names[: model.config.num_puzzle_identifiers]
+
+
+def _dataset(model: Model, data: Path | None) -> Path | str | None:
+    """`data`, or the dataset that the model names where it is here."""
+    named = data or (dataset_of(model, None) if model.source and model.source.dataset else None)
+    return named if named is not None and (data is not None or exists(named)) else None
 
 
 def read_puzzle(text: str) -> str:

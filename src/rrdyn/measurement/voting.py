@@ -109,7 +109,7 @@ class Votes(Measurement[VotesConfig]):
 def cast(split: PuzzleSplit, idx: np.ndarray, preds: np.ndarray, q_halt: np.ndarray) -> Arrays:
     """The votes that answers (N, L) to the examples `idx` (N,) of a split are, with their halt logits (N,)."""
     names, puzzles = names_of(split, split.example_identifiers[idx]), split.puzzle_of[idx]
-    answers, labels = (_restored(split.puzzle, names, one) for one in (preds, np.asarray(split.labels[idx])))
+    answers, labels = (restored(split.puzzle, names, one) for one in (preds, np.asarray(split.labels[idx])))
     asked = (split.answers(idx) >= 0).any(axis=1)
     return {
         "task": groups_of(split)[puzzles],
@@ -135,8 +135,8 @@ def names_of(split: PuzzleSplit, identifiers: np.ndarray) -> list[str]:
     return [split.identifiers[number] for number in identifiers.tolist()]
 
 
-def _restored(puzzle: Puzzle, names: Sequence[str], tokens: np.ndarray) -> np.ndarray:
-    """Of a kind that has been asked before whether it can."""
+def restored(puzzle: Puzzle, names: Sequence[str], tokens: np.ndarray) -> np.ndarray:
+    """Answers (N, L) to copies of these names as answers to their originals, of a kind whose copies have names."""
     answers = puzzle.restored(names, tokens)
     assert answers is not None
     return answers

@@ -7,15 +7,20 @@ from typing import Self
 
 import numpy as np
 
-from rrdyn.data.arc.augmentation import named
+from rrdyn.artifacts.errors import InputError
+from rrdyn.data.arc.augmentation import TURNS, Augmentation, named
 from rrdyn.data.arc.builder import compose
 from rrdyn.data.arc.frame import END, cropped, framed
 from rrdyn.data.arc.recipe import ArcRecipe
+from rrdyn.data.arc.task import parse_task
+from rrdyn.data.ballot import Ballot
 from rrdyn.data.composition import Composed
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.data.registry import register
 
 COLOURS = "0123456789"
+COPIES = 32
+"""Of a task that a person asks about, the original first."""
 
 
 @register
@@ -59,6 +64,31 @@ class Arc(Puzzle):
         """As the published evaluator reads answers: cropped to a grid, the augmentation of the copy's name undone."""
         grids = zip(names, cropped(tokens, self.height, self.width))
         return np.stack([framed(named(name)[1].undo(grid), self.height, self.width) for name, grid in grids])
+
+    def ballots(self, text: str, name: str, identifiers: Sequence[str]) -> Sequence[Ballot]:
+        """Of a task's JSON: under the identifiers of its name; of an unknown task its turns, under the blank one."""
+        if not text.lstrip().startswith(("{", "[")):
+            return ()
+        task = parse_task(text, name or "the task")
+        own = [number for number, other in enumerate(identifiers) if other.startswith(name) and named(other)[0] == name]
+        numbers = own[:COPIES] if name else []
+        copies = [named(identifiers[number])[1] for number in numbers] or [Augmentation(turn) for turn in range(TURNS)]
+        return [
+            Ballot(
+                questions=np.stack([self._framed(copy.apply(pair.question)) for copy in copies]),
+                identifiers=np.array(numbers or [0] * len(copies), dtype=np.int32),
+                names=[copy.of(name) for copy in copies],
+                label=self._framed(pair.answer) if pair.answered else None,
+                known=bool(numbers),
+            )
+            for pair in task.test
+        ]
+
+    def _framed(self, grid: np.ndarray) -> np.ndarray:
+        if grid.shape[0] > self.height or grid.shape[1] > self.width:
+            raise InputError("a grid does not fit the model's frame", found=f"{grid.shape[0]} x {grid.shape[1]} cells",
+                             expected=f"at most {self.height} x {self.width}")  # fmt: skip
+        return framed(grid, self.height, self.width)
 
     def plain(self, tokens: np.ndarray) -> list[list[int]]:
         """Rows of colours, as the task's JSON has them."""
