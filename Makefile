@@ -42,8 +42,7 @@ docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/reference.py build/reference
 	$(PIP) --editable '.[docs]'
 	$(BIN)/python docs/lay_out.py
-	$(BIN)/python -m mkdocs build --strict --quiet
-	cp -r build/reference build/site/reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """The documentation as a site: pages laid out for MkDocs as they lie in the repository, so that their links hold.
 
-    python docs/lay_out.py            # lays out build/pages; `make docs` then builds build/site with the reference
+    python docs/lay_out.py            # lays out build/pages; `make docs` then builds build/site
 
 The front page is README.md. A link to a folder that has no page leads nowhere on a site: its words stay, without it.
 """
@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = ("README.md", "PROVENANCE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "configs")
 """What pages link to beside docs/."""
+REFERENCE, TOLD = ROOT / "build" / "reference", "reference from the docstrings"
+"""Where docs/reference.py has put it, and the words of docs/api.md that lead there."""
 KEPT = {".md", ".png", ".csv", ".json", ".yaml", ".ipynb", ".txt", ".sh", ".py", ".npz", ".log", ".jsonl", ""}
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 
@@ -26,6 +28,10 @@ def lay_out(out: Path) -> Path:
     shutil.copytree(ROOT / "docs", out / "docs", ignore=_unwanted)
     for name in OUTSIDE:
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, out / name)
+    if REFERENCE.is_dir():
+        shutil.copytree(REFERENCE, out / "reference")
+        api = out / "docs" / "api.md"
+        api.write_text(api.read_text().replace(TOLD, f"[{TOLD}](../reference/rrdyn.html)"), encoding="utf-8")
     for page in out.rglob("*.md"):
         page.write_text(linked(page.read_text(), page.parent), encoding="utf-8")
     return out

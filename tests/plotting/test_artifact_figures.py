@@ -170,3 +170,13 @@ def test_tables_reach_the_figures_unchanged(folder, tmp_path):
 def test_a_folder_without_the_tables_is_refused_with_the_command_to_run(tmp_path, capsys, kind):
     assert main(["plot", kind, str(tmp_path)]) == 3
     assert "try:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("share", "said"), [(1.0, "100%"), (0.996, "99.6%"), (0.9999, "100%"), (0.5, "50.0%")])
+def test_a_plane_holds_all_only_where_nothing_lies_outside(share, said):
+    assert latent._share(share) == said
+
+
+def test_the_first_state_stands_out_from_a_dark_ground():
+    first = np.array(latent._over_segments(Style(dark=True))(0.0)[:3])
+    assert np.abs(first - np.array([0x11, 0x14, 0x18]) / 255).max() > 0.25

@@ -86,7 +86,7 @@ def small_multiples(runs: list[Run], schema: LogSchema, style: Style, notes: lis
     return Plate(
         figure=figure,
         table=table,
-        caption=f"{schema.title}. Columns: {_listed(columns)}. {_how(runs, schema).capitalize()}."
+        caption=f"{schema.title}. Columns: {_listed(columns)}. {_sentence(_how(runs, schema))}."
         + (
             f" Open circles: {schema.onset.label}, of runs that start below; dashed: the mean step of it."
             if schema.onset
@@ -131,7 +131,7 @@ def overlay(runs: list[Run], schema: LogSchema, style: Style, notes: list[str]) 
     return Plate(
         figure=figure,
         table=table,
-        caption=f"{headline.title}: {headline.label}. {_how(runs, schema, headline.column).capitalize()}{mark}. "
+        caption=f"{headline.title}: {headline.label}. {_sentence(_how(runs, schema, headline.column))}{mark}. "
         f"{_listed(columns)}.",
         alt=f"{headline.label} against {schema.x_label}, one line for each of {_listed(columns)}.",
         notes=_sentences(notes),
@@ -212,6 +212,10 @@ def _steps_axis(ax: Axes, runs: list[Run], across: int) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(3 if across > 1 else 5, integer=True))
     if last >= 10_000:
         ax.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value else "0")
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _how(runs: list[Run], schema: LogSchema, *columns: str) -> str:

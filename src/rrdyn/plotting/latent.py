@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.ticker import MaxNLocator
 
 from rrdyn.analysis.principal import principal, random_walk
 from rrdyn.artifacts.errors import InputError, UsageError
@@ -46,7 +48,9 @@ def plane(artifact: Artifact, style: Style, idx: int | None = None, latent: str 
     _path(path_ax, style, coordinates, explained, table)
     _scree(scree, style, explained, expected, table)
     two, walk = float(explained[:2].sum()), float(expected[:2].sum())
-    path_ax.set_title(f"puzzle {chosen}, ${latent}$: plane holds {two:.0%} of the variance\nn = {len(states)} states")
+    path_ax.set_title(
+        f"puzzle {chosen}, ${latent}$: plane holds {_share(two)} of the variance\nn = {len(states)} states"
+    )
     scree.set_title(f"variance by component\na random walk's plane: {walk:.0%}")
     return Plate(
         figure=figure,
@@ -66,8 +70,9 @@ def _path(ax: Axes, style: Style, coordinates: np.ndarray, explained: np.ndarray
     x, y = coordinates[:, 0], coordinates[:, 1]
     segments = np.arange(len(x))
     ax.plot(x, y, color=style.faint, lw=0.8 * style.scale, zorder=1)
-    ax.scatter(x, y, c=segments, cmap="cividis", s=14 * style.scale**2, linewidths=0, zorder=2)
-    bar = ax.figure.colorbar(ScalarMappable(Normalize(0, len(x) - 1), "cividis"), ax=ax, fraction=0.04, pad=0.02)
+    ax.scatter(x, y, c=segments, cmap=_over_segments(style), s=14 * style.scale**2, linewidths=0, zorder=2)
+    shades = ScalarMappable(Normalize(0, len(x) - 1), _over_segments(style))
+    bar = ax.figure.colorbar(shades, ax=ax, fraction=0.04, pad=0.02, ticks=MaxNLocator(integer=True))
     bar.set_label("segment")
     bar.outline.set_visible(False)
     for place, words in ((0, "start"), (len(x) - 1, "end")):
@@ -76,6 +81,17 @@ def _path(ax: Axes, style: Style, coordinates: np.ndarray, explained: np.ndarray
     ax.set_xlabel(f"component 1 ({explained[0]:.0%} of the variance)")
     ax.set_ylabel(f"component 2 ({explained[1]:.0%})")
     table.add(panel="path", segment=segments, component_1=x, component_2=y)
+
+
+def _over_segments(style: Style) -> Colormap:
+    """From the first segment to the last; without what cannot be told from a dark ground."""
+    whole = colormaps["cividis"]
+    return ListedColormap(whole(np.linspace(0.35, 1, 256))) if style.dark else whole
+
+
+def _share(share: float) -> str:
+    """In per cent; 100% only where nothing to speak of lies outside."""
+    return f"{share:.1%}".replace("100.0%", "100%")
 
 
 def _scree(ax: Axes, style: Style, explained: np.ndarray, expected: np.ndarray, table: Table) -> None:

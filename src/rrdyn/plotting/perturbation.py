@@ -113,10 +113,18 @@ def perturbation(cells: Sequence[Cell], view: PerturbationView, style: Style) ->
         table=table,
         caption=f"KL between perturbed and clean run after each {view.step}, for noise of alpha times the calibrated "
         f"scale ({len(cells)} cells, {', '.join(models)}). {_mode(view).capitalize()}. Solid line: the budget of "
-        f"{view.budget:g} nat." + ("" if view.kl_only else " Below: mass on the right answer at the fork points."),
+        f"{view.budget:g} nat.{_beyond(pools, limits[1])}"
+        + ("" if view.kl_only else " Below: mass on the right answer at the fork points."),
         alt=f"Panels for alpha {', '.join(alphas)}: KL over {view.step}s"
         + ("." if view.kl_only else ", and mass on the right answer below."),
     )
+
+
+def _beyond(pools: Sequence[Pool], top: float) -> str:
+    """How many trajectories leave the axis at its upper end, as a sentence; nothing where none does."""
+    above = sum(int((here.kl > top).any(1).sum()) for here in pools)
+    total = sum(here.n for here in pools)
+    return f" The axis ends at {top:.3g} nats; {above} of {total} trajectories go beyond." if above else ""
 
 
 def _alphas(cells: Sequence[Cell], view: PerturbationView) -> list[str]:
