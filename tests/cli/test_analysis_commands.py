@@ -15,8 +15,11 @@ from rrdyn.cli.app import main
 def test_analyze_2x2_end_to_end(tmp_path, capsys):
     path = write_diagnosis(tmp_path / "diag.npz", diagnosis(200), estimator=ESTIMATOR)
     assert main(["analyze-2x2", str(path), "--no-figures", "--json", "--replicates", "200"]) == 0
-    printed = json.loads(capsys.readouterr().out)
+    seen = capsys.readouterr()
+    printed = json.loads(seen.out)
     out = tmp_path / "analysis_2x2"
+    told = [line for line in seen.err.splitlines() if not line.startswith("note: ")]
+    assert told == [f"wrote {out / 'results.md'}", f"wrote 4 more files into {out}", f"next: rrdyn plot 2x2 {out}"]
     assert {name.name for name in out.iterdir()} == {
         "results_diag.json", "cells_diag.csv", "sweep_diag.csv", "points_diag.csv", "results.md"
     }  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -64,8 +66,39 @@ def test_meter_means():
     assert meter.row(Group(), torch.device("cpu"))["loss"] is None
 
 
+def test_wandb_is_told_the_config_and_goes_on_in_the_same_run(tmp_path, monkeypatch):
+    begun, rows = [], []
+
+    def init(**asked):
+        begun.append(asked)
+        log = Mock(side_effect=lambda row, step: rows.append((row, step)))
+        return SimpleNamespace(id=asked["id"] or "made-by-the-server", log=log)
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+    for step in (0, 2):
+        log = TrainLog(tmp_path, heading=[], trackers=["wandb"], config={"seed": 3}, step=step)
+        log.row({"step": step + 2, "loss": 1.5, "acc": None})
+    assert [asked["id"] for asked in begun] == [None, "made-by-the-server"]
+    assert all(asked["config"] == {"seed": 3} and asked["resume"] == "allow" for asked in begun)
+    assert rows == [({"step": 2, "loss": 1.5}, 2), ({"step": 4, "loss": 1.5}, 4)]
+
+
+def test_tensorboard_takes_back_what_was_sent_after_the_step_of_a_resume(tmp_path, monkeypatch):
+    writers = []
+
+    def writer(folder, purge_step):
+        writers.append(Mock(purge_step=purge_step))
+        return writers[-1]
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=writer))
+    for step in (0, 40):
+        make_tracker("tensorboard", tmp_path, {}, step)({"step": step + 1, "loss": 1.5, "acc": None})
+    assert [made.purge_step for made in writers] == [None, 41]
+    writers[1].add_scalar.assert_called_once_with("loss", 1.5, 41)
+
+
 def test_a_tracker_that_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(UsageError, match="wandb is not installed") as caught:
-        make_tracker("wandb", tmp_path, "run")
+        make_tracker("wandb", tmp_path, {}, 0)
     assert "rrdyn[wandb]" in str(caught.value)

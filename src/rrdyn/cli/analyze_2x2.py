@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -71,5 +72,14 @@ def run(args: Args) -> Outcome:
             ]
         ),
         wrote=wrote,
-        next=[] if args.figures else [f"rrdyn plot 2x2 {quoted(out)}"],
+        next=[
+            f"rrdyn report {quoted(_above(args.files[0], out))}" if args.figures else f"rrdyn plot 2x2 {quoted(out)}"
+        ],
     )
+
+
+def _above(measured: Path, analysed: Path) -> Path:
+    """The folder of a study that holds both a measurement and its analysis, for a report; else that of the analysis."""
+    inside, out = measured.absolute().parent, analysed.absolute()
+    holds = next((folder for folder in (inside, inside.parent) if folder in out.parents), out)
+    return Path(os.path.relpath(holds))

@@ -41,6 +41,8 @@ WITHIN_STUDY = "RRDYN_WITHIN_STUDY"
 """Set while a command is a step of a study, which says itself what comes next."""
 MARKERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone)
 REGISTRY = ConstructorRegistry()
+FEW_FILES = 4
+"""Files that are told one by one: a picture with its data and its caption."""
 SELF_EVIDENT = ("None", "False", "True", "", "''")
 """Defaults that the help does not repeat: what stands in for them is in the text, and a flag not given is off."""
 
@@ -215,14 +217,23 @@ def put_json(answer: Mapping[str, Any]) -> None:
     put(dump_json(answer, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))
 
 
+def _wrote(paths: list[Path]) -> list[str]:
+    """A line for each file; of many the page to read, or the first, and how many more there are and where."""
+    if len(paths) <= FEW_FILES:
+        return [f"wrote {path}" for path in paths]
+    first = next((path for path in paths if path.suffix == ".md"), paths[0])
+    places = list(dict.fromkeys(str(path.parent) for path in paths))
+    return [f"wrote {first}", f"wrote {len(paths) - 1} more files into {', '.join(places)}"]
+
+
 def _tell_files(outcome: Outcome) -> None:
     if os.environ.get(WITHIN_STUDY):
         if outcome.wrote:
             more = f" and {len(outcome.wrote) - 1} more" if len(outcome.wrote) > 1 else ""
             progress.say(f"wrote {outcome.wrote[0]}{more}")
         return
-    for path in outcome.wrote:
-        progress.say(f"wrote {path}")
+    for line in _wrote(list(outcome.wrote)):
+        progress.say(line)
     for path in outcome.kept:
         progress.say(f"kept {path}")
     for command in outcome.next:

@@ -9,8 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from rrdyn.artifacts.errors import UsageError
-from rrdyn.artifacts.files import cannot_write, dump_json, replacing
+from rrdyn.artifacts.files import cannot_write, dump_json, replacing, write_text
 from rrdyn.artifacts.places import is_file, opened
+from rrdyn.artifacts.reading import read_text
+from rrdyn.artifacts.record import Meta
 from rrdyn.runtime.progress import duration, journal
 from rrdyn.training.folder import LOG, ROWS
 
@@ -32,19 +34,25 @@ COLUMNS: dict[str, tuple[int, str]] = {
 """Column -> (width, format). What was not measured at a row is a dash."""
 HEADER_EVERY = 25
 Cell = float | int | None
+Tracker = Callable[[Mapping[str, Cell]], None]
+"""Takes the rows of a log."""
+WANDB_ID, MOST_ID = "wandb_id.txt", 200
 
 
 class TrainLog:
     """Writes `train.log` and `train.jsonl` of one run, and repeats the table on stderr."""
 
     def __init__(
-        self, folder: Path, *, heading: Sequence[str], trackers: Sequence[str] = (), name: str = "",
-        facts: Mapping[str, str | int] | None = None,
+        self, folder: Path, *, heading: Sequence[str], trackers: Sequence[str] = (), config: Meta | None = None,
+        facts: Mapping[str, str | int] | None = None, step: int = 0,
     ) -> None:  # fmt: skip
-        """`heading`: lines written first, each time the run starts or is resumed; `facts` go into the first record."""
+        """`heading`: lines written first, each time the run starts or is resumed; `facts` go into the first record.
+
+        Trackers are told the `config` and the `step` from which the run starts or goes on.
+        """
         self.folder = folder
         self.rows_since_header, self.facts = HEADER_EVERY, facts or {}
-        self.trackers = [make_tracker(tracker, folder, name) for tracker in trackers]
+        self.trackers = [make_tracker(tracker, folder, config or {}, step) for tracker in trackers]
         self.message = journal(lambda line: self._append(LOG, line))
         """Says one line of text, in the log and on stderr."""
         self._end_line()
@@ -110,20 +118,38 @@ def _cell(value: Cell, form: str) -> str:
     return duration(value) if form == "s" else format(value, form)
 
 
-def make_tracker(kind: str, folder: Path, name: str) -> Callable[[Mapping[str, Cell]], None]:
-    """A function that sends a row to wandb or tensorboard; UsageError where it is not installed."""
+def make_tracker(kind: str, folder: Path, config: Meta, step: int) -> Tracker:
+    """A function that sends a row to wandb or tensorboard; UsageError where it is not installed.
+
+    config : the settings of the run, which wandb keeps beside its curves.
+    step : from which the run starts or goes on: what was sent of later ones is taken back.
+    """
     try:
-        if kind == "wandb":
-            import wandb
-
-            project = os.environ.get("WANDB_PROJECT", "rrdyn")
-            run = wandb.init(project=project, name=name, dir=str(folder), resume="allow")
-            return lambda row: run.log({key: row[key] for key in row if row[key] is not None}, step=row["step"])
-        from torch.utils.tensorboard import SummaryWriter
-
-        writer = SummaryWriter(str(folder / "tensorboard"))
+        return (_wandb if kind == "wandb" else _tensorboard)(folder, config, step)
     except ImportError:
         raise UsageError(f"{kind} is not installed", run=f"pip install 'rrdyn[{kind}]'") from None
+
+
+def _wandb(folder: Path, config: Meta, step: int) -> Tracker:
+    """One run of W&B for one run folder, however often it is stopped: its id is kept there."""
+    import wandb
+
+    path = folder / WANDB_ID
+    known = read_text(path, most=MOST_ID).strip() if is_file(path) else ""
+    run = wandb.init(
+        project=os.environ.get("WANDB_PROJECT", "rrdyn"), name=folder.name, dir=str(folder), config=dict(config),
+        id=known or None, resume="allow", allow_val_change=True,
+    )  # fmt: skip
+    if run.id != known:
+        write_text(path, f"{run.id}\n")
+    return lambda row: run.log({key: row[key] for key in row if row[key] is not None}, step=row["step"])
+
+
+def _tensorboard(folder: Path, config: Meta, step: int) -> Tracker:
+    """Event files in the run folder; rows after the step of a resume are marked as gone (`purge_step`)."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
 
     def send(row: Mapping[str, Cell]) -> None:
         for key, value in row.items():

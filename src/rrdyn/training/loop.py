@@ -22,6 +22,7 @@ from rrdyn.training.batches import on_device
 from rrdyn.training.compiling import compile_nets
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.datasets import open_training_data
+from rrdyn.training.effect import Effect
 from rrdyn.training.evaluation import Evaluation, evaluate
 from rrdyn.training.folder import RunFolder
 from rrdyn.training.learner import Rows
@@ -109,6 +110,7 @@ class Run:
         self.stop = StopSignal(tells=group.leads)
         self.accord = Accord(group, self.stop, self._save_is_due)
         self.evaluation_seconds = 0.0
+        self.effect = Effect(config.aug, self.config.steps or 1)
 
     def open_folder(self) -> None:
         """Take the run folder, before anything slow is done."""
@@ -171,7 +173,8 @@ class Run:
             self._tidy()
             store.write_run(self.folder, config, self.about)
             self.log = TrainLog(
-                self.folder.path, heading=self._heading(plan), trackers=config.trackers, name=self.folder.path.name,
+                self.folder.path, heading=self._heading(plan), trackers=config.trackers,
+                config=config.model_dump(mode="json"), step=trainer.step,
                 facts={"arm": config.aug.name, "seed": config.seed, "task": config.task, "preset": config.preset},
             )  # fmt: skip
             self.log.rewind(trainer.step)
@@ -329,6 +332,8 @@ class Run:
         eta = None if meter is None or not known else left * meter.step_seconds + evaluations * self.evaluation_seconds
         row = {"step": trainer.step, "epoch": epoch, "lr": trainer.lr, "eta": eta, "grad_norm": trainer.grad_norm}
         self.log.row({**row, **means, **(results.record() if results else {})})
+        if said := self.effect.add(trainer.step, means):
+            self._message(said)
 
     def _tell_time(self, meter: Meter) -> None:
         seconds = meter.seconds / meter.steps
