@@ -13,7 +13,7 @@ from rrdyn.data.maze.kind import Maze
 from rrdyn.data.puzzle import Solutions
 from rrdyn.data.sudoku.kind import Sudoku
 from rrdyn.data.tokens import Tokens
-from rrdyn.measurement.solving import attempt, puzzle_of, read_puzzle, series
+from rrdyn.measurement.solving import Attempt, attempt, puzzle_of, read_puzzle, series
 from rrdyn.measurement.solving_text import grid, page, verdict
 from rrdyn.models import build, load
 
@@ -45,6 +45,14 @@ def test_a_right_answer(sudoku):
     np.testing.assert_array_equal(found.answers[-1], found.solution)
     assert verdict(found) == "right"
     assert not found.wrong_cells(8).any()
+
+
+def test_a_kind_that_leaves_empty_cells_out_has_no_colours():
+    puzzle = Arc(3, 3)
+    answers = np.array([[4, 5, 0, 4, 5, 0, 0, 0, 0]])
+    found = Attempt(puzzle=puzzle, question=answers[0], answers=answers, q_halt=np.zeros(1), halts_at=None,
+                    solutions="unknown", solution=None, right=None)  # fmt: skip
+    assert grid(found, 1, colour=True) == ["23", "23"]
 
 
 def test_a_wrong_answer_names_its_cells(sudoku):

@@ -22,6 +22,8 @@ def grid(tried: Attempt, segment: int, *, colour: bool) -> list[str]:
         return drawn.split("\n")
     # Drawn with tokens outside the vocabulary every cell is a "?": that tells where the cells are.
     outline = tried.puzzle.draw(np.full(tried.puzzle.seq_len, 999), tried.question)
+    if [len(line) for line in outline.split("\n")] != [len(line) for line in drawn.split("\n")]:
+        return drawn.split("\n")  # a kind that leaves empty cells out: which cell is where cannot be told
     styles = iter(_styles(tried, segment))
     painted = [paint(next(styles), c) if place == "?" else c for c, place in zip(drawn, outline)]
     return "".join(painted).split("\n")

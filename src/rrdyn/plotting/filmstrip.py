@@ -24,6 +24,11 @@ from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
 from rrdyn.plotting.style import Style
 
+NUMBERED = (
+    "#000000", "#0074d9", "#ff4136", "#2ecc40", "#ffdc00", "#aaaaaa", "#f012be", "#ff851b", "#7fdbff", "#870c25",
+)  # fmt: skip
+"""Colours 0 to 9 as the testing interface of fchollet/ARC-AGI shows them."""
+
 MOST_LETTERS = 25
 """Side of the largest board that is no picture: its cells are letters."""
 
@@ -185,12 +190,11 @@ def draw_cells(ax: Axes, style: Style, strip: Strip, values: np.ndarray, wrong: 
 
 
 def _picture(ax: Axes, style: Style, shape: tuple[int, int], drawing: Drawing) -> None:
-    """The ground of every cell: walls dark, the path blue, numbered colours ten that are told apart."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex, to_rgb
+    """The ground of every cell: walls dark, the path blue, numbered colours those that ARC is known by."""
+    from matplotlib.colors import to_rgb
 
     shades = {"wall": style.soft, "path": style.series(0), "start": style.correct, "goal": style.series(4)}
-    shades |= {str(number): to_hex(colormaps["tab10"](number)) for number in range(10)}
+    shades |= {str(number): colour for number, colour in enumerate(NUMBERED)}
     grounds = drawing.shades or ("",) * len(drawing.letters)
     picture = np.array([to_rgb(shades.get(ground, style.ground)) for ground in grounds]).reshape(*shape, 3)
     ax.imshow(picture, extent=(0, shape[1], shape[0], 0), interpolation="nearest")

@@ -15,3 +15,10 @@ def test_arc_folders_are_read(tmp_path):
     assert data.puzzle.draw(data.inputs[1]) == "1111\n1111\n1111"
     framed = data.puzzle.check(data.inputs, np.asarray(data.inputs))["framed"]
     assert framed.all()
+
+
+def test_figures_show_colours_and_no_letters(tmp_path):
+    data = open_split(arc_folder(tmp_path), "train")
+    drawing = data.puzzle.drawing(np.asarray(data.inputs[1]))
+    assert set(drawing.letters) == {""}
+    assert drawing.shades[:5] == ("1", "1", "1", "1", "")

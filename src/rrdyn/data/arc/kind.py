@@ -35,7 +35,7 @@ class Arc(Puzzle):
     presets = ("arc-small", "arc-trm")
     sizes = "no table of questions: `rrdyn data arc --source FOLDER` reads task JSON"
     rule = "a grid of colours"
-    unwritten = " |"
+    unwritten = " |" + COLOURS
     shades = {colour: colour for colour in COLOURS}
 
     def __init__(self, height: int = 30, width: int = 30) -> None:
