@@ -246,7 +246,6 @@ ELSEWHERE = {
     "plotting/test_watching": "plotting/sparklines",
     "runtime/test_guard": "runtime/hub_client",
     "runtime/test_hub": "runtime/hub_errors runtime/hub_files",
-    "training/test_log": "runtime/progress",
     "measurement/test_processes": "runtime/threads runtime/devices",
     "cli/test_app": "runtime/interrupts runtime/output cli/completion",
     "studies/test_report": "studies/page/explorer studies/page/figures studies/page/findings studies/page/inventory "

@@ -9,6 +9,7 @@ import pytest
 
 from rrdyn.artifacts.errors import InputError, RrdynError
 from rrdyn.runtime import hub as client
+from rrdyn.runtime.progress import Progress
 
 REPO = "someone/chaos"
 PLACE = f"hub://{REPO}/trm_sudoku"
@@ -121,6 +122,22 @@ def test_push_sends_the_folder_without_the_training_state(hub, tmp_path, monkeyp
     assert sorted(hub.repos["someone/mine"][-1]) == ["step_5/meta.json", "step_5/model.safetensors"]
     client.push(folder / "meta.json", "hub://someone/mine/notes")
     assert "notes/meta.json" in hub.repos["someone/mine"][-1]
+
+
+def test_push_tells_how_much_of_it_is_sent(hub, tmp_path, monkeypatch):
+    told = []
+
+    class Told(Progress):
+        def advance(self, n=1, note=""):
+            super().advance(n, note)
+            told.append((self.done, self.total))
+
+    monkeypatch.setattr("rrdyn.runtime.hub.Progress", Told)
+    (tmp_path / "state.pt").write_bytes(b"x" * 1000)
+    (tmp_path / "diag.npz").write_bytes(b"y" * 5000)
+    monkeypatch.setenv("HF_TOKEN", "hf_not_a_real_token")
+    client.push(tmp_path, "someone/mine")
+    assert told[-1] == (5000, 5000)
 
 
 def test_what_is_no_file_is_not_pushed(hub, tmp_path):

@@ -19,6 +19,7 @@ from rrdyn.artifacts.errors import UsageError, notice
 from rrdyn.artifacts.npz import Artifact
 from rrdyn.artifacts.record import Written
 from rrdyn.artifacts.results import ResultsRecord
+from rrdyn.runtime.progress import each
 
 
 class BatchRecord(Written):
@@ -89,7 +90,7 @@ def analyze_files(
         thresholds = shared or settled.thresholds(series, tau)
     read = [fates.read_fates(path) for path in dict.fromkeys(map(Path, fate_files))]
     found = []
-    for place, (puzzles, name) in enumerate(zip(series, names)):
+    for place, (puzzles, name) in enumerate(each(list(zip(series, names)), "analysed files")):
         threshold = thresholds[place] if thresholds else None
         fate = None if compat else fate_of(puzzles, read, alone=len(series) == 1)
         item = two_by_two.analyze(

@@ -58,8 +58,9 @@ def run(args: Args) -> Outcome:
     wrote = args.tables(batch.write(out))
     if args.figures:
         from rrdyn.plotting import plot
+        from rrdyn.runtime.progress import each
 
-        for item in batch.found:
+        for item in each(batch.found, "drawn files"):
             wrote += plot("2x2", out / f"results_{item.tag}.json", out=out).wrote
         if batch.series is not None:
             wrote += plot("evolution", out / f"evolution_{batch.series.tag}.csv", out=out).wrote

@@ -26,10 +26,11 @@ def run(args: Args) -> Outcome:
     from rrdyn.analysis import scaling, scaling_tables
     from rrdyn.analysis.puzzles import tags
     from rrdyn.artifacts.scaling import ScaledFile, ScaledFiles
+    from rrdyn.runtime.progress import each
 
     out = args.folder("scaling")
     found, wrote = [], []
-    for path, tag in zip(args.files, tags(args.files)):
+    for path, tag in each(list(zip(args.files, tags(args.files))), "analysed files"):
         item = scaling.study(path, tag, fate=args.fate, seed=args.seed, replicates=args.replicates)
         found.append(item)
         wrote += args.tables(scaling_tables.write(item, out, [path] if args.fate is None else [path, args.fate]))

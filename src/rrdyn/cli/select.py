@@ -25,10 +25,11 @@ def run(args: Args) -> Outcome:
     from rrdyn.analysis import select
     from rrdyn.analysis.puzzles import tags
     from rrdyn.artifacts.selection import SelectedFile, SelectedFiles
+    from rrdyn.runtime.progress import each
 
     out = args.folder("select")
     found, wrote = [], []
-    for path, tag in zip(args.files, tags(args.files)):
+    for path, tag in each(list(zip(args.files, tags(args.files))), "analysed files"):
         item = select.study(path, tag, readout=args.readout, seed=args.seed, replicates=args.replicates)
         found.append(item)
         wrote += args.tables(select.write(item, out))

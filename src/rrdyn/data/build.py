@@ -24,7 +24,7 @@ from rrdyn.data.record import read_record
 from rrdyn.data.registry import kind_of
 from rrdyn.data.source import Gathered
 from rrdyn.data.writer import MOST_EXAMPLES, new_dataset, write_composition, write_record, write_split
-from rrdyn.runtime.progress import say
+from rrdyn.runtime.progress import each, say
 from rrdyn.runtime.streams import generator
 
 
@@ -123,7 +123,12 @@ def write_augmented(folder: Path, puzzle: Puzzle, train: Collection, recipe: Rec
         folder,
         "train",
         puzzle,
-        augmented(puzzle, train, copies, seed=recipe.seed, workers=recipe.workers),
+        each(
+            augmented(puzzle, train, copies, seed=recipe.seed, workers=recipe.workers),
+            "writing examples",
+            total=len(train) * copies,
+            size=lambda pair: len(pair[0]),
+        ),
         examples=len(train) * copies,
         group_size=copies,
         difficulty=difficulty,

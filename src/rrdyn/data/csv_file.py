@@ -16,6 +16,7 @@ from rrdyn.artifacts.reading import open_text
 from rrdyn.data.collection import Collection, joined
 from rrdyn.data.csv_layout import DELIMITERS, Layout, first_line, is_comment, layout_of
 from rrdyn.data.puzzle import Puzzle
+from rrdyn.runtime.progress import each
 
 ROWS = 100_000
 """Rows read at a time."""
@@ -42,7 +43,7 @@ def read_csv(
     and, with `check`, what the kind's `first_fault` finds: more than one solution (Sudoku), no shortest path (maze).
     """
     puzzle, parts, left_out = like, [], LeftOut()
-    for rows, answered in _chunks(path, kind):
+    for rows, answered in each(_chunks(path, kind), "reading rows", total=0, size=lambda chunk: len(chunk[0])):
         puzzle = puzzle or _kind_of_size(kind, rows[0], path)
         part = _encode(path, puzzle, rows, answered=answered)
         if answered:

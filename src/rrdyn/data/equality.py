@@ -10,6 +10,7 @@ import numpy as np
 from rrdyn.artifacts.errors import notice
 from rrdyn.data.collection import Collection, Splits, joined
 from rrdyn.data.puzzle import Puzzle
+from rrdyn.runtime.progress import each
 
 COMPARED = 1_000_000
 """Above this many puzzles only literally equal ones are found, not those equal up to symmetry."""
@@ -51,7 +52,8 @@ def classes(puzzle: Puzzle, puzzles: Collection) -> np.ndarray:
     if len(puzzles) > COMPARED:
         return np.unique(puzzles.inputs, axis=0, return_inverse=True)[1].reshape(-1)
     names: list[bytes] = []
-    for at in range(0, len(puzzles), PIECE):
+    pieces = range(0, len(puzzles), PIECE)
+    for at in each(pieces, "comparing puzzles", total=len(puzzles), size=lambda at: min(PIECE, len(puzzles) - at)):
         names += puzzle.sketch(puzzles.inputs[at : at + PIECE], puzzles.labels[at : at + PIECE])
     seen = Counter(names)
     doubtful = np.array([at for at, name in enumerate(names) if seen[name] > 1], dtype=np.int64)

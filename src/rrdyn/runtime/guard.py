@@ -88,6 +88,8 @@ class Guard:
         self.end = time.monotonic() + limits.seconds
         self.cap = limits.bytes
         """Bytes that the next answer may have."""
+        self.sent: Callable[[int], None] | None = None
+        """Hears how many bytes went out."""
         self.commit: str | None = None
         """The commit that each answer has to be of."""
         self.refusal: RrdynError | None = None

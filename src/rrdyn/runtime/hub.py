@@ -17,7 +17,7 @@ from typing import Any
 
 from rrdyn.artifacts.errors import InputError, RrdynError
 from rrdyn.artifacts.files import make_folder, replacing
-from rrdyn.artifacts.places import is_folder, regular
+from rrdyn.artifacts.places import is_file, is_folder, regular
 from rrdyn.runtime.guard import COMMIT, Guard, Late, Limits, Unreachable, printable
 from rrdyn.runtime.hub_address import Ref, endpoint, is_address, parse
 from rrdyn.runtime.hub_client import under
@@ -272,6 +272,13 @@ def copy_out(path: Path, ref: Ref, out: Path) -> Path:
     return out / ref.inside
 
 
+def _to_send(path: Path) -> int:
+    """Bytes of the files that `push` sends."""
+    files = [path] if is_file(path) else [one for one in path.rglob("*") if is_file(one)]
+    sent = [one for one in files if not any(one.match(pattern) for pattern in NOT_PUSHED)]
+    return sum(one.stat().st_size for one in sent)
+
+
 def push(
     path: Path | str, place: str | Ref, *, private: bool = False, message: str | None = None, card: str | None = None
 ) -> str:
@@ -304,6 +311,8 @@ def push(
         inside = f"{ref.inside}/{path.name}".lstrip("/")
         return api.upload_file(**common, path_or_fileobj=path, path_in_repo=inside, commit_message=message)
 
-    with told(ref, f"sending {path} to {ref}", "the same command again"):
-        done = under(Guard(endpoint(), Limits.from_environment(), run="the same command again"), send)
+    guard, total = Guard(endpoint(), Limits.from_environment(), run="the same command again"), _to_send(path)
+    with told(ref, f"sending {path} to {ref}", guard.run), Progress(total, "sent bytes") as progress:
+        guard.sent = lambda n: progress.advance(min(n, max(0, total - progress.done)))
+        done = under(guard, send)
     return printable(getattr(done, "commit_url", done), 1000)

@@ -114,6 +114,8 @@ def _send(guard: Guard, plain: Callable[..., Any], request: Any, *, stream: bool
     """One request and the redirects that follow, each of them by the guard's rules."""
     for _ in range(REDIRECTS):
         guard.prepare(request)
+        if guard.sent is not None:
+            request.stream = _counted(request.stream, guard.sent)
         guard.begin()
         try:
             response = plain(request, stream=True, auth=None, follow_redirects=False)
@@ -134,6 +136,19 @@ def _send(guard: Guard, plain: Callable[..., Any], request: Any, *, stream: bool
         response.close()
         request = onward
     guard.refuse("the Hub leads in circles", found=f"{REDIRECTS} redirects")
+
+
+def _counted(stream: Any, sent: Callable[[int], None]) -> Any:
+    """A body whose bytes are counted as they go."""
+    library = import_module(type(stream).__module__.partition(".")[0])
+
+    class Counted(library.SyncByteStream):  # type: ignore[name-defined, misc]
+        def __iter__(self) -> Iterator[bytes]:
+            for chunk in stream:
+                yield chunk
+                sent(len(chunk))
+
+    return Counted()
 
 
 def _metered(stream: Any, guard: Guard) -> Any:

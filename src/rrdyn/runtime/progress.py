@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from rrdyn.runtime.output import tell
 
 if TYPE_CHECKING:
     from loguru import Logger, Message, Record
 
+T = TypeVar("T")
 QUIET, VERBOSE, LOG_FILE = "RRDYN_QUIET", "RRDYN_VERBOSE", "RRDYN_LOG_FILE"
 """Where --quiet, -v and --log-file are kept, for the processes that a command starts too."""
 STAMPED = "{time:HH:mm:ss} | {level} | {message}"
@@ -114,6 +115,20 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
+def each(
+    items: Iterable[T], label: str, *, total: int | None = None, size: Callable[[T], int] = lambda item: 1
+) -> Iterator[T]:
+    """The items, with progress as they are used up: `size` says how much each is of `total`, by default one of them
+    all. A total that is not known is 0."""
+    if total is None:
+        items = list(items)
+        total = len(items)
+    with Progress(total, label) as progress:
+        for item in items:
+            yield item
+            progress.advance(size(item))
+
+
 PLAIN_EVERY = 10.0
 """Seconds between lines of progress where there is no terminal, and in a log file."""
 
@@ -136,7 +151,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.animated and not quiet():
+        if self.animated and self.shown > self.started and not quiet():
             tell("")
 
     def advance(self, n: int = 1, note: str = "") -> None:
@@ -146,16 +161,18 @@ class Progress:
         if now - self.kept >= PLAIN_EVERY:
             self.kept = now
             keep(self._line(now, note))
-        if now - self.shown >= self.every or (self.animated and self.done >= self.total):
+        over = self.animated and self.done >= self.total > 0 and now - self.started >= self.every
+        if now - self.shown >= self.every or over:
             self.shown = now
             self._show(self._line(now, note))
 
     def _line(self, now: float, note: str) -> str:
         times = f"{duration(now - self.started)} gone"
         began, before = self.first or (now, self.done)
-        if self.done > before:
+        if self.total and self.done > before:
             times += f", {duration((now - began) / (self.done - before) * (self.total - self.done))} left"
-        return f"{self.label}  {self.done}/{self.total}  {times}  {note}".rstrip()
+        of = f"/{self.total}" if self.total else ""
+        return f"{self.label}  {self.done}{of}  {times}  {note}".rstrip()
 
     def _show(self, line: str) -> None:
         if quiet():
