@@ -1,6 +1,6 @@
 """How long the 2x2 analysis takes: python benchmarks/analysis.py [--large] [--figures]
 
-Sizes are the issue's: n = 8,192 with 2,000 bootstrap replicates, n = 1,000,000 with closed forms, and a million-row AUC
+Sizes: n = 8,192 with 2,000 bootstrap replicates, n = 1,000,000 with closed forms, and a million-row AUC
 beside scikit-learn's, interleaved.
 """
 

@@ -1,7 +1,7 @@
 """What return distances cost a rollout, and what classifying fates costs beside the plain segments followed.
 
     python benchmarks/fates.py                                  # the study's small model, 64 puzzles, 256 segments
-    python benchmarks/fates.py --puzzles 512 --horizon 256      # as the issue asks
+    python benchmarks/fates.py --puzzles 512 --horizon 256      # all test puzzles of that model
     python benchmarks/fates.py --model trm-mlp --puzzles 2 --horizon 16      # a full-size model with random weights
 
 One thread; the clock is that of the process, so that other programs do not count. For each puzzle the ways take turns,
