@@ -33,6 +33,8 @@ def odd_input(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
         made.codes = (2, 3) if 2 in line.codes or kind in ("an empty name", "a NUL") else (3,)
         if kind in ("a folder", "an empty name") and line.command in ("report", "plot dynamics"):
             made.codes = (0, *made.codes)  # a folder may hold nothing of interest
+        if line.command == "hub push" and place.startswith(places.OF_THE_MACHINE):
+            made.codes = ANY  # that it cannot be read is found out while it is sent
         if line.command == "evolution":
             made.codes = (0, *made.codes)  # passes over files that are not there, and says so
     elif name not in doors.NOT_ALONE:
@@ -86,7 +88,7 @@ def odd_argument(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
         value = rng.choice(NUMBERS if numeric else WORDS)
         made.argv += [flag, value]
         made.label = f"{flag} {value[:30]!r}"
-        if name == "out":
+        if name in ("out", "log_file"):
             made.codes = ANY
             made.mine.append(Path(os.path.normpath(root / value)))
     elif action == "none":

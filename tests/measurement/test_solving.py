@@ -116,8 +116,9 @@ def test_ways_to_write_a_puzzle(tmp_path):
     framed = " . 2 | . 4\n 3 . | . .\n-----+-----\n . . | . 3\n 4 . | 2 .\n"
     np.testing.assert_array_equal(grid9.read_text(framed), plain)
     np.testing.assert_array_equal(grid9.read_text(RIGHT.replace(".", "0")), plain)
-    (tmp_path / "p.txt").write_text(framed)
-    assert read_puzzle(str(tmp_path / "p.txt")) == framed
+    for name in ("p.txt", "a\nb.txt"):
+        (tmp_path / name).write_text(framed)
+        assert read_puzzle(str(tmp_path / name)) == framed
     lines = " #\nG###S\n   #\n## #\n"
     with pytest.raises(InputError, match="wrong length"):
         maze.read_text(lines)

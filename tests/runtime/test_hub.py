@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rrdyn.artifacts.errors import InputError, RrdynError
+from rrdyn.cli.app import main
 from rrdyn.runtime import hub as client
 from rrdyn.runtime.progress import Progress
 
@@ -144,6 +145,7 @@ def test_what_is_no_file_is_not_pushed(hub, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="is a named pipe"):
         client.push(tmp_path / "pipe", "someone/mine")
+    assert main(["hub", "push", "", "someone/mine", "--no-card"]) == 3, "an empty name is not the folder we are in"
     assert hub.requests == []
 
 

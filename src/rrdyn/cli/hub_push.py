@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rrdyn.cli.command import Arguments, Outcome, Positional
 
 
@@ -14,7 +12,7 @@ class Args(Arguments):
     2. rrdyn hub push diag.npz owner/repo/artifacts --private
     """
 
-    path: Positional[Path]
+    path: Positional[str]
     """A folder or a file. Of a checkpoint the training state is left out."""
     place: Positional[str]
     """owner/repo or owner/repo/folder; the repository is made if it is not there."""

@@ -115,7 +115,7 @@ def _dataset(model: Model, data: Path | None) -> Path | str | None:
 
 def read_puzzle(text: str) -> str:
     """The puzzle itself, or the content of the file it names."""
-    if len(text) < 1024 and "\n" not in text and is_file(text):
+    if len(text) < 1024 and is_file(text):
         return read_text(text, most=LARGEST_PUZZLE)
     if re.search(r"/|\.[A-Za-z]+$", text):
         raise InputError(f"{text} does not exist", expected="a text file with a puzzle, or the puzzle itself")

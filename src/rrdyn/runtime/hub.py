@@ -17,7 +17,7 @@ from typing import Any
 
 from rrdyn.artifacts.errors import InputError, RrdynError
 from rrdyn.artifacts.files import make_folder, replacing
-from rrdyn.artifacts.places import is_file, is_folder, regular
+from rrdyn.artifacts.places import existing, is_file, is_folder, regular
 from rrdyn.runtime.guard import COMMIT, Guard, Late, Limits, Unreachable, printable
 from rrdyn.runtime.hub_address import Ref, endpoint, is_address, parse
 from rrdyn.runtime.hub_client import under
@@ -287,7 +287,7 @@ def push(
     `card`: text of a README.md beside what is sent, left out where the Hub has one there. The training state
     (`state.pt`) stays here. Raises RrdynError for a refused or cut connection.
     """
-    path, ref = Path(path), place if isinstance(place, Ref) else parse(place)
+    path, ref = existing(path), place if isinstance(place, Ref) else parse(place)
     path = path if is_folder(path) else regular(path)
     message = message or f"rrdyn: {path.name}"
 
