@@ -15,7 +15,7 @@ from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.places import is_file, modified, said, shown
 from rrdyn.artifacts.reading import read_text
 from rrdyn.plotting import plot
-from rrdyn.runtime.progress import say
+from rrdyn.runtime.progress import each, say
 from rrdyn.studies.page.inventory import Inventory
 
 Call = Callable[[Path], list[Path]]
@@ -56,7 +56,7 @@ def pictures(stock: Inventory, folder: Path) -> list[Picture]:
             say(f"drawing {wanted.names[0]} ({place} of {len(everything)})")
             paths |= _drawn(wanted, folder)
     paths |= {name: path for name, path in stock.pictures.items() if name not in paths}
-    read = [_read(name, png) for name, png in paths.items()]
+    read = [_read(name, png) for name, png in each(paths.items(), "figures on the page")]
     return [picture for picture in read if picture is not None]
 
 
