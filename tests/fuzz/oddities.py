@@ -90,7 +90,7 @@ def odd_argument(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
         made.label = f"{flag} {value[:30]!r}"
         if name in ("out", "log_file"):
             made.codes = ANY
-            made.mine.append(Path(os.path.normpath(root / value)))
+            made.mine.append(Path(os.path.normpath(root / "work" / value)))
     elif action == "none":
         made.argv.append(flag)
         made.label = f"{flag} alone"
