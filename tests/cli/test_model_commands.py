@@ -253,7 +253,7 @@ def test_hub_pull_and_push(run, tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.strip() == str(tmp_path / "here" / "step_8")
     assert load(tmp_path / "here" / "step_8").source.step == 8
     assert main(["hub", "push", str(run), "o/r/x", "--private", "--no-card"]) == 0
-    assert asked == [(run, "hub://o/r/x", {"private": True, "message": None, "card": None})]
+    assert asked == [(str(run), "hub://o/r/x", {"private": True, "message": None, "card": None})]
     assert main(["hub", "pull", "nonsense"]) == 2
     said = capsys.readouterr().err
     assert "not a place on the Hub" in said

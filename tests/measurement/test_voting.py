@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,8 +25,11 @@ MODEL = {"name": "trm", "hidden_size": 16, "num_heads": 2, "L_layers": 1, "H_cyc
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
+    return arc_in(tmp_path_factory.mktemp("arc"))
+
+
+def arc_in(place: Path) -> Path:
     """Two tasks of four copies each, the last of which is not trained; and a model that has learnt nothing."""
-    place = tmp_path_factory.mktemp("arc")
     recipe = ArcRecipe(canvas=4, aug=3, held_out=1, test_n=2, pairs=6, test_pairs=3)
     data = build_data(recipe, place / "data", kind=Arc)
     torch.manual_seed(0)
