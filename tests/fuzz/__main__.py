@@ -109,6 +109,8 @@ def run(numbers: Any, args: argparse.Namespace, files: sound.Corpus, place: Path
         codes[ended.code] += 1
         slowest = max(slowest, (ended.seconds, number))
         found += [_record(number, made, fault, ended) for fault in wrong]
+        for fault in wrong:
+            print(f"case {number}: {fault.kind}, {fault.root}: {fault.detail}", file=sys.stderr, flush=True)
         if args.only is not None:
             print(f"{made.label}\n$ rrdyn {' '.join(map(ascii, made.argv))}\nexit {ended.code}, {ended.seconds:.1f} s")
             print(ended.out, ended.err, *wrong, sep="\n")
