@@ -143,7 +143,7 @@ def orbits(where: Where, fates: Artifact, data: Path, work: Path, most: int) -> 
         subject = open_subject(where[2], data=data, dtype=torch.float64)
         rows = np.argsort(fates["idx"])[:most]
         table(kept, [orbit(subject, where, fates, int(row)) for row in rows])
-    return pl.read_csv(kept).to_dicts()
+    return pl.read_csv(kept, infer_schema=False).to_dicts()  # as written: residuals lie far below six digits
 
 
 def orbit(subject: Subject, where: Where, fates: Artifact, row: int) -> dict[str, Any]:

@@ -124,6 +124,7 @@ def test_the_sentences_on_multipliers(page):
     assert [f"{value:.2f}" for value in outside["modulus"].sort()][1] == "1.38"
     assert outside.sort("modulus")["step"][0] == 250
     assert [f"{value:.2f}" for value in found.filter(pl.col("modulus") < 1)["modulus"]] == ["0.99", "0.98"]
+    assert f"at most {orbits.filter(pl.col('converged'))['residual'].max():.1e}" in page
     resting = orbits.filter(pl.col("period") > 0)
     assert (resting["modulus"] < 1).all()
     assert "39 rest" in page
