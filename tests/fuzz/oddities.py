@@ -35,6 +35,8 @@ def odd_input(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
             made.codes = (0, *made.codes)  # a folder may hold nothing of interest
         if line.command == "hub push" and place.startswith(places.OF_THE_MACHINE):
             made.codes = ANY  # that it cannot be read is found out while it is sent
+        if line.command == "inspect" and kind == "a file":
+            made.codes = (0, *made.codes)  # a table of one line is one
         if line.command == "evolution":
             made.codes = (0, *made.codes)  # passes over files that are not there, and says so
     elif name not in doors.NOT_ALONE:

@@ -18,6 +18,9 @@ DOCUMENTED = (0, 1, 2, 3, 4, 130)
 UNHEARD = ("stderr closed", "all closed", "stderr full", "both full", "both broken pipes")
 """Streams on which no message can be read."""
 
+NESTED = ("plot", "sweep")
+"""Commands that tell of what they run, each with a message of its own."""
+
 Tree = dict[str, str]
 
 
@@ -84,7 +87,7 @@ def faults(case: Case, ended: Ended, before: Tree, after: Tree) -> list[Fault]:
         ended.code
         and case.streams not in UNHEARD
         and (told := messages(ended.err)) != 1
-        and case.line.command != "plot"
+        and case.line.command not in NESTED
     ):
         found.append(Fault("message", f"{told} messages: {_message(ended.err)}", place))
     lost = [name for name in before if name not in after and not _may_write(case, name)]

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from rrdyn.artifacts.errors import InputError, Notice
+from rrdyn.artifacts.errors import InputError, Notice, RrdynError
 from rrdyn.artifacts.npz import read_npz, write_npz
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.cli.app import main
@@ -82,6 +82,13 @@ def test_other_checkpoints_kinds_and_strangers_are_refused(pieces, hrm_checkpoin
         merge([tmp_path / "stranger.npz", pieces[0]], tmp_path / "m.npz")
     assert main(["merge", str(pieces[0]), "--out", str(tmp_path / "m.npz")]) == 2
     assert not (tmp_path / "m.npz").exists()
+
+
+def test_a_file_of_the_users_is_not_set_aside(pieces, tmp_path):
+    (tmp_path / "mine.npz").write_text("mine")
+    with pytest.raises(RrdynError, match="no file of ours"):
+        merge(pieces, tmp_path / "mine.npz")
+    assert [path.name for path in tmp_path.glob("mine*")] == ["mine.npz"]
 
 
 def test_what_not_every_file_has_is_left_out(pieces, tmp_path):

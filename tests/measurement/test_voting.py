@@ -89,6 +89,14 @@ def test_the_blank_identifier_answers_otherwise(place, tmp_path, capsys):
     capsys.readouterr()
 
 
+def test_a_submission_that_cannot_be_written_is_told_before_anything_is_measured(place, tmp_path, capsys):
+    (tmp_path / "sub.json").write_text("mine")
+    words = ["--submission", str(tmp_path / "sub.json"), "--out", str(tmp_path / "v.npz")]
+    assert main(["vote", str(place / "ckpt"), "--device", "cpu", *words]) == 1
+    assert "no file of ours" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["sub.json"]
+
+
 def test_kinds_without_copies_cannot_vote(tmp_path, capsys):
     assert main(["data", "sudoku", "--source", "generate", "--size", "4", "--clues", "8", "--n", "4", "--test-n", "2",
                  "--val-groups", "0", "--out", str(tmp_path / "data"), "--quiet"]) == 0  # fmt: skip

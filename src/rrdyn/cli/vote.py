@@ -44,12 +44,14 @@ class Args(TableOptions, MeasurementOptions):
 
 def run(args: Args) -> Outcome:
     from rrdyn.analysis.votes import TallyFile, tally, told
-    from rrdyn.artifacts.files import write_json
+    from rrdyn.artifacts.files import output_file, write_json
     from rrdyn.cli.results import UNFINISHED
     from rrdyn.data.folder import open_split
     from rrdyn.measurement import campaign
     from rrdyn.measurement.voting import submission
 
+    if args.submission:
+        output_file(args.submission, begins=b"{")  # before anything is measured
     done = campaign.run(args.request("votes", (args.ckpt,), args.out))
     if not done:
         return Outcome(text="this share is done; others are still at work", data=UNFINISHED)

@@ -17,7 +17,7 @@ import torch
 from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.files import make_folder, output_file
 from rrdyn.artifacts.lock import locked
-from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.npz import BEGINS, read_npz
 from rrdyn.artifacts.places import is_file, modified
 from rrdyn.artifacts.record import Meta
 from rrdyn.measurement import parts as part_files
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     import polars as pl
     import xarray
 
-NPZ = b"PK"
-"""What a file of ours begins with: only such a one is set aside for a new result."""
 WORK_A_PART = 1e9
 """On a CPU a part is of about this many tangent elements times sub-updates: some seconds to a minute of one core."""
 PARTS_A_THREAD = 4
@@ -111,7 +109,7 @@ def run(request: Request) -> list[Result]:
     outputs = output_files(request.checkpoints, request.out, request.measurement)
     for output in outputs:
         with locked(make_folder(output.parent)):  # another run may be setting a file aside
-            output_file(output, begins=NPZ)
+            output_file(output, begins=BEGINS)
     if request.devices == 1 or launch.given_group() is not None:
         return _run_all(request, outputs)
     _check_devices(request)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, UsageError, notice
-from rrdyn.artifacts.files import sha256
-from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
+from rrdyn.artifacts.files import output_file, sha256
+from rrdyn.artifacts.npz import BEGINS, Artifact, read_npz, write_npz
 from rrdyn.artifacts.provenance import digest, provenance
 from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schema import Schema
@@ -30,10 +30,12 @@ def merge(files: Sequence[Path], out: Path) -> Artifact:
     """Join files of one measurement of one checkpoint, dataset and settings into `out`, rows sorted by idx.
 
     A puzzle in two files is kept once where its rows are equal. Raises InputError, naming what differs, for files that
-    do not belong together or disagree on a puzzle, and UsageError for fewer than two files.
+    do not belong together or disagree on a puzzle, UsageError for fewer than two files, and RrdynError where `out` is
+    something else than an npz file.
     """
     if len(set(files)) < 2:
         raise UsageError("nothing to merge", found=f"{len(set(files))} different file", expected="two or more")
+    output_file(out, begins=BEGINS)
     pieces = [read_npz(path) for path in files]
     kind = _measurement_of(pieces[0])
     for piece in pieces:
