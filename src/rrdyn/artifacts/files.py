@@ -88,7 +88,7 @@ def output_file(path: Path | str, *, begins: bytes = b"") -> Path:
             found="a link that leads to no file" if path.is_symlink() else "a device, a pipe or a socket",
             expected="a new name, or a file written before", run="give another place with --out",
         )  # fmt: skip
-    if there and begins and is_file(path):
+    if there and begins:
         with opened(path) as stream:
             head = stream.read(len(begins))
         if head and head != begins:

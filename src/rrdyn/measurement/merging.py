@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError, UsageError, notice
-from rrdyn.artifacts.files import output_file, sha256
-from rrdyn.artifacts.npz import BEGINS, Artifact, read_npz, write_npz
+from rrdyn.artifacts.files import sha256
+from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
 from rrdyn.artifacts.provenance import digest, provenance
 from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schema import Schema
@@ -35,7 +35,6 @@ def merge(files: Sequence[Path], out: Path) -> Artifact:
     """
     if len(set(files)) < 2:
         raise UsageError("nothing to merge", found=f"{len(set(files))} different file", expected="two or more")
-    output_file(out, begins=BEGINS)
     pieces = [read_npz(path) for path in files]
     kind = _measurement_of(pieces[0])
     for piece in pieces:

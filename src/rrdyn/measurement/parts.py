@@ -23,9 +23,9 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, notice
-from rrdyn.artifacts.files import make_folder, read_json, write_json
+from rrdyn.artifacts.files import make_folder, output_file, read_json, write_json
 from rrdyn.artifacts.lock import locked
-from rrdyn.artifacts.npz import Artifact, read_npz, write_npz
+from rrdyn.artifacts.npz import BEGINS, Artifact, read_npz, write_npz
 from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.provenance import digest
 from rrdyn.artifacts.schema import Schema
@@ -228,9 +228,7 @@ def set_aside(out: Path, key: str) -> Path | None:
     """
     if not os.path.lexists(out) or finished(out, key) is not None:
         return None
-    if not is_file(out):
-        raise RrdynError(f"cannot write {out}", found="something there that is not a file",
-                         run="give another place with --out")  # fmt: skip
+    output_file(out, begins=BEGINS)
     kept = next(path for i in count(1) if not (path := out.with_name(f"{out.stem}.{i}{out.suffix}")).exists())
     os.rename(out, kept)
     if is_file(state_file(out)):
