@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 
@@ -81,6 +82,45 @@ def test_a_batch_that_does_not_fit_is_halved(trm_checkpoint, tmp_path, monkeypat
     assert sizes == [8, 4, 2, 2, 4, 2, 2]
     assert "8 puzzles do not fit the device's memory: 4 at a time" in capsys.readouterr().err
     assert len(read_npz(out)["idx"]) == 8
+
+
+def test_memory_of_a_batch_is_given_back_outside_of_the_handler(trm_checkpoint, tmp_path, monkeypatch):
+    """Inside, the traceback holds what did not fit."""
+    plain, handled = Rollout.observe, []
+
+    def limited(self, questions):
+        if len(questions) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(self, questions)
+
+    monkeypatch.setattr(Rollout, "observe", limited)
+    with PretendedCard():
+        monkeypatch.setattr(torch.cuda, "empty_cache", lambda: handled.append(sys.exc_info()[1]))
+        assert measure(trm_checkpoint, tmp_path / "out.npz", "--device", "cuda", "--batch", "8") == 0
+    assert handled == [None]
+
+
+def test_cards_of_unequal_memory_share_one_measurement(trm_checkpoint, tmp_path, monkeypatch):
+    """The larger one chose the size of parts; the smaller does each in halves, and the file is whole."""
+    plain, sizes, most = Rollout.observe, [], {"0": 2, "1": 8}
+
+    def limited(self, questions):
+        if len(questions) > most[os.environ["RANK"]]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        sizes.append((os.environ["RANK"], len(questions)))
+        return plain(self, questions)
+
+    monkeypatch.setattr(Rollout, "observe", limited)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    asked = request(trm_checkpoint, tmp_path / "out.npz", device="cuda", quiet=True)
+    for rank, free in (("1", 200_000_000), ("0", 50_000_000)):
+        monkeypatch.setenv("RANK", rank)
+        with PretendedCard(free=free):
+            monkeypatch.setattr(campaign, "block_size", lambda *_: 4)
+            monkeypatch.setattr(campaign.part_files, "PATIENCE", 0.0)
+            found = campaign.run(asked)
+    assert len(found[0].arrays["idx"]) == 8
+    assert {size for rank, size in sizes if rank == "0"} <= {1, 2}
 
 
 def test_a_million_puzzles_are_not_a_third_of_a_million_files(trm_checkpoint):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -80,6 +81,25 @@ def test_out_of_memory_halves_the_micro_batch(dataset, tmp_path, monkeypatch):
     assert parts.trainer.learner.micro == 4
     torch.testing.assert_close(parts.trainer.flat.vector, whole.trainer.flat.vector, rtol=0, atol=1e-9)
     assert "going on with micro-batches of 4 trajectories" in (tmp_path / "parts" / "train.log").read_text()
+
+
+def test_memory_is_given_back_outside_of_the_handler(dataset, tmp_path, monkeypatch):
+    """Inside, the traceback holds the tensors of the step that failed, and nothing of theirs is given back."""
+    run = Run(tiny_config(dataset, aug=arm("multi4")), RunFolder(tmp_path), torch.device("cpu"), Group())
+    run.prepare(None)
+    run.device, run.trainer.learner.micro, handled, outcomes = torch.device("cuda"), 8, [], ["too little", "done"]
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: handled.append(sys.exc_info()[1]))
+    monkeypatch.setattr(run, "_message", lambda text: None)
+
+    def step(rows):
+        if outcomes.pop(0) == "too little":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return {}
+
+    monkeypatch.setattr(run.trainer, "train_step", step)
+    run._step({}, {})
+    assert handled == [None]
+    assert run.trainer.learner.micro == 4
 
 
 def test_one_trajectory_that_does_not_fit(dataset, tmp_path, monkeypatch):

@@ -7,16 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from tiny_runs import arm, tiny_config
 
-from rrdyn.artifacts.errors import RrdynError, UsageError
+from rrdyn.artifacts.errors import Interrupted, NumericalError, RrdynError, UsageError
 from rrdyn.runtime import launch
+from rrdyn.training import store
+from rrdyn.training.folder import RunFolder
 from rrdyn.training.loop import train
+from rrdyn.training.rollouts import Rollouts
 from rrdyn.training.start import worker
+from rrdyn.training.stopping import Accord, StopSignal
+from rrdyn.training.trainer import Trainer
 
 LIGHT = {"every": 100, "n": 8, "perturbed_n": 4, "lyapunov_n": 1, "batch": 4}
 
@@ -99,6 +106,73 @@ def test_a_dead_worker_stops_the_group():
     assert "process 1 died, so the group was stopped" in str(caught.value)
     assert "signal SIGKILL" in str(caught.value)
     assert "--resume" in str(caught.value)
+
+
+def test_one_that_is_asked_to_stop_is_heard_by_all_within_a_segment(monkeypatch):
+    """The others went on to the end of their rollout, a minute and more; they may have unequal numbers of segments."""
+    monkeypatch.setattr(launch, "_board", dist.HashStore())
+    one, other = (Accord(launch.Group(rank, 2), StopSignal(), lambda: False) for rank in (0, 1))
+    assert not one.asked()
+    assert not other.asked()
+    other.signal.heard = "SIGTERM"
+    assert other.asked()
+    assert one.asked()
+
+
+@pytest.mark.parametrize("poisoned", [False, True])
+def test_no_process_leaves_before_the_state_is_written(dataset, tmp_path, monkeypatch, poisoned):
+    """Others left while the first was writing, so that it was killed: each save is met for, at a bad gradient too."""
+    events = []
+    monkeypatch.setattr(launch.Group, "wait", lambda group: events.append("met"))
+    monkeypatch.setattr(launch, "leave", lambda: events.append("left"))
+    write, update = store.write_checkpoint, Trainer.update
+    monkeypatch.setattr(store, "write_checkpoint", lambda *given, **more: (write(*given, **more),
+                                                                             events.append("written")))  # fmt: skip
+
+    def spoiled(trainer: Trainer) -> None:
+        if poisoned and trainer.step == 2:
+            trainer.flat.grad[5] = float("nan")
+        update(trainer)
+
+    monkeypatch.setattr(Trainer, "update", spoiled)
+    config = tiny_config(dataset, steps=3, eval={**LIGHT, "every": 3})
+    with pytest.raises(NumericalError) if poisoned else nullcontext():
+        train(config, tmp_path / "run")
+    assert events == ["met", "written", "met", "left"]
+    assert RunFolder(tmp_path / "run").steps() == [1 if poisoned else 3]
+
+
+def asked_in_the_middle(config, folder: Path) -> None:
+    """A worker; the second is asked to stop in its third rollout, the first notes where it is then."""
+    first, enter = os.environ["RANK"] == "0", Rollouts.enter
+
+    def noting(rollouts, z, alive, batch, copies, *, step, segment):
+        if first:
+            with open(folder.with_suffix(".txt"), "a") as notes:
+                notes.write(f"{step}.{segment} ")
+        if (step, segment) == (3, 1):
+            if not first:
+                os.kill(os.getpid(), signal.SIGTERM)
+            end = time.monotonic() + 60
+            while first and not launch.Group(0, 2).called_out("stop") and time.monotonic() < end:
+                time.sleep(0.01)
+        return enter(rollouts, z, alive, batch, copies, step=step, segment=segment)
+
+    Rollouts.enter = noting
+    train(config, folder, device="cpu")
+
+
+@pytest.mark.slow
+def test_whole_rollouts_are_given_up_by_all(dataset, tmp_path):
+    config = tiny_config(dataset, aug=arm("multi4"), steps=6, eval={**LIGHT, "every": 6}, dtype="float64")
+    with pytest.raises(Interrupted):
+        launch.start(asked_in_the_middle, (config, tmp_path / "run"), 2)
+    assert (tmp_path / "run.txt").read_text().split()[-2:] == ["3.0", "3.1"]
+    assert RunFolder(tmp_path / "run").steps() == [2]
+    train(config, tmp_path / "run", state=RunFolder(tmp_path / "run").last_state())
+    train(config, tmp_path / "whole")
+    one, two = (weights(tmp_path / name, 6) for name in ("whole", "run"))
+    assert max(float((one[key].double() - two[key].double()).abs().max()) for key in one) <= 1e-8
 
 
 @pytest.mark.slow

@@ -26,6 +26,8 @@ TIMEOUT = timedelta(minutes=30)  # a process that waits this long for another gi
 JOINING = timedelta(minutes=5)  # for all of a group to be there
 SAVING = 600  # seconds in which processes that are asked to stop may save
 MOST_PROCESSES = 65536
+_board: Any = None
+"""The store by which the processes of a group found each other; None outside of one."""
 EXIT_CODES = {kind.exit_code: kind for kind in (RrdynError, UsageError, InputError, NumericalError, Interrupted)}
 
 
@@ -80,6 +82,21 @@ class Group:
 
             with _together():
                 dist.barrier()
+
+    def call_out(self, word: str) -> None:
+        """Let the others know of something without waiting for them; `called_out` tells them when they ask."""
+        if _board is not None:
+            with suppress(RuntimeError):  # whoever keeps the board is gone; what is done together next tells it
+                _board.set(word, "said")
+
+    def called_out(self, word: str) -> bool:
+        """Whether any process has called a word out. One question to the first process, and no meeting."""
+        if _board is None:
+            return False
+        try:
+            return bool(_board.check([word]))
+        except RuntimeError:
+            return False
 
 
 @contextmanager
@@ -159,6 +176,7 @@ def join(device: torch.device) -> Group:
         raise UsageError("the environment variable MASTER_ADDR is not an address", found=repr(address)[:60],
                          expected="the host of the first process",
                          run=slurm if "SLURM_PROCID" in os.environ else "start with torchrun")  # fmt: skip
+    global _board
     if dist.is_initialized():
         return group
     if group.leads:
@@ -169,6 +187,7 @@ def join(device: torch.device) -> Group:
         # what the processes agree on travels between the hosts, beside what the devices sum
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=TIMEOUT)
+        _board = store
     except (RuntimeError, ValueError, OSError) as error:
         if "EADDRINUSE" in str(error) or "in use" in str(error).lower():
             raise RrdynError(
@@ -186,6 +205,8 @@ def leave() -> None:
     """Give the group up; nothing happens outside of one."""
     import torch.distributed as dist
 
+    global _board
+    _board = None
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
@@ -247,7 +268,7 @@ def _dead(error: Any) -> RrdynError:
     code = failure.exitcode
     kind = EXIT_CODES.get(code, RrdynError)
     if kind is Interrupted:
-        return Interrupted("interrupted; the state was saved")
+        return Interrupted("interrupted", run="start it again (training: with --resume last): it goes on")
     return kind(
         f"process {rank} of {len(error.failures)} failed ones died, so the group was stopped"
         if len(error.failures) > 1

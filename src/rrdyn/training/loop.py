@@ -131,7 +131,7 @@ class Run:
         model.require_identifiers(self.data.train.metadata.num_puzzle_identifiers - 1)
         seed_globals(config.seed)
         self.trainer = Trainer(config, model, group, total_steps=config.steps or 1, device=self.device)
-        self.trainer.asked = lambda: self.stop.heard is not None  # a rollout may take a minute
+        self.trainer.asked = self.accord.asked  # a rollout may take a minute
         self.trainer.agree = self.accord.agree
         self.sampler = Sampler(
             self.data.train, config.global_batch, config.seed, rank=group.rank, world=group.world,

@@ -14,6 +14,9 @@ import torch
 from rrdyn.runtime.launch import Group
 from rrdyn.runtime.progress import say
 
+STOP = "stop"
+"""What a process that is asked to stop calls out to the others."""
+
 
 class StopSignal:
     """Whether this process has been asked to stop. A second Ctrl-C stops it at once, without saving."""
@@ -57,8 +60,21 @@ class Accord:
     def __init__(self, group: Group, stop: StopSignal, due: Callable[[], bool]) -> None:
         """`due`: whether the leading process finds that a state has to be saved."""
         self.group, self.signal, self.is_due = group, stop, due
+        self._called = False
         self.stop = self.due = False
         """Whether to stop, and whether to save a state, after the step."""
+
+    def asked(self) -> bool:
+        """Whether to give the step under way up: this process has been asked to stop, or another one has.
+
+        Asked once a segment, of which processes may have unequal numbers; so they do not meet for it.
+        """
+        if self.signal.heard is None:
+            return self.group.called_out(STOP)
+        if not self._called:
+            self._called = True
+            self.group.call_out(STOP)
+        return True
 
     def agree(self, gives_up: bool) -> bool:
         """Whether any process gives the step under way up; asked once by each of them."""
