@@ -16,7 +16,8 @@ PLACE = re.compile(r"\{([^}]+)\}")
 PASSES = (0, 3, 4)
 """Exit codes of a command whose input files are wrong: it does without, refuses the file, or the numbers."""
 CONFIG = (0, 2, 3, 4)
-"""As `PASSES` where the file is a config, whose values are refused as those of a command line are."""
+"""As `PASSES` where the file is a config, whose values are refused as those of a command line are. One that says where
+results go may name a place that cannot be written: 1."""
 WRITES = (0, 1, 3, 4)
 """Those of a command that goes on in a folder that may be wrong."""
 
@@ -91,8 +92,8 @@ LINES = [
     Line("export {run} {out} --layout rrdyn"),
     Line("hub push {step} someone/model --no-card", (1, 3)),
     Line("hub push {step} someone/model --license mit", (1, 3)),
-    Line("sweep {sweep.yaml} --list", CONFIG),
-    Line("sweep {sweep.yaml} --slurm", CONFIG),
+    Line("sweep {sweep.yaml} --list", (*CONFIG, 1)),
+    Line("sweep {sweep.yaml} --slurm", (*CONFIG, 1)),
     Line("diagnose {ckpt.pt} --data {data} --n 2 --k 1 --segments 2 --out {out}.npz"),
     Line("diagnose {run} --data {data} --n 2 --k 1 --segments 2 --out {out}.npz"),
     Line("diagnose {run} --data {data} --n 4 --k 1 --segments 4 --out {stopped}/diag.npz", WRITES, ("stopped",)),
