@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--model", choices=["mlp", "attention"], default="mlp")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--jvp-batch", type=int, default=2)
+    parser.add_argument("--jvp-batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cadence", default="substep")
     parser.add_argument("--skip-jvp", action="store_true")

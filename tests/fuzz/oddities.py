@@ -33,8 +33,8 @@ def odd_input(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
         made.codes = (2, 3) if 2 in line.codes or kind in ("an empty name", "a NUL") else (3,)
         if kind in ("a folder", "an empty name") and line.command in ("report", "plot dynamics"):
             made.codes = (0, *made.codes)  # a folder may hold nothing of interest
-        if line.command == "hub push" and place.startswith(places.OF_THE_MACHINE):
-            made.codes = ANY  # that it cannot be read is found out while it is sent
+        if line.command == "hub push" and (place.startswith(places.OF_THE_MACHINE) or kind == "a folder"):
+            made.codes = ANY  # any folder can be sent; that one cannot be read is found out then
         if line.command == "inspect" and kind == "a file":
             made.codes = (0, *made.codes)  # a table of one line is one
         if line.command == "evolution":

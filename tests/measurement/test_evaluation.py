@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from rrdyn.analysis.intervals import rate
+from rrdyn.artifacts.errors import InputError
 from rrdyn.data.maze.kind import Maze
 from rrdyn.data.writer import write_split
 from rrdyn.measurement.campaign import Request
@@ -121,6 +122,17 @@ def test_intervals():
     assert (half.low, half.high) == (pytest.approx(0.40383, abs=1e-5), pytest.approx(0.59617, abs=1e-5))
     found = mean(np.array([1.0, 2.0, 3.0]))
     assert found.high - found.value == pytest.approx(1.95996 / math.sqrt(3), abs=1e-4)
+    alone = mean(np.array([0.5]))
+    assert (alone.value, alone.low, alone.high) == (0.5, None, None)
+    assert alone.told() == "0.500 (no interval: n below 2)"
+
+
+def test_puzzles_without_any_answer_cannot_be_evaluated(subject, tmp_path):
+    inputs, labels = mazes(4)
+    write_split(tmp_path, "test", Maze(5), inputs, np.zeros_like(labels))
+    questions = open_subject(subject.weights, data=tmp_path, split="test", dtype=torch.float32, device=CPU)
+    with pytest.raises(InputError, match="no puzzle has an answer"):
+        evaluate(questions, EvaluationConfig(n=4))
 
 
 @pytest.mark.parametrize("count", [0, 7, 10])

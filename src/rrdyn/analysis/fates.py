@@ -81,10 +81,15 @@ class FateTable:
     """(F,) of the wrong ones, those that are right at the end."""
     lost: np.ndarray
     """(F,) of the right ones, those that are wrong at the end."""
-    unlabelled: int
-    """Puzzles without an answer, left out."""
+    unanswered: np.ndarray
+    """(F,) of the puzzles without an answer to compare with, which are left out of all other counts."""
     basins: Basins | None = None
     """What perturbed restarts came to, where there were any."""
+
+    @property
+    def unlabelled(self) -> int:
+        """Puzzles without an answer."""
+        return int(self.unanswered.sum())
 
     def record(self) -> FatesRecord:
         """As data: by fate, counts and shares of the wrong and of the right."""
@@ -107,16 +112,16 @@ class FateTable:
 def fate_table(arrays: Mapping[str, np.ndarray], names: Sequence[str], budget: int, horizon: int) -> FateTable:
     """The counts of a `fate.npz`; `names` are those of its codes."""
     answerable = arrays["asked"] > 0 if "asked" in arrays else np.ones(len(arrays["fate"]), dtype=bool)
-    fate, right, end = (arrays[key][answerable] for key in ("fate", "right_budget", "right_end"))
-    right, end = right.astype(bool), end.astype(bool)
+    right, end = (answerable & arrays[key].astype(bool) for key in ("right_budget", "right_end"))
+    wrong = answerable & ~right
 
     def counted(rows: np.ndarray) -> np.ndarray:
-        return np.bincount(fate[rows], minlength=len(names))
+        return np.bincount(arrays["fate"][rows], minlength=len(names))
 
     return FateTable(
-        n=len(fate), budget=budget, horizon=horizon, fates=tuple(names),
-        counts=np.stack([counted(~right), counted(right)], axis=1),
-        out_of_time=counted(~right & end), lost=counted(right & ~end), unlabelled=int((~answerable).sum()),
+        n=int(answerable.sum()), budget=budget, horizon=horizon, fates=tuple(names),
+        counts=np.stack([counted(wrong), counted(right)], axis=1),
+        out_of_time=counted(wrong & end), lost=counted(right & ~end), unanswered=counted(~answerable),
     )  # fmt: skip
 
 
@@ -213,6 +218,8 @@ def sentences(table: FateTable) -> str:
         said.append(f"of {wrong} failures at segment {table.budget}: {', '.join(failures)}")
     if right:
         said.append(f"of {right} right at segment {table.budget}: {', '.join(kept)}")
+    if table.unlabelled:
+        said.append(f"of {table.unlabelled} without an answer: {', '.join(_listed(table, table.unanswered, ''))}")
     return "\n".join(said)
 
 
@@ -229,7 +236,8 @@ def _listed(table: FateTable, counts: np.ndarray, settled: str) -> list[str]:
 def told(table: FateTable) -> str:
     """The table as text, then the sentences."""
     basin = "" if table.basins is None else f"\n\n{table.basins.told('simple')}"
-    return f"{_head(table)}\n\n{tabulate(_rows(table), headers='keys')}\n\n{sentences(table)}{basin}"
+    rows = f"\n\n{tabulate(_rows(table), headers='keys')}" if table.n else ""
+    return f"{_head(table)}{rows}\n\n{sentences(table)}{basin}"
 
 
 def _head(table: FateTable) -> str:

@@ -58,17 +58,13 @@ def _interval(row: ScalingRow, name: str) -> Interval:
                     n=row.n)  # fmt: skip
 
 
-def _short(interval: Interval, sign: bool = False) -> str:
-    return bounded(interval, sign=sign).split(" (n=")[0]
-
-
 def told(found: Scaling) -> str:
     """For the terminal: accuracy by method and budget, each by its own reader."""
     budgets = sorted({row.budget for row in found.rows if row.primary and row.on_curve})
     table = []
     for method in found.grid.methods:
         mine = {row.budget: row for row in found.rows if row.method == method and row.primary and row.on_curve}
-        cells = [_short(_interval(mine[b], "right")) if b in mine else "-" for b in budgets]
+        cells = [_interval(mine[b], "right").told() if b in mine else "-" for b in budgets]
         table.append([method, found.grid.reader(method), *cells])
     head = (f"{found.tag}: n={found.grid.n}, right at the model's own budget {bounded(found.plain)}; compute in units "
             f"of {found.grid.segments * found.grid.sub_updates} sub-updates")  # fmt: skip
@@ -114,8 +110,8 @@ def page(found: Scaling) -> str:
 
 def _line(row: ScalingRow) -> list[str]:
     right, gain, over = (_interval(row, name) for name in ("right", "gain", "over_longer"))
-    return [row.method, row.reader, f"{row.budget}x", _short(right), _short(gain, True), _p(row.p_holm),
-            _short(over, True), _p(row.over_longer_p_holm)]  # fmt: skip
+    return [row.method, row.reader, f"{row.budget}x", right.told(), gain.told(sign=True), _p(row.p_holm),
+            over.told(sign=True), _p(row.over_longer_p_holm)]  # fmt: skip
 
 
 def _p(value: float | None) -> str:

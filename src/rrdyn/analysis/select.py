@@ -15,7 +15,6 @@ from rrdyn.analysis.intervals import REPLICATES, mean, mean_difference
 from rrdyn.analysis.labelled import labelled
 from rrdyn.analysis.risk import aurc_interval, calibration, perfect_aurc, risk_coverage
 from rrdyn.analysis.selectors import Restarts, picks
-from rrdyn.analysis.summary import bounded
 from rrdyn.analysis.survival import BUDGET
 from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, write_json, write_text
@@ -270,7 +269,7 @@ def _line(row: SelectionRow) -> list[str]:
 
 def _bounded(row: Mapping[str, float | None], name: str) -> str:
     interval = Interval(value=row[name], low=row[f"{name}_low"], high=row[f"{name}_high"])
-    return bounded(interval, sign=name.endswith("gain")).rsplit(" (", 1)[0]
+    return interval.told(sign=name.endswith("gain"))
 
 
 def _shown(value: float | None, form: str = "+.3f") -> str:

@@ -43,16 +43,10 @@ DEFINED = {
 
 
 def bounded(interval: Interval | None, digits: int = 3, sign: bool = False) -> str:
-    """A value with its interval and n, such as 0.905 [0.871, 0.937] (n=300); without one, its method says why."""
+    """A value with its interval and n, such as 0.905 [0.871, 0.937] (n=300)."""
     if interval is None or interval.value is None:
         return "-"
-    form = f"{'+' if sign else ''}.{digits}f"
-    value = format(interval.value, form)
-    if interval.low is None and interval.high is None:
-        why = f", {interval.method}" if interval.method else ""
-        return f"{value} (n={interval.n}{why})"
-    low, high = ("?" if bound is None else format(bound, form) for bound in (interval.low, interval.high))
-    return f"{value} [{low}, {high}] (n={interval.n})"
+    return f"{interval.told(digits, sign=sign)} (n={interval.n})"
 
 
 def headline(tag: str, record: ResultsRecord) -> str:

@@ -100,15 +100,8 @@ class TallyFile(Tally):
 def told(found: Tally) -> str:
     """The tally as text."""
     lines = [f"{found.tasks} tasks, {found.questions} questions, {found.votes:,} votes, 95% intervals over tasks", ""]
-    rows = [[name, _cell(one)] for name, one in {**found.passes, "one vote": found.single}.items()]
+    rows = [[name, one.told(4)] for name, one in {**found.passes, "one vote": found.single}.items()]
     lines.append(tabulate(rows, ["right among", "share"], disable_numparse=True))
     if found.unanswered:
         lines += ["", f"left out, as an answer is not known: {found.unanswered} tasks"]
     return "\n".join(lines)
-
-
-def _cell(one: Interval) -> str:
-    if one.value is None:
-        return "-"
-    bounds = f" [{one.low:.4f} {one.high:.4f}]" if one.low is not None and one.high is not None else ""
-    return f"{one.value:.4f}{bounds}"

@@ -21,7 +21,7 @@ from pydantic import Field
 from tabulate import tabulate
 
 from rrdyn.analysis.intervals import rate
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.evaluation import EvaluationRecord, HaltingScores, Scores, SegmentScores
 from rrdyn.artifacts.interval import LEVEL, Interval
 from rrdyn.artifacts.rates import Z95
@@ -148,9 +148,12 @@ def evaluate_request(request: Request) -> tuple[Subject, Evaluation]:
 
 
 def _judgeable(measurement: Evaluated, arrays: Arrays) -> Evaluation:
-    """The columns of puzzles that can be right or wrong."""
+    """The columns of puzzles that can be right or wrong. Raises InputError where there are none."""
     subject = measurement.subject
     asked = subject.asked(arrays["idx"]) > 0
+    if not asked.any():
+        raise InputError(f"{subject.split.path}: no puzzle has an answer to compare with",
+                         found=f"{len(asked)} puzzles without one", run="rrdyn diagnose, which needs none")  # fmt: skip
     kept = {key: column[asked] for key, column in arrays.items()}
     return Evaluation(settings=measurement.settings, arrays=kept, validity=subject.split.puzzle.validity,
                       unlabelled=int((~asked).sum()))  # fmt: skip
@@ -164,7 +167,9 @@ def share(flags: np.ndarray) -> Interval:
 def mean(values: np.ndarray) -> Interval:
     """A mean over puzzles with its normal interval."""
     n, m = len(values), float(np.mean(values))
-    half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    if n < 2:
+        return Interval(value=m, n=n, method="n below 2")
+    half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(n)
     return Interval(value=m, low=m - half, high=m + half, n=n, method="normal", level=LEVEL)
 
 
@@ -200,7 +205,11 @@ def table(record: EvaluationRecord) -> str:
     """The record as text: one row a segment, rows that change nothing left out, then halting."""
     halting, rows = record.halting, record.segments
     kept = {1, len(rows)} | {b.segment for a, b in pairwise(rows) if len(rows) <= 32 or a.exact != b.exact}
-    shown = [[str(row.segment), *_cells(row)] for row in rows if row.segment in kept] + [["halted", *_cells(halting)]]
+
+    def cells(scores: Scores) -> list[str]:
+        return [score.told(4) for score in scores.named.values()]
+
+    shown = [[str(row.segment), *cells(row)] for row in rows if row.segment in kept] + [["halted", *cells(halting)]]
     lines = [f"{record.n} puzzles, budget {record.budget} segments, 95% intervals", ""]
     lines.append(tabulate(shown, ["segment", *halting.named], disable_numparse=True))
     used = halting.steps.value or 0.0
@@ -208,7 +217,3 @@ def table(record: EvaluationRecord) -> str:
     if halting.lost is not None:
         lines[-1] += f"; against the full budget {halting.lost} answers lost, {halting.gained} gained"
     return "\n".join(lines)
-
-
-def _cells(scores: Scores) -> list[str]:
-    return [f"{v.value:.4f} [{v.low:.4f} {v.high:.4f}]" for v in scores.named.values()]

@@ -269,12 +269,8 @@ def two_by_two(record: ResultsRecord) -> str:
 
 
 def bounded(interval: Interval | None) -> str:
-    """A value and its interval, such as 0.905 [0.871, 0.937]."""
-    if interval is None or interval.value is None:
-        return "-"
-    if interval.low is None or interval.high is None:
-        return f"{interval.value:.3f} (no interval: {interval.method})"
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    """A value and its interval, such as 0.905 [0.871, 0.937]; - where there is none."""
+    return "-" if interval is None else interval.told()
 
 
 def noise_seen(log: Path) -> dict[str, float | None]:

@@ -90,16 +90,16 @@ def _two_by_two(tag: str, record: ResultsRecord) -> Claims:
     right, wrong = (record.interval(f"spectrum_median.{side}") for side in ("correct", "wrong"))
     if right and wrong and right.value is not None and wrong.value is not None:
         sentences.append(
-            f"The median leading exponent is {_bounded(right, 4, sign=True)} where the answer is right and "
-            f"{_bounded(wrong, 4, sign=True)} where it is wrong (nats per sub-update)."
+            f"The median leading exponent is {bounded(right, 4, sign=True)} where the answer is right and "
+            f"{bounded(wrong, 4, sign=True)} where it is wrong (nats per sub-update)."
         )
     area = record.interval("auc.neg_lam1_predicts_correct_overall")
     if area and area.value is not None:
         drift = record.interval("auc.neg_logdrift_predicts_correct")
         halt = record.interval("auc.q_halt_predicts_correct")
         sentences.append(
-            f"A smaller exponent tells right from wrong with an AUC of {_bounded(area)}; late drift alone with "
-            f"{_bounded(drift)}, the halting logit alone with {_bounded(halt)}."
+            f"A smaller exponent tells right from wrong with an AUC of {bounded(area)}; late drift alone with "
+            f"{bounded(drift)}, the halting logit alone with {bounded(halt)}."
         )
     if record.increment and record.increment.says:
         sentences.append(f"What the exponent adds to residual, drift and q_halt: {record.increment.says}")
@@ -117,7 +117,7 @@ def _survival(tag: str, model: SurvivalModelRecord) -> Claims:
     law = model.fits.get(model.best) if model.best else None
     rate = law.escape_rate.per_segment if law and law.escape_rate else None
     if rate:
-        sentences.append(f"The law that fits best by AIC is {model.best}: {_bounded(rate, 4)} escapes per segment.")
+        sentences.append(f"The law that fits best by AIC is {model.best}: {bounded(rate, 4)} escapes per segment.")
     return Claims(f"{tag}: past the budget", sentences, [])
 
 
@@ -129,7 +129,7 @@ def _selection(tag: str, record: SelectionRecord) -> Claims:
     oracle = next((row for row in record.rows if row.selector == "oracle" and row.sigma == best.sigma), None)
     sentences = [
         f"Choosing among {record.K or '?'} restarts at sigma {best.sigma:g} by {best.selector} is right in "
-        f"{_percent(_right(best))} of the puzzles, {_bounded(_gain(best), 3, sign=True)} over a "
+        f"{_percent(_right(best))} of the puzzles, {bounded(_gain(best), 3, sign=True)} over a "
         "random restart."
     ]
     if oracle and oracle.right is not None:
@@ -153,10 +153,6 @@ def _percent(interval: Interval | None) -> str:
     return f"{interval.value:.1%}{bounds} (n = {interval.n})"
 
 
-def _bounded(interval: Interval | None, digits: int = 3, sign: bool = False) -> str:
-    return bounded(interval, digits, sign)
-
-
 def _cells(tag: str, record: ResultsRecord) -> Grid:
     rows = []
     for name, cell in record.cells.items():
@@ -169,8 +165,8 @@ def _cells(tag: str, record: ResultsRecord) -> Grid:
         rows.append([
             CELL_NAMES[name],
             str(cell.n),
-            _bounded(share) if share else f"{cell.n / record.n:.3f}",
-            _bounded(lam, 4, sign=True) if lam else _number(cell.lam1_median, "+.4f"),
+            bounded(share) if share else f"{cell.n / record.n:.3f}",
+            bounded(lam, 4, sign=True) if lam else _number(cell.lam1_median, "+.4f"),
             _number(cell.token_acc_median, ".3f"),
             _number(cell.halted_at_median, "g"),
         ])  # fmt: skip
@@ -186,9 +182,9 @@ def _cells(tag: str, record: ResultsRecord) -> Grid:
 
 
 def _areas(tag: str, record: ResultsRecord) -> Grid:
-    rows = [["AUC of " + name, _bounded(record.interval(f"auc.{key}"), 4)] for key, name in AUC_NAMES.items()]
+    rows = [["AUC of " + name, bounded(record.interval(f"auc.{key}"), 4)] for key, name in AUC_NAMES.items()]
     rows += [
-        ["median λ₁, " + name, _bounded(record.interval(f"contrasts.{key}"), 4, sign=True)]
+        ["median λ₁, " + name, bounded(record.interval(f"contrasts.{key}"), 4, sign=True)]
         for key, name in CONTRAST_NAMES.items()
     ]
     return Grid(f"{tag}: areas and contrasts", ["quantity", "value [95% interval] (n)"], rows)
@@ -210,15 +206,15 @@ def _fits(tag: str, model: SurvivalModelRecord) -> Grid:
             rows.append([
                 name + (" (best)" if name == model.best else ""),
                 _number(law.aic) if model.best else "-",
-                _bounded(rates.per_segment if rates else None, 5),
-                _bounded(rates.per_module_evaluation if rates else None, 6),
+                bounded(rates.per_segment if rates else None, 5),
+                bounded(rates.per_module_evaluation if rates else None, 6),
             ])  # fmt: skip
     return Grid(f"{tag}: laws of escape", ["law", "AIC", "escapes per segment", "per module evaluation"], rows)
 
 
 def _selectors(tag: str, record: SelectionRecord) -> Grid:
     rows = [
-        [f"{row.selector}, sigma {row.sigma:g}", _bounded(_right(row)), _bounded(_gain(row), 3, sign=True)]
+        [f"{row.selector}, sigma {row.sigma:g}", bounded(_right(row)), bounded(_gain(row), 3, sign=True)]
         for row in record.rows
     ]
     return Grid(f"{tag}: selectors among the restarts", ["selector", "right", "over a random restart"], rows)

@@ -14,7 +14,6 @@ from rrdyn.analysis.measured import of_fates
 from rrdyn.analysis.puzzles import tags
 from rrdyn.analysis.summary import bounded
 from rrdyn.artifacts.errors import InputError, RrdynError, notice
-from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import Artifact
 from rrdyn.artifacts.record import Meta
 
@@ -64,13 +63,9 @@ def side_by_side(tables: Mapping[str, FateTable]) -> tuple[list[str], list[list[
         right = int(table.counts[:, 1].sum())
         end = right - int(table.lost.sum()) + int(table.out_of_time.sum())
         cells = [" / ".join(map(str, counts[model][name])) for name in fates]
-        rows.append([model, *(_share(rate(count, table.n)) for count in (right, end)), *cells])
+        rows.append([model, *(rate(count, table.n).told() for count in (right, end)), *cells])
     table = next(iter(tables.values()))
     return ["model", f"right at segment {table.budget}", f"right at {table.horizon}", *fates], rows
-
-
-def _share(interval: Interval) -> str:
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def sentence(one: Fated) -> str:
