@@ -146,6 +146,18 @@ def test_what_is_no_file_is_not_pushed(hub, tmp_path):
     with pytest.raises(InputError, match="is a named pipe"):
         client.push(tmp_path / "pipe", "someone/mine")
     assert main(["hub", "push", "", "someone/mine", "--no-card"]) == 3, "an empty name is not the folder we are in"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "state.pt").write_bytes(b"the training state")
+    with pytest.raises(InputError, match="nothing to send"):
+        client.push(tmp_path / "empty", "someone/mine")
+    assert hub.requests == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_what_may_not_be_read_is_told_before_anything_is_sent(hub, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0)
+    with pytest.raises(InputError, match="cannot list"):
+        client.push(tmp_path, "someone/mine")
     assert hub.requests == []
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from rrdyn.artifacts.errors import InputError, RrdynError
 from rrdyn.artifacts.files import make_folder, replacing
-from rrdyn.artifacts.places import existing, is_file, is_folder, regular
+from rrdyn.artifacts.places import entries, existing, is_file, is_folder, regular, shown
 from rrdyn.runtime.guard import COMMIT, Guard, Late, Limits, Unreachable, printable
 from rrdyn.runtime.hub_address import Ref, endpoint, is_address, parse
 from rrdyn.runtime.hub_client import under
@@ -273,10 +273,21 @@ def copy_out(path: Path, ref: Ref, out: Path) -> Path:
 
 
 def _to_send(path: Path) -> int:
-    """Bytes of the files that `push` sends."""
-    files = [path] if is_file(path) else [one for one in path.rglob("*") if is_file(one)]
-    sent = [one for one in files if not any(one.match(pattern) for pattern in NOT_PUSHED)]
+    """Bytes of the files that `push` sends. Raises InputError where there are none, or one may not be read."""
+    sent = [one for one in _below(path) if not any(one.match(pattern) for pattern in NOT_PUSHED)]
+    if not sent:
+        raise InputError(f"{shown(path)} holds nothing to send")
+    for one in sent:
+        if not os.access(one, os.R_OK):
+            raise InputError(f"{shown(one)} may not be read")
     return sum(one.stat().st_size for one in sent)
+
+
+def _below(path: Path) -> list[Path]:
+    """A regular file, or those in a folder and its folders."""
+    if not is_folder(path):
+        return [path] if is_file(path) else []
+    return [file for one in entries(path) if not (one.is_symlink() and is_folder(one)) for file in _below(one)]
 
 
 def push(
