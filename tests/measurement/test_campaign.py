@@ -14,10 +14,10 @@ from tests.cuda.pretended import PretendedCard
 
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.cli.app import main
-from rrdyn.measurement import campaign, parts
+from rrdyn.measurement import calibration, campaign, parts
 from rrdyn.measurement.calibration import calibrate
 from rrdyn.measurement.campaign import Request, place
-from rrdyn.measurement.perturbation import Perturbation, PerturbationConfig
+from rrdyn.measurement.perturbation import Calibration, Perturbation, PerturbationConfig
 from rrdyn.measurement.rollout import Rollout, RolloutConfig
 from rrdyn.measurement.subject import open_subject
 
@@ -102,25 +102,21 @@ def test_memory_of_a_batch_is_given_back_outside_of_the_handler(trm_checkpoint, 
 
 def test_cards_of_unequal_memory_share_one_measurement(trm_checkpoint, tmp_path, monkeypatch):
     """The larger one chose the size of parts; the smaller does each in halves, and the file is whole."""
-    plain, sizes, most = Rollout.observe, [], {"0": 2, "1": 8}
+    plain, sizes, most = Rollout.observe, [], {"0/2": 8, "1/2": 2}
 
     def limited(self, questions):
-        if len(questions) > most[os.environ["RANK"]]:
+        if len(questions) > most[shard]:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        sizes.append((os.environ["RANK"], len(questions)))
+        sizes.append((shard, len(questions)))
         return plain(self, questions)
 
     monkeypatch.setattr(Rollout, "observe", limited)
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    asked = request(trm_checkpoint, tmp_path / "out.npz", device="cuda", quiet=True)
-    for rank, free in (("1", 200_000_000), ("0", 50_000_000)):
-        monkeypatch.setenv("RANK", rank)
-        with PretendedCard(free=free):
-            monkeypatch.setattr(campaign, "block_size", lambda *_: 4)
-            monkeypatch.setattr(campaign.part_files, "PATIENCE", 0.0)
-            found = campaign.run(asked)
+    monkeypatch.setattr(campaign, "block_size", lambda *_: 4)
+    for shard in most:
+        with PretendedCard():
+            found = campaign.run(request(trm_checkpoint, tmp_path / "out.npz", device="cuda", shard=shard, quiet=True))
+    assert sizes == [("0/2", 4), ("1/2", 2), ("1/2", 2)]
     assert len(found[0].arrays["idx"]) == 8
-    assert {size for rank, size in sizes if rank == "0"} <= {1, 2}
 
 
 def test_a_million_puzzles_are_not_a_third_of_a_million_files(trm_checkpoint):
@@ -167,6 +163,25 @@ def test_calibration_honours_the_batch(trm_checkpoint, tmp_path, monkeypatch):
         config = PerturbationConfig(n=2, copies=2, segments=2, readout=2)
         calibrate(subject, config, 0.1, puzzles=3, bracket=(0.1, 0.1001), batch=1)
     assert set(sizes) == {1}
+
+
+def test_a_scale_is_found_once_for_all_that_share_the_work(trm_checkpoint, tmp_path, monkeypatch):
+    """Each found its own: cards that differ in a last digit swept other scales, and waited for each other's parts."""
+    found = []
+
+    def differing(subject, config, budget, **_):
+        found.append(0.1 * (1 + len(found)))
+        return Calibration(sigma_star=found[-1], budget=budget, kl_at_star=0.5, floor=0.0, ceiling=float("inf"),
+                           puzzles=1, copies=2, segments=2, percentile=95.0, tried=((1e-6, 0.0),))  # fmt: skip
+
+    monkeypatch.setattr(calibration, "calibrate", differing)
+    line = ["perturb", str(trm_checkpoint), "--n", "4", "--segments", "2", "--copies", "2", "--calibrate-kl", "0.5"]
+    line += ["--out", str(tmp_path / "perturb.npz"), "--device", "cpu", "--quiet"]
+    for shard in ("0/2", "1/2"):
+        assert main([*line, "--shard", shard]) == 0
+    assert found == [0.1]
+    assert read_npz(tmp_path / "perturb.npz").meta["sigma_star"] == 0.1
+    assert [path.name for path in tmp_path.iterdir()] == ["perturb.npz"]
 
 
 def test_cards_of_different_names_make_the_same_parts(trm_checkpoint):

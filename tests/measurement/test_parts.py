@@ -3,13 +3,15 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
-from rrdyn.artifacts import provenance
+from rrdyn.artifacts import arrays, provenance
 from rrdyn.artifacts.errors import Interrupted
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.cli.app import main
@@ -37,12 +39,12 @@ def test_resume_does_only_what_is_missing(tmp_path):
 
     with pytest.raises(RuntimeError):
         parts.work(work, failing, shard=Shard(), label="x", parallel=False)
-    assert parts.gather(work, wait=False) is None
+    assert parts.gather(work) is None
     again = plan(tmp_path, block=7)  # the block chosen first is kept
     assert again.block == 3
     parts.work(again, failing, shard=Shard(), label="x", parallel=False)
     assert seen == [range(3), range(3, 6), range(6, 9), range(6, 9), range(9, 10)]
-    np.testing.assert_array_equal(parts.gather(again, wait=False)["x"], np.arange(10) ** 2)
+    np.testing.assert_array_equal(parts.gather(again)["x"], np.arange(10) ** 2)
     parts.discard(again)
     assert list(tmp_path.iterdir()) == []
 
@@ -50,7 +52,7 @@ def test_resume_does_only_what_is_missing(tmp_path):
 def test_other_settings_do_not_mix(tmp_path):
     one, two = plan(tmp_path, a=1), plan(tmp_path, a=2)
     parts.work(one, squares, shard=Shard(), label="x", parallel=False)
-    assert parts.gather(two, wait=False) is None
+    assert parts.gather(two) is None
 
 
 def test_a_damaged_part_is_made_again(tmp_path):
@@ -58,7 +60,7 @@ def test_a_damaged_part_is_made_again(tmp_path):
     parts.work(work, squares, shard=Shard(), label="x", parallel=False)
     work.path(1).write_bytes(work.path(1).read_bytes()[:40])
     parts.work(work, squares, shard=Shard(), label="x", parallel=False)
-    np.testing.assert_array_equal(parts.gather(work, wait=False)["x"], np.arange(10) ** 2)
+    np.testing.assert_array_equal(parts.gather(work)["x"], np.arange(10) ** 2)
 
 
 def test_what_is_there_is_told_without_reading_it(tmp_path, monkeypatch):
@@ -91,9 +93,68 @@ def test_shards_are_disjoint_and_complete(tmp_path):
     for rank in (2, 0, 1):
         work = plan(tmp_path)
         parts.work(work, squares, shard=Shard(rank=rank, world=3), label="x", parallel=False)
-        joined = parts.gather(work, wait=False)
+        joined = parts.gather(work)
         assert (joined is None) == (rank != 1)
     np.testing.assert_array_equal(joined["x"], np.arange(10) ** 2)
+
+
+def test_a_process_that_is_done_takes_what_another_has_not_begun(tmp_path):
+    """Each had its half, however long it took: one of two cards stood still while the other was at work."""
+    work, made, begun = plan(tmp_path, total=12, block=1), {0: [], 1: []}, threading.Event()
+
+    def as_one(rank):
+        def compute(positions):
+            made[rank].append(positions.start)
+            if rank == 0:  # stuck in its first part, until the other has done all the rest
+                begun.set()
+                while len(work.present()) < 11:
+                    time.sleep(0.005)
+            return squares(positions)
+
+        if rank == 1:
+            begun.wait()
+        shard = Shard(rank=rank, world=2, together=True)
+        return parts.complete(work, compute, shard=shard, label="x", parallel=False)
+
+    with ThreadPoolExecutor(2) as pool:
+        joined, nothing = pool.map(as_one, (0, 1))
+    assert nothing is None
+    assert made == {0: [0], 1: [1, 3, 5, 7, 9, 11, 10, 8, 6, 4, 2]}
+    np.testing.assert_array_equal(joined["x"], np.arange(12) ** 2)
+    parts.discard(work)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_lost_process_had_in_hand_is_done_by_the_first(tmp_path):
+    """It waited a day for it."""
+    work = plan(tmp_path)
+    (work.folder / ".part_000001.lock").touch()  # as one that was killed leaves it
+    joined = parts.complete(work, squares, shard=Shard(rank=0, world=2, together=True), label="x", parallel=False)
+    np.testing.assert_array_equal(joined["x"], np.arange(10) ** 2)
+
+
+def test_one_who_comes_late_finds_nothing_to_do(tmp_path):
+    work = plan(tmp_path)
+    parts.discard(work)
+    parts.work(work, lambda _: pytest.fail("worked"), shard=Shard(rank=1, world=2, together=True), label="x",
+               parallel=False)  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_result_is_told_without_reading_its_arrays(tmp_path, monkeypatch):
+    """States of gigabytes were read to learn that they are there."""
+    work, member = plan(tmp_path), arrays._read_member
+    parts.publish(work, parts.PART, {"x": np.arange(3)}, {"key": work.key})
+
+    def reading(archive, given, path):
+        assert given.filename == "meta.npy"
+        return member(archive, given, path)
+
+    monkeypatch.setattr(arrays, "_read_member", reading)
+    assert parts.is_finished(work.out, work.key)
+    assert not parts.is_finished(work.out, "another")
+    assert parts.finished(work.out, "another") is None
+    assert parts.set_aside(work.out, work.key) is None
 
 
 def test_ctrl_c_says_what_is_kept(tmp_path):

@@ -9,7 +9,7 @@ import math
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -40,8 +40,14 @@ def read_npy(path: Path | str, *, mmap: bool = False, run: str | None = None) ->
         return _native(np.lib.format.read_array(stream, allow_pickle=False))
 
 
-def read_arrays(path: Path | str, *, run: str | None = None) -> dict[str, np.ndarray]:
-    """Every array of an npz file by name. Raises InputError for a damaged, foreign, pickled or oversized file."""
+def read_arrays(
+    path: Path | str, *, run: str | None = None, wanted: Callable[[str, int], bool] = lambda name, size: True
+) -> dict[str, np.ndarray]:
+    """Every array of an npz file by name. Raises InputError for a damaged, foreign, pickled or oversized file.
+
+    wanted : by name and bytes, which are read. Of the others the header is: zeros of their shape and type stand in for
+        them, which take no memory.
+    """
     with opened(path, run=run) as stream, _as_input_error(path, "npz"):
         if not zipfile.is_zipfile(stream):
             if Path(path).suffix == WEIGHTS:
@@ -54,7 +60,16 @@ def read_arrays(path: Path | str, *, run: str | None = None) -> dict[str, np.nda
             if any(member.filename.endswith("/data.pkl") for member in members):
                 raise _a_checkpoint(path)
             _check_members(members, os.fstat(stream.fileno()).st_size, shown(path))
-            return {member.filename.removesuffix(".npy"): _read_member(archive, member, path) for member in members}
+            read = {name: wanted(name, member.file_size) for name, member in _named(members).items()}
+            _check_room(sum(member.file_size for name, member in _named(members).items() if read[name]), shown(path))
+            return {
+                name: _read_member(archive, member, path) if read[name] else _stand_in(archive, member, path)
+                for name, member in _named(members).items()
+            }
+
+
+def _named(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    return {member.filename.removesuffix(".npy"): member for member in members}
 
 
 def _a_checkpoint(path: Path | str) -> InputError:
@@ -83,6 +98,12 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path |
     return _native(array)
 
 
+def _stand_in(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path | str) -> np.ndarray:
+    with archive.open(member) as stream:
+        shape, dtype = _check_header(stream, member.file_size, f"{shown(path)}: {member.filename[:80]}")
+    return np.broadcast_to(np.zeros((), dtype.newbyteorder("=")), shape)
+
+
 def _native(array: np.ndarray) -> np.ndarray:
     """The same numbers in the order of bytes of this machine, the only one that torch and numba take."""
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
@@ -100,7 +121,6 @@ def _check_members(members: list[zipfile.ZipInfo], size: int, where: str) -> Non
                              expected="a zip of npy arrays")  # fmt: skip
     if sum(member.compress_size for member in members) > size:
         raise InputError(f"{where} is damaged", found="members that overlap", run=DAMAGED)
-    _check_room(sum(member.file_size for member in members), where)
 
 
 def _oddity(member: zipfile.ZipInfo) -> str | None:
@@ -120,8 +140,8 @@ def _oddity(member: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def _check_header(stream: IO[bytes], size: int, where: str) -> None:
-    """Refuse an npy header that announces objects, or other than the bytes that are there."""
+def _check_header(stream: IO[bytes], size: int, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an npy header; refuses one that announces objects, or other than the bytes that are there."""
     version = np.lib.format.read_magic(stream)
     read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(stream)
@@ -136,6 +156,7 @@ def _check_header(stream: IO[bytes], size: int, where: str) -> None:
         )  # fmt: skip
     if dtype.itemsize == 0 and math.prod(shape) > size:
         raise InputError(f"{where} is damaged", found=f"{_short(shape)} values of no size", run=DAMAGED)
+    return shape, dtype
 
 
 def _short(shape: tuple[int, ...]) -> str:

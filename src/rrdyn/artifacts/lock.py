@@ -32,6 +32,29 @@ def locked(folder: Path) -> Iterator[None]:
             lock.release()
 
 
+@contextmanager
+def claimed(place: Path) -> Iterator[bool]:
+    """Whether a thing is ours inside: no other process, or thread, holds it now. A process that ends lets go of all.
+
+    Where a file system has no locks everything is everyone's.
+    """
+    lock = FileLock(place)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:  # itself an OSError
+        yield False
+        return
+    except (OSError, NotImplementedError):
+        pass
+    try:
+        yield True
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):
+                place.unlink()
+            lock.release()
+
+
 class Claim:
     """A file that one process holds, however it ends, with a word beside it about who that is."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +16,14 @@ from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.places import existing, exists, is_folder, shown
 from rrdyn.artifacts.reading import parse_json
 from rrdyn.artifacts.record import Meta
-from rrdyn.artifacts.schema import ANY_COMMAND, Schema
+from rrdyn.artifacts.schema import ANY_COMMAND, INDICES, Schema
 from rrdyn.artifacts.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     import polars as pl
     import xarray
 
-__all__ = ["Artifact", "read_npy", "read_npz", "write_npz"]
+__all__ = ["Artifact", "look_npz", "read_meta", "read_npy", "read_npz", "write_npz"]
 
 BEGINS = b"PK"
 """What an npz file begins with."""
@@ -75,6 +75,24 @@ def read_npz(path: Path | str, schema: Schema | None = None) -> Artifact:
 
     Raises InputError for a missing, truncated, foreign or pickled file, a missing key or a wrong shape.
     """
+    return _read(path, schema, lambda name, size: True)
+
+
+def look_npz(path: Path | str, *, most: int) -> Artifact:
+    """As `read_npz`, but of arrays of more than so many bytes only what their headers say.
+
+    Zeros of the same shape and type stand in for them, which take no memory; the indices of puzzles are always read.
+    """
+    return _read(path, None, lambda name, size: size <= most or name in ("meta", INDICES))
+
+
+def read_meta(path: Path | str) -> Meta:
+    """Where an npz file comes from, its arrays unread; {} where it does not say. Raises InputError as `read_npz`."""
+    found = read_arrays(existing(path), wanted=lambda name, size: name == "meta")
+    return _read_meta(found.get("meta"), Path(path))
+
+
+def _read(path: Path | str, schema: Schema | None, wanted: Callable[[str, int], bool]) -> Artifact:
     run = schema.made_by if schema else ANY_COMMAND
     path = existing(path, run=run)
     if is_folder(path):
@@ -87,7 +105,7 @@ def read_npz(path: Path | str, schema: Schema | None = None) -> Artifact:
         raise InputError(
             f"{shown(path)} is a folder", expected="an npz file", run=f"with {shown(inside[0])}" if inside else run
         )
-    arrays = read_arrays(path, run=run)
+    arrays = read_arrays(path, run=run, wanted=wanted)
     meta = _read_meta(arrays.pop("meta", None), path)
     named = SCHEMAS.get(str(meta.get("schema")))
     if schema is not None and named is not None and named.name != schema.name:

@@ -68,7 +68,7 @@ def run(args: Args) -> Outcome:
     from rrdyn.analysis.overview import CalibrationRange, RestartsOverview, failures, of_restarts
     from rrdyn.cli.results import UNFINISHED
     from rrdyn.measurement import campaign
-    from rrdyn.measurement.calibration import calibrated, perturbation, write_cells
+    from rrdyn.measurement.calibration import calibrated, forget, perturbation, write_cells
 
     request = args.request("perturb", (args.ckpt,), args.out, alphas=())
     if args.cells is not None and campaign.pieces(request) > 1:
@@ -80,6 +80,8 @@ def run(args: Args) -> Outcome:
     done = campaign.run(request)
     if not done:
         return Outcome(text="this share is done; others are still at work", data=UNFINISHED)
+    if args.calibrate_kl is not None:
+        forget(request)
     result = done[0]
     cell = write_cells(args.cells, request, result) if args.cells is not None else None
     readout = int(result.meta["readout"])

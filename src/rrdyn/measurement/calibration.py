@@ -7,16 +7,23 @@ reaches the budget, or chaos keeps the KL above it however small sigma is, sigma
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from rrdyn.artifacts.cells import write_cell
-from rrdyn.artifacts.errors import UsageError, notice
-from rrdyn.measurement.campaign import Request, Result, columns_of, opened, place
+from rrdyn.artifacts.errors import InputError, UsageError, notice
+from rrdyn.artifacts.files import make_folder, write_text
+from rrdyn.artifacts.lock import locked
+from rrdyn.artifacts.places import is_file
+from rrdyn.artifacts.reading import read_text
+from rrdyn.measurement import parts as part_files
+from rrdyn.measurement.campaign import Request, Result, columns_of, opened, output_files, place
 from rrdyn.measurement.perturbation import Calibration, Perturbation, PerturbationConfig
 from rrdyn.measurement.subject import Subject
 from rrdyn.runtime.progress import say
@@ -24,6 +31,8 @@ from rrdyn.runtime.progress import say
 PERCENTILE = 95.0
 SMALLEST, LARGEST = 1e-6, 1e2
 """Scales between which sigma* is looked for."""
+KEPT = "calibration_"
+"""How the name of what one process found for all begins."""
 CLOSE = 0.005
 """Width of the last bracket, relative."""
 
@@ -84,17 +93,55 @@ def bisect(
 def calibrated(request: Request, budget: float, alphas: tuple[float, ...], *, puzzles: int) -> Request:
     """The same request, sweeping multiples of the sigma* that is found on other puzzles; its own sigmas where none is.
 
-    Found once, before the work is shared out, so that all processes sweep the same scales.
+    Found once for all processes that share the work out, so that they sweep the same scales: two cards that differ in
+    a last digit would wait for each other's parts for ever.
     """
     config = perturbation(request)
-    subject = opened(request, request.checkpoints[0], place(request)[1])
-    found = calibrate(subject, config, budget, puzzles=puzzles, batch=request.batch)
+    shard, device = place(request)
+    subject = opened(request, request.checkpoints[0], device)
+
+    def find() -> Calibration:
+        return calibrate(subject, config, budget, puzzles=puzzles, batch=request.batch)
+
+    if shard.world > 1:
+        asked = {**config.model_dump(), "budget": budget, "calibrate_n": puzzles, "revision": Perturbation.revision}
+        fingerprint = subject.fingerprint(np.arange(len(subject.split)), asked)
+        found = _once(_folder(request), f"{KEPT}{part_files.key_of(fingerprint)[:16]}.json", find)
+    else:
+        found = find()
     update: dict[str, object] = {"calibration": found}
     if found.sigma_star is None:
         say(f"{found.told}; sweeping --sigmas instead")
     else:
         update |= {"sigmas": tuple(alpha * found.sigma_star for alpha in alphas), "alphas": alphas}
     return replace(request, config=config.model_copy(update=update))
+
+
+def _folder(request: Request) -> Path:
+    return part_files.unfinished(output_files(request.checkpoints, request.out, request.measurement)[0])
+
+
+def _once(folder: Path, name: str, find: Callable[[], Calibration]) -> Calibration:
+    """What another process has found and left there, or what this one finds and leaves."""
+    with locked(make_folder(folder)):
+        with suppress(InputError, ValueError):
+            if is_file(folder / name):
+                return Calibration.model_validate(json.loads(read_text(folder / name)))
+        found = find()
+        text = json.dumps(found.model_dump())  # where chaos takes over the KL is Infinity, which strict JSON lacks
+        write_text(folder / name, text, begins=b"{")
+        return found
+
+
+def forget(request: Request) -> None:
+    """Remove what `calibrated` left for other processes, once the whole is measured."""
+    folder, mine = _folder(request), perturbation(request).calibration
+    for path in folder.glob(f"{KEPT}*.json"):
+        with suppress(InputError, ValueError, OSError):
+            if Calibration.model_validate(json.loads(read_text(path))) == mine:
+                path.unlink()
+    with suppress(OSError):  # others are in it
+        folder.rmdir()
 
 
 def perturbation(request: Request) -> PerturbationConfig:

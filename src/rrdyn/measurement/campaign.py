@@ -158,7 +158,7 @@ def carry_out(
     if shard.rank == 0 and not quiet:
         _announce(measurement, idx, out)
     there = None if force else part_files.finished(out, key)
-    if there is not None and all(part_files.finished(path, key) is not None for path in measurement.beside(out)):
+    if there is not None and all(part_files.is_finished(path, key) for path in measurement.beside(out)):
         part_files.tell_kept(out, shard)
         result = Result(path=out, arrays=there.arrays, meta=there.meta, fresh=False)
     else:

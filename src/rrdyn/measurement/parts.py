@@ -3,6 +3,7 @@
 Beside the output OUT lies OUT.parts/KEY/ with plan.json (what the parts depend on, and their size, chosen once) and
 a file per part. KEY names the settings, checkpoint and puzzles, so that parts of two measurements never mix. Parts
 are written atomically and read back at the end; their contents do not depend on which process made them, or when.
+Processes that run together begin with parts of their own and then take what the others have not begun.
 The folder goes when OUT is written.
 """
 
@@ -12,8 +13,8 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -24,8 +25,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, notice
 from rrdyn.artifacts.files import make_folder, output_file, read_json, write_json
-from rrdyn.artifacts.lock import locked
-from rrdyn.artifacts.npz import BEGINS, Artifact, read_npz, write_npz
+from rrdyn.artifacts.lock import claimed, locked
+from rrdyn.artifacts.npz import BEGINS, Artifact, read_meta, read_npz, write_npz
 from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.provenance import digest
 from rrdyn.artifacts.schema import Schema
@@ -61,7 +62,7 @@ class Parts:
 
     @property
     def folder(self) -> Path:
-        return self.out.with_name(self.out.name + ".parts") / self.key[:16]
+        return unfinished(self.out) / self.key[:16]
 
     @property
     def count(self) -> int:
@@ -90,10 +91,28 @@ class Parts:
     def present(self) -> list[int]:
         return [part for part in range(self.count) if is_file(self.path(part))]
 
+    @contextmanager
+    def claimed(self, part: int) -> Iterator[bool]:
+        """Whether a part is this process's to make inside: not made, and in nobody else's hands."""
+        if not is_file(self.folder / PLAN):  # joined meanwhile, and gone
+            yield False
+            return
+        with claimed(self.folder / f".part_{part:06d}.lock") as ours:
+            yield ours and is_file(self.folder / PLAN) and not self.whole(part)
+        if not is_file(self.folder / PLAN):
+            with suppress(OSError):  # a lock makes the folder that it is to lie in
+                self.folder.rmdir()
+                self.folder.parent.rmdir()
+
     def whole(self, part: int) -> bool:
         """Whether a part is there to its end, by the directory of its file: its arrays are not read."""
         path = self.path(part)
         return is_file(path) and zipfile.is_zipfile(path)
+
+
+def unfinished(out: Path) -> Path:
+    """The folder beside an output in which its parts lie until it is whole."""
+    return out.with_name(out.name + ".parts")
 
 
 def key_of(fingerprint: Mapping[str, object]) -> str:
@@ -132,20 +151,25 @@ def _read_plan(path: Path, total: int) -> Plan | None:
 
 
 def work(parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, label: str, parallel: bool) -> None:
-    """Compute and write the missing parts of this shard. `parallel`: several at once, one thread each; on a GPU one
-    at a time, since each is sized for most of its memory.
+    """Compute and write the missing parts of this shard, and then those that others of its group have not begun.
+
+    parallel : several at once, one thread each; on a GPU one at a time, since each is sized for most of its memory.
 
     Raises Interrupted on Ctrl-C, after the parts in hand are written.
     """
-    missing = [p for p in range(parts.count) if p % shard.world == shard.rank and not parts.whole(p)]
+    missing = [part for part in shard.order(parts.count) if not parts.whole(part)]
 
-    def make(part: int) -> None:
-        write_npz(parts.path(part), PART, compute(parts.positions(part)), {"key": parts.key})
+    def make(part: int) -> int:
+        with parts.claimed(part) if shard.together else nullcontext(True) as ours:
+            if not ours:
+                return 0
+            write_npz(parts.path(part), PART, compute(parts.positions(part)), {"key": parts.key})
+            return len(parts.positions(part))
 
     try:
-        with Progress(sum(len(parts.positions(p)) for p in missing), label) as progress:
-            for part, _ in completed(make, missing, parallel=parallel):
-                progress.advance(len(parts.positions(part)))
+        with Progress(sum(len(parts.positions(part)) for part in missing), label) as progress:
+            for part, made in completed(make, missing, parallel=parallel):
+                progress.advance(made if made else len(parts.positions(part)))
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped: {len(parts.present())} of {parts.count} parts are kept in {parts.folder}",
@@ -153,16 +177,11 @@ def work(parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, labe
         ) from None
 
 
-def gather(parts: Parts, *, wait: bool) -> Arrays | None:
-    """All parts joined in order; None where some are still missing. `wait` for those that other processes make.
+def gather(parts: Parts) -> Arrays | None:
+    """All parts joined in order; None where some are still missing.
 
     One part is held at a time, beside the whole. One that turns out damaged is removed, and so missing.
     """
-    deadline = time.monotonic() + PATIENCE
-    while wait and len(parts.present()) < parts.count:
-        if time.monotonic() > deadline:
-            raise RrdynError(f"{parts.folder}: other processes did not deliver their parts", found=len(parts.present()))
-        time.sleep(0.2)
     if len(parts.present()) < parts.count:
         return None
     joined: Arrays = {}
@@ -190,13 +209,23 @@ def complete(
     parts: Parts, compute: Callable[[range], Arrays], *, shard: Shard, label: str, parallel: bool
 ) -> Arrays | None:
     """Do this shard's missing parts and join all; None where others still work or will join them."""
-    work(parts, compute, shard=shard, label=label, parallel=parallel)
+
+    def do() -> None:
+        work(parts, compute, shard=shard, label=label, parallel=parallel)
+
+    do()
     if shard.together and shard.rank > 0:
         return None
-    joined = gather(parts, wait=shard.together)
-    if joined is None and shard.world == 1:  # a part was there by its name, and was damaged
-        work(parts, compute, shard=shard, label=label, parallel=parallel)
-        joined = gather(parts, wait=False)
+    deadline = time.monotonic() + PATIENCE
+    while shard.together and len(parts.present()) < parts.count:
+        if time.monotonic() > deadline:
+            raise RrdynError(f"{parts.folder}: other processes did not deliver their parts", found=len(parts.present()))
+        time.sleep(0.5)
+        do()  # what a process had in hand that is gone
+    joined = gather(parts)
+    if joined is None and (shard.world == 1 or shard.together):  # a part was there by its name, and was damaged
+        do()
+        joined = gather(parts)
     return joined
 
 
@@ -226,7 +255,7 @@ def set_aside(out: Path, key: str) -> Path | None:
 
     The state it ended in (`state_file`) goes along. Raises RrdynError where something else than a file is there.
     """
-    if not os.path.lexists(out) or finished(out, key) is not None:
+    if not os.path.lexists(out) or is_finished(out, key):
         return None
     output_file(out, begins=BEGINS)
     kept = next(path for i in count(1) if not (path := out.with_name(f"{out.stem}.{i}{out.suffix}")).exists())
@@ -252,10 +281,20 @@ def discard(parts: Parts) -> None:
 def finished(out: Path, key: str) -> Artifact | None:
     """What is in `out`, if that is already the result of this measurement."""
     try:
-        found = read_npz(out) if is_file(out) else None
+        return read_npz(out) if is_finished(out, key) else None
     except InputError:
         return None
-    return found if found is not None and found.meta.get("key") == key else None
+
+
+def is_finished(out: Path, key: str) -> bool:
+    """Whether `out` is the result of this measurement, by its directory and what it says of itself: no array is read.
+
+    One of another key need not be read either, however large it is.
+    """
+    try:
+        return is_file(out) and read_meta(out).get("key") == key
+    except InputError:
+        return False
 
 
 def tell_kept(out: Path, shard: Shard) -> None:

@@ -12,7 +12,10 @@ from rrdyn.artifacts.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """Which parts are this process's own: those whose number leaves `rank` when divided by `world`."""
+    """Which parts are this process's own: those whose number leaves `rank` when divided by `world`.
+
+    Where the others run now it goes on with theirs, from the end on which they are not at work.
+    """
 
     rank: int = 0
     world: int = 1
@@ -20,6 +23,13 @@ class Shard:
     """Whether the others run now: rank 0 then waits for them and joins all parts; else whoever finds all joins."""
     piece: tuple[int, int] = (0, 1)
     """(r, w): the output holds piece r of w of the puzzles, a file of its own."""
+
+    def order(self, parts: int) -> list[int]:
+        """Numbers of the parts to do, in this order."""
+        own = list(range(self.rank, parts, self.world))
+        ahead = range(1, self.world) if self.together else ()
+        theirs = [range((self.rank + by) % self.world, parts, self.world) for by in ahead]
+        return own + [part for numbers in theirs for part in reversed(numbers)]
 
     def own(self, idx: np.ndarray) -> np.ndarray:
         """The puzzles of this output. Raises UsageError where there are more pieces than puzzles."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rrdyn.artifacts.errors import InputError
-from rrdyn.artifacts.npz import Artifact, read_npz
+from rrdyn.artifacts.npz import Artifact, look_npz
 from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
 from rrdyn.artifacts.reading import open_text, read_json, read_yaml
 from rrdyn.artifacts.record import Count, Record, Written
@@ -22,6 +22,8 @@ from rrdyn.studies.steps import read_memory
 
 Described = tuple[Mapping[str, object] | Record, str]
 LISTED = 24
+MOST_READ = 1 << 24
+"""Bytes of an array above which it is told by its header alone."""
 KINDS = (
     "an artifact (.npz of " + ", ".join(SCHEMAS) + "; .json), a table (.csv, .tsv), a checkpoint (.pt, .safetensors, "
     "upstream's step_N, or a folder of them), a run, a study or a dataset folder"
@@ -33,7 +35,10 @@ NAMES = ("", ".yaml", ".json", ".pt", ".pth", ".bin", ".safetensors")
 
 
 class ArrayRecord(Written):
-    """One array of a file: the share that is true of flags, statistics of what is finite of numbers."""
+    """One array of a file: the share that is true of flags, statistics of what is finite of numbers.
+
+    A large one is told by its header alone, and has none of these.
+    """
 
     name: str
     shape: list[int]
@@ -56,7 +61,7 @@ def inspect(path: Path | str) -> Described:
     if is_folder(path):
         return _folder(path)
     if path.suffix == ".npz":
-        return npz(read_npz(path))
+        return npz(look_npz(path, most=MOST_READ))
     if path.suffix in TABLES:
         return table(path)
     if path.suffix == ".json" and path.name != "meta.json":
@@ -155,7 +160,9 @@ def npz(artifact: Artifact) -> Described:
     wide = max((len(row.name) for row in rows), default=0)
     for row in rows:
         shape = "x".join(map(str, row.shape)) or "scalar"
-        lines.append(f"{row.name:<{wide}} {shape:<14} {row.dtype:<8} {_in_words(row):<44} {row.meaning or ''}".rstrip())
+        large = artifact[row.name].nbytes > MOST_READ
+        words = f"{artifact[row.name].nbytes / 1e6:,.0f} MB, not read" if large else _in_words(row)
+        lines.append(f"{row.name:<{wide}} {shape:<14} {row.dtype:<8} {words:<44} {row.meaning or ''}".rstrip())
     meta = {key: value for key, value in artifact.meta.items() if value is not None}
     lines += ["", *_aligned(meta)] if meta else ["", "no provenance inside"]
     data = {"kind": schema.name if schema else "npz", "arrays": rows, "meta": artifact.meta}
@@ -175,7 +182,7 @@ def _matching(artifact: Artifact) -> Schema | None:
 
 def _statistics(array: np.ndarray) -> dict[str, Any]:
     """True share of a flag; least, median and largest of numbers, and how many are not finite."""
-    if array.size == 0 or array.dtype.kind not in "biuf":
+    if array.size == 0 or array.dtype.kind not in "biuf" or array.nbytes > MOST_READ:
         return {}
     if array.dtype.kind == "b":
         return {"true": float(array.mean())}

@@ -16,7 +16,7 @@ from typing import Any
 
 from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.files import output_file, plain, sha256, write_text
-from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.npz import read_meta
 from rrdyn.artifacts.places import is_file, resolved
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.record import Meta
@@ -195,7 +195,7 @@ def _metas(stock: Inventory) -> dict[Path, Meta]:
             found[meta] = meta_of(meta)
     for path in stock.artifacts:
         try:
-            found[path] = read_npz(path).meta
+            found[path] = read_meta(path)
         except RrdynError:
             found[path] = {}
     found |= {source.path: source.record.meta or {} for source in stock.results}
