@@ -231,7 +231,7 @@ ELSEWHERE = {
     "training/test_start": "training/config training/datasets training/folder training/store training/recipes",
     "training/test_golden_training": "training/trainer training/streaming",
     "training/test_loop": "training/batches training/meter training/plan training/stopping",
-    "training/test_rollouts": "training/augmentation training/objective training/halting",
+    "training/test_rollouts": "training/augmentation training/objective training/registry training/halting",
     "training/test_memory": "runtime/live_bytes",
     "cuda/test_compiling": "training/compiling",
     # figures are drawn by their commands, and looked at as pictures

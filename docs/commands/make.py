@@ -49,7 +49,7 @@ def page(command: str, hand: dict[str, Any]) -> str:
     """The page of one command."""
     kind = arguments(command)
     said, examples = told(kind)
-    fields = {name: field for name, field in kind.model_fields.items() if name not in COMMON}
+    fields = {name: field for name, field in kind.model_fields.items() if name not in (*COMMON, *kind.untaken())}
     first = {name: field for name, field in fields.items() if POSITIONAL in field.metadata}
     rest = {name: field for name, field in fields.items() if name not in first}
     parts = [f"# rrdyn {command}", said, f"    rrdyn {command}{usage(kind, first)}{' [options]' if rest else ''}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rrdyn.analysis.votes import ballots, ranked, tally, told
+from rrdyn.analysis.votes import ranked, rankings, tally, told
 
 
 def votes(rows, asked=1) -> dict[str, np.ndarray]:
@@ -40,7 +40,7 @@ def test_a_task_counts_by_the_share_of_its_questions():
 def test_the_order_of_votes_of_other_questions_does_not_matter():
     mixed = votes([CASE[i] for i in (6, 0, 3, 7, 1, 4, 8, 2, 5)])
     assert tally(mixed) == tally(votes(CASE))
-    assert [(ballot.task, ballot.question) for ballot in ballots(mixed)] == [(4, 0), (4, 1), (6, 0)]
+    assert [(one.task, one.question) for one in rankings(mixed)] == [(4, 0), (4, 1), (6, 0)]
 
 
 def test_tasks_whose_answers_nobody_knows_are_left_out():

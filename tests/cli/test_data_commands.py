@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,11 @@ def test_arc_tasks_are_taken(tmp_path, capsys):
     assert main(line) == 0
     assert "arc-json-aug2: arc 30x30, source json" in capsys.readouterr().out
     assert main([*line, "--train", "a.csv"]) == 2
-    assert "--train is not for ARC" in capsys.readouterr().err
+    assert "Unrecognized options: --train" in capsys.readouterr().err
+    assert main(["data", "arc", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--subsets" in shown
+    assert not re.search("--(train|test|check|repo|offline|workers)\\b(?!-)", shown)
     assert main(["inspect", str(tmp_path / "arc")]) == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -16,14 +17,19 @@ LINES = [
     ("diagnose nosuch", 3, "rrdyn hub pull"), ("evaluate . --data nosuch", 3, "nosuch does not exist"),
     ("solve nosuch --idx 1", 3, "rrdyn hub pull"), ("export nosuch x.pt", 3, "rrdyn hub pull"),
     ("merge nosuch --out x.npz", 3, "nosuch does not exist"), ("data latin", 2, "one of"),
+    ("train --resume nosuch", 3, "nosuch is not a run to resume"), ("train --resume last", 3, "--resume RUN"),
+    ("train sudoku --set optim.lrr=1", 2, "did you mean optim.lr?"), ("train . --set lr=1", 2, "unknown key lr"),
+    ("train sudoku --set aug.noise.sigmo=1", 2, "aug.noise.sigma"), ("train sudoku --set lr", 2, "KEY=VALUE"),
 ]  # fmt: skip
 
 
-def test_they_are_told_before_torch_is_loaded():
+def test_they_are_told_before_torch_is_loaded(tmp_path):
     program = "import sys; from rrdyn.cli.app import main\n" \
               "for line in sys.argv[1:]: print(main(line.split()), 'torch' in sys.modules)"  # fmt: skip
     lines = [line for line, _, _ in LINES]
-    done = subprocess.run([sys.executable, "-c", program, *lines], capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program, *lines], capture_output=True, text=True, cwd=tmp_path,
+                          env=environment)  # fmt: skip
     assert done.stdout.splitlines() == [f"{code} False" for _, code, _ in LINES], done.stderr
     told = re.split(r"^rrdyn: ", done.stderr, flags=re.M)[1:]
     for (line, _, hint), text in zip(LINES, told, strict=True):

@@ -16,7 +16,8 @@ from rrdyn.runtime.live_bytes import LiveBytes
 from rrdyn.training.augmentation import AugConfig
 from rrdyn.training.learner import Learner
 from rrdyn.training.memory import Need
-from rrdyn.training.objective import Share, find_objective
+from rrdyn.training.objective import Share
+from rrdyn.training.registry import find_objective
 
 WITHIN = 0.10
 

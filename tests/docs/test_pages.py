@@ -19,7 +19,7 @@ from rrdyn.measurement.measurement import MEASUREMENTS
 from rrdyn.models.family import FAMILIES
 from rrdyn.plotting import FIGURES
 from rrdyn.runtime import plugins
-from rrdyn.training.objective import OBJECTIVES
+from rrdyn.training.registry import OBJECTIVES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

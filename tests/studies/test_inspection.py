@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -137,6 +138,8 @@ CASES = [
      "next: rrdyn plot dynamics"),
     (text("wandb.csv", '"Step","base - acc"\n1,0.5\n'), "training curves", "next: rrdyn plot dynamics"),
     (text("trm.yaml", ARCH), "the config of a model", "no weights beside it"),
+    (text("other.yaml", ARCH.replace("trm@Tiny", "nosuch@")), "the config of a model", "no weights beside it"),
+    (text("study.json", '{"done": {"rrdyn train x": 1.5}}'), "what a study remembers", "next: rrdyn report"),
     (text("preset.yaml", "model: {name: trm}\nsteps: 5\n"), "a training preset", "next: rrdyn train DATA --preset"),
     (text("notes.json", '{"a": [1, 2]}'), "a JSON object of no named schema", "list of 2"),
     (text("w.pt", POINTER), "Git-LFS pointer", "git lfs pull"),
@@ -177,3 +180,17 @@ def test_large_arrays_are_told_by_their_headers(tmp_path, monkeypatch, capsys):
     assert "median" in rows["idx"]
     assert main(["inspect", str(path)]) == 0
     assert "MB, not read" in capsys.readouterr().out
+
+
+def test_what_follows_a_config_trains_that_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["inspect", str(text("trm.yaml", ARCH)(tmp_path))])
+    line = re.search("next: rrdyn (.+)", capsys.readouterr().err)[1]
+    puzzles = ModularAddition(7).puzzles(np.stack([np.arange(49) // 7, np.arange(49) % 7], 1))
+    for split in ("train", "test"):
+        write_split(tmp_path / "data", split, ModularAddition(7), puzzles.inputs, puzzles.labels)
+    typed = [*shlex.split(line.replace("DATA", "data")), "shuffle_puzzles=false", "--preset", "demo-tiny"]
+    assert main([*typed, "--device", "cpu", "--dry-run", "--json"]) == 0
+    arch = {"name": "trm", "hidden_size": 8, "num_heads": 2, "H_cycles": 1, "seq_len": 3, "vocab_size": 8}
+    parameters = sum(weight.numel() for weight in build(arch).parameters())
+    assert json.loads(capsys.readouterr().out)["plan"]["parameters"] == parameters

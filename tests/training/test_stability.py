@@ -12,7 +12,8 @@ from tiny_runs import random_rows, tiny_config, tiny_learner
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.training.augmentation import read_aug
 from rrdyn.training.loop import train
-from rrdyn.training.objective import Share, find_objective
+from rrdyn.training.objective import Share
+from rrdyn.training.registry import find_objective
 from rrdyn.training.rollouts import Rollouts
 from rrdyn.training.stability import Stability, Term
 

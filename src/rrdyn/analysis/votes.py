@@ -24,7 +24,7 @@ KS = (1, 2, 5, 10, 100, 1000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ballot:
+class Ranking:
     """The answers to one question, the winner first."""
 
     task: int
@@ -47,14 +47,14 @@ def ranked(answer: np.ndarray, q_halt: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return first[order], votes[order], confidence[order]
 
 
-def ballots(arrays: Mapping[str, np.ndarray]) -> Iterator[Ballot]:
+def rankings(arrays: Mapping[str, np.ndarray]) -> Iterator[Ranking]:
     """One for each question that votes were given on, by task."""
     task, question = arrays["task"], arrays["question"]
     order = np.lexsort((np.arange(len(task)), question, task))
     changed = (np.diff(task[order]) != 0) | (np.diff(question[order]) != 0)
     for rows in np.split(order, np.flatnonzero(changed) + 1):
         first, votes, confidence = ranked(arrays["answer"][rows], arrays["q_halt"][rows])
-        yield Ballot(task=int(task[rows[0]]), question=int(question[rows[0]]), rows=rows[first], votes=votes,
+        yield Ranking(task=int(task[rows[0]]), question=int(question[rows[0]]), rows=rows[first], votes=votes,
                      confidence=confidence, right=arrays["right"][rows[first]])  # fmt: skip
 
 
@@ -78,13 +78,13 @@ def tally(arrays: Mapping[str, np.ndarray]) -> Tally:
     unknown = np.unique(arrays["task"][arrays["asked"] == 0])
     known = ~np.isin(arrays["task"], unknown)
     kept = {name: arrays[name][known] for name in ("task", "question", "answer", "q_halt", "right")}
-    found = list(ballots(kept)) if known.any() else []
-    tasks = np.array([ballot.task for ballot in found], dtype=np.int64)
-    most = max((int(ballot.votes.sum()) for ballot in found), default=0)
+    found = list(rankings(kept)) if known.any() else []
+    tasks = np.array([one.task for one in found], dtype=np.int64)
+    most = max((int(one.votes.sum()) for one in found), default=0)
     ks = [k for number, k in enumerate(KS) if k <= 2 or KS[number - 1] < most]
     passes = {}
     for k in ks:
-        solved = np.array([ballot.right[:k].any() for ballot in found], dtype=np.float64)
+        solved = np.array([one.right[:k].any() for one in found], dtype=np.float64)
         per_task = [solved[tasks == task].mean() for task in np.unique(tasks)]
         passes[f"pass@{k}"] = mean(np.array(per_task), generator(0, "votes"))
     return Tally(tasks=len(np.unique(tasks)), questions=len(found), votes=int(known.sum()), unanswered=len(unknown),

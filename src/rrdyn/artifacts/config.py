@@ -37,15 +37,25 @@ class Config(BaseModel):
         """How the user writes this key."""
         return key
 
+    @classmethod
+    def require_key(cls, key: str) -> None:
+        """Raise UsageError where a dotted key leads to no setting, as far as the sections are configs."""
+        *sections, last = key.split(".")
+        kind: Any = cls
+        for depth, part in enumerate([*sections, last]):
+            if part not in kind.model_fields:
+                before = "".join(f"{name}." for name in sections[:depth])
+                raise unknown_key(before + part, [before + name for name in kind.model_fields])
+            kind = kind.model_fields[part].annotation
+            if not (isinstance(kind, type) and issubclass(kind, Config)):
+                return
+
 
 def refuse(key: str, error: Any, known: list[str]) -> UsageError:
     """The message for one pydantic error: the key, the value got, the bound."""
     kind, got, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(key, known, n=1)
-        return UsageError(
-            f"unknown key {key}", expected=f"did you mean {near[0]}?" if near else "one of " + ", ".join(sorted(known))
-        )
+        return unknown_key(key, known)
     if kind == "missing":
         return UsageError(f"{key} is missing", expected=f"a value for {key}")
     bounds = {"greater_than_equal": ("ge", "at least"), "greater_than": ("gt", "more than"),
@@ -58,6 +68,14 @@ def refuse(key: str, error: Any, known: list[str]) -> UsageError:
     if kind == "value_error":
         return UsageError(f"{key}: {context['error']}" if key else str(context["error"]), found=got if key else None)
     return UsageError(f"{key} cannot be read", found=repr(got), expected=error["msg"].removeprefix("Input should be "))
+
+
+def unknown_key(key: str, known: list[str]) -> UsageError:
+    """The message for a key that is none of the known."""
+    near = difflib.get_close_matches(key, known, n=1)
+    return UsageError(
+        f"unknown key {key}", expected=f"did you mean {near[0]}?" if near else "one of " + ", ".join(sorted(known))
+    )
 
 
 def presets_folder() -> Path:

@@ -268,7 +268,7 @@ def dump_json(value: Any, *, indent: int | None = 2, ascii_only: bool = False) -
 def plain(value: Any) -> Any:
     """The value in JSON's own types, non-finite floats as None, bytes of a path that are not UTF-8 as \\udcXX."""
     if isinstance(value, dict):
-        return {spelled(str(key)): plain(item) for key, item in value.items()}
+        return {spelled(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
         return [plain(item) for item in value]
     if isinstance(value, str):
@@ -281,7 +281,7 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if hasattr(value, "model_dump"):
         return plain(value.model_dump())
-    return spelled(str(value))
+    return spelled(value)
 
 
 def sha256(path: Path | str) -> str:

@@ -69,6 +69,11 @@ class Arguments(Config):
         """Refuse names that are known to be wrong before the command loads anything heavy. Raises RrdynError."""
 
     @classmethod
+    def untaken(cls) -> tuple[str, ...]:
+        """Inherited fields that say nothing of this command: they are no options of it."""
+        return ()
+
+    @classmethod
     def spelled(cls, key: str) -> str:
         name = key.split(".")[0]  # of a list of values the flag is named, not the place in it
         if name in cls.model_fields and POSITIONAL in cls.model_fields[name].metadata:
@@ -110,6 +115,7 @@ def _flags(info: StructTypeInfo) -> StructConstructorSpec | None:
             helptext=kind.explained(name),
         )
         for name, field in common_last
+        if name not in kind.untaken()
     ]
     return StructConstructorSpec(instantiate=kind, fields=tuple(fields))
 

@@ -20,10 +20,28 @@ METHODS = (
 """Those of ours; the registries are made of classes that need torch."""
 
 
-def check_training(data: str, preset: str | None, aug: str, init: Path | None) -> None:
-    """What `rrdyn train` is given by name. Raises InputError or UsageError."""
+def check_training(
+    data: str,
+    preset: str | None,
+    aug: str,
+    init: Path | None,
+    resume: str | None = None,
+    settings: tuple[str, ...] = (),
+) -> None:
+    """What `rrdyn train` is given by name; `settings` are KEY=VALUE. Raises InputError or UsageError."""
     from rrdyn.artifacts.config import ARMS, read_preset
     from rrdyn.data.registry import task_or_folder
+
+    if resume is not None:
+        from rrdyn.training.folder import find_run
+
+        find_run(resume)
+    if settings:
+        from rrdyn.training.config import TrainConfig
+        from rrdyn.training.recipes import settings_from
+
+        for key in settings_from(settings):
+            TrainConfig.require_key(key)
 
     if data:
         task_or_folder(data)

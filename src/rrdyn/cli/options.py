@@ -36,6 +36,12 @@ class DatasetOptions(Arguments):
     force: bool = False
     """Replace the folder if it is there."""
 
+    @classmethod
+    def untaken(cls) -> tuple[str, ...]:
+        """What the recipe has no use for."""
+        unused: tuple[str, ...] = getattr(cls, "unused", ())
+        return unused
+
 
 def made(args: DatasetOptions, kind: type[Puzzle]) -> Outcome:
     """Build the dataset of the recipe among the arguments and say what is in it."""

@@ -78,7 +78,7 @@ class Args(Arguments):
     """Print the plan (parameters, memory, step time, time to the end) and stop; writes no run folder."""
 
     def check_names(self) -> None:
-        check_training(self.data, self.preset, self.aug, self.init)
+        check_training(self.data, self.preset, self.aug, self.init, self.resume, self.set)
 
 
 FLAGS = {

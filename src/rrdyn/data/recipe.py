@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ DEFAULT_N = 1000
 class Recipe(Config):
     """What all kinds of dataset share."""
 
+    unused: ClassVar[tuple[str, ...]] = ()
+    """Settings below that say nothing of this kind: they are no options of its command."""
     source: Source = "auto"
     """hub: the published set; csv: your files; generate: new puzzles; auto: the Hub if it answers within 10 seconds,
     else generated ones."""

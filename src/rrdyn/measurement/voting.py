@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from rrdyn.analysis.votes import ballots
+from rrdyn.analysis.votes import rankings
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.schemas import VOTES
 from rrdyn.data.folder import PuzzleSplit, open_split
@@ -151,8 +151,8 @@ def digests(answers: np.ndarray) -> np.ndarray:
 def submission(arrays: Arrays, tasks: Sequence[str], puzzle: Puzzle) -> dict[str, list[dict[str, object]]]:
     """The first answers to every question by task, in the form of the ARC prize; a single answer stands twice."""
     found: dict[str, list[dict[str, object]]] = {}
-    for ballot in ballots(arrays):
-        grids = [puzzle.plain(arrays["preds"][row]) for row in ballot.rows[:ATTEMPTS]]
+    for ranking in rankings(arrays):
+        grids = [puzzle.plain(arrays["preds"][row]) for row in ranking.rows[:ATTEMPTS]]
         attempts = {f"attempt_{number + 1}": grids[min(number, len(grids) - 1)] for number in range(ATTEMPTS)}
-        found.setdefault(tasks[ballot.task], []).append(attempts)
+        found.setdefault(tasks[ranking.task], []).append(attempts)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from rrdyn.artifacts.files import dump_json
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.record import Record
 
@@ -12,6 +13,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "checkpoint": ("diagnose {}", "fate {}", "evaluate {}", "export {} ckpt.pt"),
     "run": ("diagnose {}", "plot dynamics {}", "report {}"),
     "study": ("report {}",),
+    "steps": ("report {folder}", "inspect {folder}"),
     "dataset": ("train {}", "plot puzzle {}"),
     "diag": ("analyze-2x2 {}", "plot trajectories {}", "plot puzzle {}"),
     "rollout": ("survival {}", "plot rollout {}"),
@@ -24,6 +26,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "lists": ("data {puzzle} --train {}/{train} --out data/mine",),
     "rrdyn.dataset": ("inspect {folder}", "train {folder}"),
     "recipe": ("train DATA --preset {}",),
+    "config": ("train DATA --set {setting}",),
     "two_by_two": ("plot 2x2 {}", "export-table {folder}/results.md"),
     "evolution": ("plot evolution {folder}",),
     "survival": ("plot rollout {folder}",),
@@ -41,4 +44,8 @@ def following(described: Mapping[str, object] | Record, path: Path | str) -> lis
     kind = fields.get("kind")
     kind = kind if isinstance(kind, str) else "dataset"  # which tells the kind of its puzzles
     fill = {"folder": quoted(Path(path).parent), **{name: quoted(str(value)) for name, value in fields.items()}}
+    if kind == "config":
+        if not fields.get("model"):
+            return []
+        fill["setting"] = quoted(f"model={dump_json(fields['model'], indent=None)}")  # JSON is YAML
     return [f"rrdyn {line.format(quoted(path), **fill)}" for line in NEXT.get(kind, ())]

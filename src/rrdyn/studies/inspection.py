@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from rrdyn.artifacts.errors import InputError
+from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import Artifact, look_npz
 from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
 from rrdyn.artifacts.reading import open_text, read_json, read_yaml
-from rrdyn.artifacts.record import Count, Record, Written
+from rrdyn.artifacts.record import Count, Record, Settings, Written
 from rrdyn.artifacts.schema import Schema
 from rrdyn.artifacts.schemas import SCHEMAS
 from rrdyn.plotting.log_exports import EVENTS, STEPS
@@ -128,8 +128,12 @@ def study_folder(path: Path) -> Described:
     done = read_memory(path / "study.json").done
     results = sorted(str(p.relative_to(path)) for p in path.rglob("*.npz") if not p.name.startswith("."))
     lines = [f"a study: {path}", f"runs        {', '.join(runs)}", f"results     {', '.join(results[:LISTED])}", ""]
-    lines += [f"{seconds:>8.1f} s  {command}" for command, seconds in done.items()]
+    lines += _timed(done)
     return {"kind": "study", "runs": runs, "results": results, "done": done}, "\n".join(lines)
+
+
+def _timed(done: Mapping[str, float]) -> list[str]:
+    return [f"{seconds:>8.1f} s  {command}" for command, seconds in done.items()]
 
 
 def run_folder(path: Path) -> Described:
@@ -214,6 +218,10 @@ def _short(value: Any) -> str:
 
 def record(path: Path) -> Described:
     """A JSON artifact: its schema and what it holds."""
+    if path.name == "study.json":
+        done = read_memory(path).done
+        lines = [f"what a study remembers: {path}", *_timed(done)]
+        return {"kind": "steps", "done": done}, "\n".join(lines)
     content = read_json(path)
     if not isinstance(content, dict):
         kind = type(content).__name__
@@ -298,7 +306,19 @@ def settings(path: Path) -> Described | None:
     content = read_yaml(path)
     if is_arch(content) and (found := configured(content)) is not None:
         text = f"{path}\nthe config of a model, {found.arch.get('name') or 'of no named family'}; no weights beside it"
-        return {"kind": "config", "fields": list(found.arch)}, text
+        return {"kind": "config", "fields": list(found.arch), "model": architecture(found.arch)}, text
     if "model" in content and ({"steps", "optim", "dataset"} & content.keys()):
         return {"kind": "recipe", "fields": list(content)}, f"{path}\na training preset: {', '.join(content)}"
     return None
+
+
+def architecture(arch: Mapping[str, Any]) -> Settings | None:
+    """The model that a config describes, without the sizes that its puzzles give it; None where no family has it."""
+    from rrdyn.models.building import model_config
+    from rrdyn.models.config import SIZES
+
+    try:
+        config = model_config(arch, seq_len=1, vocab_size=1)
+    except (InputError, UsageError):
+        return None
+    return config.model_dump(mode="json", exclude={*SIZES, "forward_dtype"}, exclude_unset=True)

@@ -15,13 +15,17 @@ class in a plug-in.
 
 from __future__ import annotations
 
-from rrdyn.training.learner import Learner, Outcome, Rows
-from rrdyn.training.objective import Objective, Share, Stats, perturbed, register_objective
-from rrdyn.training.path_noise import PathNoise
-from rrdyn.training.rollouts import Rollouts
-from rrdyn.training.stability import Stability
-from rrdyn.training.streaming import Streaming
-from rrdyn.training.unrolled import Unrolled
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rrdyn.training.learner import Learner, Outcome, Rows
+    from rrdyn.training.objective import Objective, Share, Stats, perturbed, register_objective
+    from rrdyn.training.path_noise import PathNoise
+    from rrdyn.training.rollouts import Rollouts
+    from rrdyn.training.stability import Stability
+    from rrdyn.training.streaming import Streaming
+    from rrdyn.training.unrolled import Unrolled
 
 __all__ = [
     "Learner",
@@ -38,3 +42,11 @@ __all__ = [
     "perturbed",
     "register_objective",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The names above at first use: settings are read, and misspelled ones refused, without torch."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = "learner" if name in ("Learner", "Outcome", "Rows") else "registry"
+    return getattr(import_module(f"rrdyn.training.{room}"), name)

@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from rrdyn.artifacts.config import Config
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.training.augmentation import AugConfig
-from rrdyn.training.objective import find_objective
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
@@ -107,6 +106,8 @@ class TrainConfig(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        from rrdyn.training.registry import find_objective  # loads torch
+
         find_objective(self.aug.rollout).check(self.aug)
         if self.aug.noise.sampling != "none" and self.dtype == "bfloat16-state":
             raise UsageError("dtype bfloat16-state rounds small noise away: take bfloat16, whose state is float32")

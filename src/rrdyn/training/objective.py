@@ -21,10 +21,8 @@ import torch
 from torch import Tensor
 
 from rrdyn.artifacts.config import Config
-from rrdyn.artifacts.errors import UsageError
 from rrdyn.dynamics.protocol import rebuild
 from rrdyn.runtime.devices import moved
-from rrdyn.runtime.plugins import load_plugins
 from rrdyn.training.augmentation import AugConfig
 from rrdyn.training.learner import Learner, Rows
 from rrdyn.training.noise import draw
@@ -111,20 +109,6 @@ def register_objective(*names: str) -> Callable[[T], T]:
         return objective
 
     return registered
-
-
-def find_objective(name: str) -> type[Objective]:
-    """The objective of that name, of ours or a plug-in's; UsageError where there is none."""
-    if name not in OBJECTIVES:
-        load_plugins()
-    if name not in OBJECTIVES:
-        raise UsageError(
-            "aug.rollout is not one of its choices",
-            found=name,
-            expected=", ".join(OBJECTIVES),
-            run="RRDYN_PLUGINS=MODULE, the module that registers the objective, on the Python path",
-        )
-    return OBJECTIVES[name]
 
 
 def perturbed(

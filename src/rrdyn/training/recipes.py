@@ -15,7 +15,6 @@ from rrdyn.artifacts.record import Settings
 from rrdyn.data.defaults import ensure
 from rrdyn.data.folder import open_split
 from rrdyn.data.registry import makeable, task_or_folder
-from rrdyn.models import load
 from rrdyn.runtime.progress import say
 from rrdyn.training.augmentation import read_aug
 from rrdyn.training.config import TrainConfig
@@ -73,6 +72,8 @@ def resolve(
     if content["aug"]["rollout"] != "act" and "init" not in changes:
         content = merged(content, recipe.rollout or {}, over_arm=True)
     if "init" in changes:
+        from rrdyn.models import load
+
         content = merged(content, recipe.finetune or {}, over_arm=True)
         content = {**content, "model": load(str(changes["init"])).config.model_dump()}
     for key, value in changes.items():

@@ -18,8 +18,9 @@ from rrdyn.runtime.launch import Group
 from rrdyn.runtime.streams import generator
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.learner import Learner, Rows
-from rrdyn.training.objective import Cancelled, Share, Stats, find_objective
+from rrdyn.training.objective import Cancelled, Share, Stats
 from rrdyn.training.optim import AdamATan2, ExponentialAverage, FlatParameters, learning_rate, step_rows_
+from rrdyn.training.registry import find_objective
 
 
 def computing_dtype(config: TrainConfig, device: torch.device) -> tuple[torch.dtype, torch.dtype | None]:

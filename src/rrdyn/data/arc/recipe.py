@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,7 @@ FOREIGN = ("train", "test", "check", "repo")
 class ArcRecipe(Recipe):
     """Make an ARC dataset from folders of task JSON, or from generated transformations."""
 
+    unused: ClassVar[tuple[str, ...]] = (*FOREIGN, "offline", "workers")
     source: str = GENERATE  # type: ignore[assignment]  # the others name a kind of source, this one a place
     """A folder of ARC task JSON in any published layout (docs/arc.md), or one task; or the word generate."""
     subsets: tuple[str, ...] = ("training", "evaluation")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ MOST = 255
 class ModularRecipe(Recipe):
     """Make all pairs a, b with the answer (a + b) mod p, a part of them for training."""
 
+    unused: ClassVar[tuple[str, ...]] = ("train", "test", "check", "repo", "offline")
     source: Literal["auto", "generate"] = "generate"
     """There is one source: all pairs."""
     p: Annotated[int, Field(ge=2, le=MOST)] = 113
