@@ -187,7 +187,7 @@ ELSEWHERE = {
     "artifacts/test_npz": "artifacts/arrays artifacts/provenance artifacts/schema artifacts/schemas",
     "artifacts/test_config": "artifacts/errors artifacts/reading",
     "artifacts/test_files": "artifacts/places",
-    "studies/test_inspection": "artifacts/pasting studies/following",
+    "studies/test_inspection": "artifacts/pasting studies/following studies/inspected studies/run_record",
     "analysis/test_intervals": "artifacts/interval analysis/areas",
     "analysis/test_two_by_two": "artifacts/results analysis/cells analysis/summary",
     "analysis/test_survival": "artifacts/survival analysis/escape_comparison",

@@ -159,6 +159,18 @@ def test_every_command_has_a_schema(capsys):
     assert "did you mean 'diagnose'?" in capsys.readouterr().err
 
 
+def test_every_figure_of_ours_has_a_schema_that_knows_its_keys():
+    ours = {name for name in COMMANDS if name.startswith("plot ")}
+    assert ours <= set(RESULTS)
+    keys = {"plot fates": {}, "plot basin": {"tags": ["a"]}, "plot perturbation": {"table": [{"alpha": 1.0}]},
+            "plot dynamics": {"schema": "rrdyn", "runs": 2, "notes": []}}  # fmt: skip
+    for name, told in keys.items():
+        validator = Draft202012Validator(schema_of(name))
+        answer = {"command": name, "wrote": ["a.png"], "kept": [], **told}
+        assert validator.is_valid(answer), name
+        assert not validator.is_valid({**answer, "odd": 1}), name
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_completion_scripts_are_printed(shell):
     done = subprocess.run(

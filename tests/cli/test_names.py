@@ -20,6 +20,9 @@ LINES = [
     ("train --resume nosuch", 3, "nosuch is not a run to resume"), ("train --resume last", 3, "--resume RUN"),
     ("train sudoku --set optim.lrr=1", 2, "did you mean optim.lr?"), ("train . --set lr=1", 2, "unknown key lr"),
     ("train sudoku --set aug.noise.sigmo=1", 2, "aug.noise.sigma"), ("train sudoku --set lr", 2, "KEY=VALUE"),
+    ("train sudoku --device mps --dtype bfloat16", 2, "mps is not offered"), ("fate . --device tpu", 2, "cuda:N"),
+    ("rollout . --device mps --dtype float64", 2, "float64, which MPS has not"),
+    ("evaluate . --device mps", 2, "--device cpu"),
 ]  # fmt: skip
 
 

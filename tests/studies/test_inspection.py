@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from jsonschema import Draft202012Validator
 
 from rrdyn.artifacts.npz import write_npz
 from rrdyn.artifacts.schemas import SCHEMAS
 from rrdyn.cli.app import main
+from rrdyn.cli.schema import schema_of
 from rrdyn.data import ModularAddition, write_split
 from rrdyn.models import build, save
 from rrdyn.models.exporting import export
@@ -24,6 +26,7 @@ from rrdyn.studies import inspection
 FIELDS = {"name": "trm", "hidden_size": 8, "num_heads": 2, "expansion": 1.0, "L_layers": 1, "H_cycles": 1,
           "L_cycles": 1, "halt_max_steps": 2, "puzzle_emb_ndim": 0,
           "pos_encodings": "learned", "seq_len": 3, "vocab_size": 8}  # fmt: skip
+SCHEMA = Draft202012Validator(schema_of("inspect"))
 QUESTION, ANSWER = "1.34341221434321", "1234341221434321"
 
 
@@ -162,7 +165,16 @@ def test_each_file_says_what_it_is_and_what_to_do_next(make, what, then, tmp_pat
     assert "Traceback" not in heard
     if code == 0:
         assert main(["inspect", str(path), "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["kind"]
+        answer = json.loads(capsys.readouterr().out)
+        assert SCHEMA.is_valid(answer)
+        assert not SCHEMA.is_valid({**answer, "kind": 3})
+
+
+def test_the_schema_knows_the_keys_of_each_kind():
+    table = {"command": "inspect", "kind": "table", "columns": ["a"], "rows": 1, "wrote": [], "kept": []}
+    assert SCHEMA.is_valid(table)
+    for wrong in ({**table, "odd": 1}, {**table, "kind": "run"}, {**table, "rows": -1}, {**table, "columns": 1}):
+        assert not SCHEMA.is_valid(wrong)
 
 
 def test_large_arrays_are_told_by_their_headers(tmp_path, monkeypatch, capsys):

@@ -83,6 +83,25 @@ def test_wandb_is_told_the_config_and_goes_on_in_the_same_run(tmp_path, monkeypa
     assert rows == [({"step": 2, "loss": 1.5}, 2), ({"step": 4, "loss": 1.5}, 4)]
 
 
+def test_trackio_goes_on_in_the_same_run_and_keeps_stdout_clean(tmp_path, monkeypatch, capsys):
+    begun, rows = [], []
+
+    def init(**asked):
+        print("* Trackio project initialized")
+        begun.append(asked)
+        return SimpleNamespace(
+            name="as-trackio-named-it", log=lambda row, step: (print("sent"), rows.append((row, step)))
+        )
+
+    monkeypatch.setitem(sys.modules, "trackio", SimpleNamespace(init=init))
+    for step in (0, 2):
+        make_tracker("trackio", tmp_path, {"seed": 3}, step)({"step": step + 2, "loss": 1.5, "acc": None})
+    assert [asked["resume"] for asked in begun] == ["never", "allow"]
+    assert begun[1]["name"] == "as-trackio-named-it"
+    assert rows == [({"step": 2, "loss": 1.5}, 2), ({"step": 4, "loss": 1.5}, 4)]
+    assert capsys.readouterr().out == ""
+
+
 def test_tensorboard_takes_back_what_was_sent_after_the_step_of_a_resume(tmp_path, monkeypatch):
     writers = []
 
@@ -102,3 +121,6 @@ def test_a_tracker_that_is_not_installed(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="wandb is not installed") as caught:
         make_tracker("wandb", tmp_path, {}, 0)
     assert "rrdyn[wandb]" in str(caught.value)
+    monkeypatch.setitem(sys.modules, "trackio", None)
+    with pytest.raises(UsageError, match="pip install trackio"):
+        make_tracker("trackio", tmp_path, {}, 0)

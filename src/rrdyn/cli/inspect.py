@@ -18,11 +18,8 @@ class Args(Arguments):
 
 
 def run(args: Args) -> Outcome:
-    from rrdyn.artifacts.files import plain
-    from rrdyn.cli.results import InspectResult
     from rrdyn.studies.following import following
     from rrdyn.studies.inspection import inspect
 
     data, text = inspect(args.path)
-    fields = plain(data)
-    return Outcome(data=InspectResult(**fields), text=text, next=following(data, args.path))
+    return Outcome(data=data, text=text, next=following(data, args.path))

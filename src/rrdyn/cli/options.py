@@ -11,6 +11,7 @@ from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.record import Settings
 from rrdyn.cli.command import Arguments, Outcome, Positional
 from rrdyn.cli.names import check_checkpoints
+from rrdyn.runtime import devices
 
 if TYPE_CHECKING:
     from rrdyn.analysis.thresholds import Tau
@@ -78,6 +79,7 @@ class ProcessOptions(Arguments):
     def check_names(self) -> None:
         given = [path for name in ("ckpt", "ckpts", "members") for path in _paths(getattr(self, name, None))]
         check_checkpoints(given, self.data)
+        devices.require_taken(self.device)
 
     def request(self, measurement: str, checkpoints: tuple[Path, ...], out: Path | None, **settings: Any) -> Request:
         """What is asked of a measurement: its config from the arguments of the same names and `settings`."""

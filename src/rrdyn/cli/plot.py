@@ -18,9 +18,13 @@ def command(figure: str) -> Command:
 
     def run(args: FigureOptions) -> Outcome:
         from rrdyn.artifacts.files import plain
-        from rrdyn.cli.results import PlotResult
+        from rrdyn.cli.schema import record_of
 
         out = draw(figure, args)
-        return Outcome(data=PlotResult(**plain(out.told)), text=out.text or f"drew {out.wrote[0]}", wrote=out.wrote)
+        return Outcome(
+            data=record_of(f"plot {figure}")(**plain(out.told)),
+            text=out.text or f"drew {out.wrote[0]}",
+            wrote=out.wrote,
+        )
 
     return Command(kind, run)

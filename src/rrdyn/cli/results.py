@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import ConfigDict, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from rrdyn.artifacts.errors import RrdynError
 from rrdyn.artifacts.record import Count, Meta, Number, Written
@@ -78,15 +78,6 @@ class SelfcheckResult(Written):
     checks: list[CheckRow]
     failed: list[str]
     """By name."""
-
-
-class InspectResult(Written):
-    """What a path holds; which further keys there are depends on its kind."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, JsonValue]
-    kind: str | Meta
-    """checkpoint, run, study, dataset, log, table, puzzles, recipe, config, json, npz or the schema of an artifact."""
 
 
 class CiteResult(Written):
@@ -224,8 +215,32 @@ class ExportTableResult(Written):
     tables: list[TableRows]
 
 
+class FigureResult(Written):
+    """Of most figures there is nothing to tell beside their files."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TaggedFigures(FigureResult):
+    tags: list[str]
+    """What each of the pictures is of."""
+
+
+class CurvesFigure(FigureResult):
+    log_schema: str = Field(alias="schema")
+    """The family of logs that was read."""
+    runs: Count
+    notes: list[str]
+    """What was left out, and why."""
+
+
+class CellsFigure(FigureResult):
+    table: Sequence[Line]
+    """One line a cell."""
+
+
 class PlotResult(Written):
-    """What a figure tells beside its files; a plug-in's may tell more."""
+    """What the figure of a plug-in tells beside its files."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, JsonValue]

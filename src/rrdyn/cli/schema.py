@@ -15,6 +15,9 @@ from rrdyn.cli.command import Arguments, Outcome, Positional
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
+PLAIN_FIGURES = ("trajectories", "rollout", "fates", "compare", "latent", "toy", "puzzle")
+TAGGED_FIGURES = ("2x2", "spectrum", "evolution", "basin", "selectors", "scaling")
+
 RESULTS: dict[str, str] = {
     "aggregate": "cli.results:AggregateResult",
     "analyze-2x2": "analysis.batch:BatchRecord",
@@ -31,11 +34,32 @@ RESULTS: dict[str, str] = {
     "fate": "analysis.fates:FatesFiles cli.results:Unfinished",
     "hub pull": "cli.results:PullResult",
     "hub push": "cli.results:PushResult",
-    "inspect": "cli.results:InspectResult",
+    "inspect": "models.description:Description data.inspection:Contents studies.run_record:Run "
+    + " ".join(
+        f"studies.inspected:{name}"
+        for name in (
+            "Run",
+            "Study",
+            "Steps",
+            "Arrays",
+            "Object",
+            "Other",
+            "Table",
+            "Log",
+            "Puzzles",
+            "Lists",
+            "Architecture",
+            "Preset",
+        )
+    ),
     "measure": "cli.results:MeasureResult cli.results:Unfinished",
     "merge": "cli.results:MergeResult",
     "perturb": "analysis.overview:RestartsOverview cli.results:Unfinished",
     "plot": "cli.results:PlotResult",
+    **dict.fromkeys((f"plot {name}" for name in PLAIN_FIGURES), "cli.results:FigureResult"),
+    **dict.fromkeys((f"plot {name}" for name in TAGGED_FIGURES), "cli.results:TaggedFigures"),
+    "plot dynamics": "cli.results:CurvesFigure",
+    "plot perturbation": "cli.results:CellsFigure",
     "report": "cli.results:ReportResult",
     "rollout": "analysis.overview:RolloutOverview cli.results:Unfinished",
     "scale": "cli.results:MeasureResult cli.results:Unfinished",
@@ -93,9 +117,19 @@ def schema_of(name: str) -> Settings:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         raise UsageError(f"there is no schema {name!r}", expected=f"did you mean {near[0]!r}?" if near else None,
                          run="rrdyn schema")  # fmt: skip
-    group = RESULTS.get(name) or RESULTS.get(name.split()[0], "")
-    models = [_answer(name, _record(place)) for place in group.split()]
+    models = [_answer(name, _record(place)) for place in _places(name)]
     return _schema([*models, Failure], f"rrdyn {name} --json" if models else "every error under --json")
+
+
+def record_of(name: str) -> type[Written]:
+    """The record of a command that has one."""
+    (place,) = _places(name)
+    return _record(place)
+
+
+def _places(name: str) -> list[str]:
+    """Where the records of a command are, or of its group."""
+    return (RESULTS.get(name) or RESULTS.get(name.split()[0], "")).split()
 
 
 def _record(place: str) -> type[Written]:

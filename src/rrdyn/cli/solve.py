@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from rrdyn.cli.command import Arguments, Outcome, Positional
 from rrdyn.cli.names import check_checkpoints
 from rrdyn.cli.options import Index, Segments
+from rrdyn.runtime import devices
 
 if TYPE_CHECKING:
     from rrdyn.data.ballot import Ballot
@@ -47,6 +48,7 @@ class Args(Arguments):
 
     def check_names(self) -> None:
         check_checkpoints([self.ckpt], self.data)
+        devices.require_taken(self.device)
 
 
 def run(args: Args) -> Outcome:
@@ -57,7 +59,7 @@ def run(args: Args) -> Outcome:
     from rrdyn.measurement.solving import attempt, chosen, identifiers_of, puzzle_of, read_puzzle, series
     from rrdyn.measurement.solving_text import page, verdict
     from rrdyn.models import load
-    from rrdyn.runtime import devices, output, progress
+    from rrdyn.runtime import output, progress
 
     if (args.puzzle is None) == (args.idx is None):
         raise UsageError(

@@ -12,6 +12,7 @@ from rrdyn.artifacts.pasting import quoted
 from rrdyn.cli.command import Arguments, Outcome, Positional
 from rrdyn.cli.names import check_training
 from rrdyn.cli.options import Batch, Count, Processes, Seed
+from rrdyn.runtime import devices
 
 
 class Args(Arguments):
@@ -70,7 +71,7 @@ class Args(Arguments):
     """Processes on this machine; default every visible GPU, one on a CPU. Under torchrun or Slurm it joins theirs."""
     dtype: Literal["auto", "float32", "bfloat16", "bfloat16-state", "float64"] | None = None
     """What to compute in; auto is bfloat16 matrix products on CUDA, float32 on a CPU."""
-    track: tuple[Literal["wandb", "tensorboard"], ...] = ()
+    track: tuple[Literal["wandb", "tensorboard", "trackio"], ...] = ()
     """Also send the log rows there."""
     set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = ()
     """Any other setting by its dotted name: --set optim.weight_decay=0.1 aug.noise.where=z_H."""
@@ -78,6 +79,7 @@ class Args(Arguments):
     """Print the plan (parameters, memory, step time, time to the end) and stop; writes no run folder."""
 
     def check_names(self) -> None:
+        devices.require_taken(self.device)
         check_training(self.data, self.preset, self.aug, self.init, self.resume, self.set)
 
 

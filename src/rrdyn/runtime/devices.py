@@ -12,22 +12,33 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DTYPES = ("float32", "bfloat16", "float64")
+TAKEN = "auto, cpu, cuda or cuda:N"
+
+
+def require_taken(name: str) -> None:
+    """Raise UsageError for a device of a kind that is not taken; asks no device, and so needs no torch.
+
+    MPS is not: answers are judged, distances summed and stablemax computed in float64, which it has not.
+    """
+    kind = name.partition(":")[0]
+    if kind == "mps":
+        raise UsageError("--device mps is not offered: sums and losses are in float64, which MPS has not", found=name,
+                         expected=TAKEN, run="the same with --device cpu")  # fmt: skip
+    if kind not in ("auto", "cpu", "cuda"):
+        raise UsageError("--device is not a device that is supported", found=repr(name)[:60], expected=TAKEN)
 
 
 def resolve(name: str = "auto") -> torch.device:
     """`auto` is the first CUDA device where there is one, else the CPU."""
     import torch
 
+    require_taken(name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except (RuntimeError, ValueError, TypeError):
-        raise UsageError(
-            "--device is not a device", found=repr(name)[:60], expected="auto, cpu, cuda or cuda:N"
-        ) from None
-    if device.type not in ("cpu", "cuda"):
-        raise UsageError("--device is not supported", found=name, expected="auto, cpu, cuda or cuda:N")
+        raise UsageError("--device is not a device", found=repr(name)[:60], expected=TAKEN) from None
     if device.type == "cuda" and (device.index or 0) >= visible_gpus():
         raise UsageError("--device is not there", found=name, expected=f"one of {visible_gpus()} visible CUDA devices")
     return device

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from rrdyn.artifacts.files import dump_json
@@ -38,9 +37,9 @@ NEXT: dict[str, tuple[str, ...]] = {
 Of other kinds nothing follows by itself."""
 
 
-def following(described: Mapping[str, object] | Record, path: Path | str) -> list[str]:
+def following(described: Record, path: Path | str) -> list[str]:
     """Command lines to paste, after what `inspect` says of a path."""
-    fields = described if isinstance(described, Mapping) else vars(described)
+    fields = vars(described)
     kind = fields.get("kind")
     kind = kind if isinstance(kind, str) else "dataset"  # which tells the kind of its puzzles
     fill = {"folder": quoted(Path(path).parent), **{name: quoted(str(value)) for name, value in fields.items()}}

@@ -13,14 +13,17 @@ from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.npz import Artifact, look_npz
 from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
 from rrdyn.artifacts.reading import open_text, read_json, read_yaml
-from rrdyn.artifacts.record import Count, Record, Settings, Written
+from rrdyn.artifacts.record import Settings, Written
 from rrdyn.artifacts.schema import Schema
 from rrdyn.artifacts.schemas import SCHEMAS
 from rrdyn.plotting.log_exports import EVENTS, STEPS
 from rrdyn.runtime.hub_address import is_address
+from rrdyn.studies.inspected import (
+    Architecture, ArrayRecord, Arrays, Lists, Log, Object, Other, Preset, Puzzles, Steps, Study, Table,
+)  # fmt: skip
 from rrdyn.studies.steps import read_memory
 
-Described = tuple[Mapping[str, object] | Record, str]
+Described = tuple[Written, str]
 LISTED = 24
 MOST_READ = 1 << 24
 """Bytes of an array above which it is told by its header alone."""
@@ -32,23 +35,6 @@ TABLES = (".csv", ".tsv")
 LISTS = (".txt", ".sdm", ".lst")
 NAMES = ("", ".yaml", ".json", ".pt", ".pth", ".bin", ".safetensors")
 """How the names of checkpoints, and of the files beside them, end."""
-
-
-class ArrayRecord(Written):
-    """One array of a file: the share that is true of flags, statistics of what is finite of numbers.
-
-    A large one is told by its header alone, and has none of these.
-    """
-
-    name: str
-    shape: list[int]
-    dtype: str
-    true: float | None = None
-    not_finite: Count | None = None
-    min: float | None = None
-    median: float | None = None
-    max: float | None = None
-    meaning: str | None
 
 
 def inspect(path: Path | str) -> Described:
@@ -95,7 +81,7 @@ def _folder(path: Path) -> Described:
         from rrdyn.data.inspection import describe
 
         data, text = describe(path)
-        return {"kind": "dataset", **data.model_dump()}, text
+        return data, text
     if is_folder(path / "checkpoints"):
         return run_folder(path)
     if is_file(path / "study.json"):
@@ -110,7 +96,7 @@ def _folder(path: Path) -> Described:
 
 def folder_of_lists(path: Path, names: Iterable[str]) -> Described | None:
     """A folder whose tables or lists hold puzzles, as datasets are published. None where none of them does."""
-    found: dict[str, tuple[Mapping[str, object], str]] = {}
+    found: dict[str, tuple[Puzzles, str]] = {}
     for name in names:
         if Path(name).suffix in (*TABLES, *LISTS) and is_file(path / name) and (held := listed(path / name)):
             found[name] = held
@@ -119,7 +105,9 @@ def folder_of_lists(path: Path, names: Iterable[str]) -> Described | None:
     wide, train = max(map(len, found)), next((name for name in found if "train" in name), next(iter(found)))
     lines = [f"{path}", "a folder of puzzle lists, of which rrdyn data makes a dataset"]
     lines += [f"{name:<{wide}}  {text.splitlines()[1]}" for name, (_, text) in found.items()]
-    return {**found[train][0], "kind": "lists", "train": train, "files": list(found)}, "\n".join(lines)
+    like = found[train][0]
+    record = Lists(kind="lists", puzzle=like.puzzle, answers=like.answers, train=train, files=list(found))
+    return record, "\n".join(lines)
 
 
 def study_folder(path: Path) -> Described:
@@ -129,7 +117,7 @@ def study_folder(path: Path) -> Described:
     results = sorted(str(p.relative_to(path)) for p in path.rglob("*.npz") if not p.name.startswith("."))
     lines = [f"a study: {path}", f"runs        {', '.join(runs)}", f"results     {', '.join(results[:LISTED])}", ""]
     lines += _timed(done)
-    return {"kind": "study", "runs": runs, "results": results, "done": done}, "\n".join(lines)
+    return Study(kind="study", runs=runs, results=results, done=done), "\n".join(lines)
 
 
 def _timed(done: Mapping[str, float]) -> list[str]:
@@ -138,14 +126,18 @@ def _timed(done: Mapping[str, float]) -> list[str]:
 
 def run_folder(path: Path) -> Described:
     """A run: its checkpoints, its results, and the checkpoint it would be taken for."""
+    from rrdyn.data.finding import find_dataset
+    from rrdyn.models.description import describe
+    from rrdyn.studies.run_record import Run
+
     checkpoints = [child.name for child in entries(path / "checkpoints") if not child.name.startswith(".")]
     results = sorted(str(p.relative_to(path)) for p in path.rglob("*") if p.suffix in (".npz", ".html", ".pdf"))
-    data, text = _checkpoint(path)
+    data, text = describe(path, find=find_dataset)
     lines = [f"a run folder: {path}", f"checkpoints {', '.join(checkpoints)}"]
     if results:
         lines.append(f"results     {', '.join(results[:LISTED])}" + (" ..." if len(results) > LISTED else ""))
     lines += ["", "its checkpoint:", text]
-    return {"kind": "run", "checkpoints": checkpoints, "results": results, "checkpoint": data}, "\n".join(lines)
+    return Run(kind="run", checkpoints=checkpoints, results=results, checkpoint=data), "\n".join(lines)
 
 
 def npz(artifact: Artifact) -> Described:
@@ -169,8 +161,7 @@ def npz(artifact: Artifact) -> Described:
         lines.append(f"{row.name:<{wide}} {shape:<14} {row.dtype:<8} {words:<44} {row.meaning or ''}".rstrip())
     meta = {key: value for key, value in artifact.meta.items() if value is not None}
     lines += ["", *_aligned(meta)] if meta else ["", "no provenance inside"]
-    data = {"kind": schema.name if schema else "npz", "arrays": rows, "meta": artifact.meta}
-    return data, "\n".join(lines)
+    return Arrays(kind=schema.name if schema else "npz", arrays=rows, meta=artifact.meta), "\n".join(lines)
 
 
 def _matching(artifact: Artifact) -> Schema | None:
@@ -221,12 +212,12 @@ def record(path: Path) -> Described:
     if path.name == "study.json":
         done = read_memory(path).done
         lines = [f"what a study remembers: {path}", *_timed(done)]
-        return {"kind": "steps", "done": done}, "\n".join(lines)
+        return Steps(kind="steps", done=done), "\n".join(lines)
     content = read_json(path)
     if not isinstance(content, dict):
         kind = type(content).__name__
         size = f" of {len(content)}" if isinstance(content, list | str) else ""
-        return {"kind": "json", "type": kind}, f"{path}\na JSON {kind}{size}"
+        return Other(kind="json", type=kind), f"{path}\na JSON {kind}{size}"
     name = content.get("schema")
     lines = [f"{path}", f"{name} file" if name else "a JSON object of no named schema", ""]
     sizes = {
@@ -237,9 +228,8 @@ def record(path: Path) -> Described:
     meta = content.get("meta")
     if isinstance(meta, dict):
         lines += ["", *_aligned({key: value for key, value in meta.items() if value is not None})]
-    return {"kind": name or "json", "keys": list(content), "meta": meta if isinstance(meta, dict) else None}, "\n".join(
-        lines
-    )
+    kind = name if name and isinstance(name, str) else "json"
+    return Object(kind=kind, keys=list(content), meta=meta if isinstance(meta, dict) else None), "\n".join(lines)
 
 
 def table(path: Path) -> Described:
@@ -250,13 +240,13 @@ def table(path: Path) -> Described:
         count = sum(1 for _ in rows)
     if (found := listed(path)) is not None:
         return found
-    kind = "log" if {name.strip().lower() for name in columns} & set(STEPS) else "table"
-    what = "training curves" if kind == "log" else "a table"
+    curves = bool({name.strip().lower() for name in columns} & set(STEPS))
+    what = "training curves" if curves else "a table"
     text = f"{path}\n{what} of {count} rows: {', '.join(columns)}"
-    return {"kind": kind, "columns": columns, "rows": count}, text
+    return Table(kind="log" if curves else "table", columns=columns, rows=count), text
 
 
-def listed(path: Path) -> tuple[Mapping[str, object], str] | None:
+def listed(path: Path) -> tuple[Puzzles, str] | None:
     """A table or a list of puzzles: how it is laid out, of which size they are. None where it holds none."""
     from rrdyn.data.csv_layout import DELIMITERS, head_of
     from rrdyn.data.registry import makeable
@@ -275,7 +265,7 @@ def listed(path: Path) -> tuple[Mapping[str, object], str] | None:
             f"{path}\n{kind.name} puzzles of {puzzle.height}x{puzzle.width}, {answers}\n"
             f"separated by {DELIMITERS[layout.delimiter]}" + ("" if layout.headed else ", no first line of names")
         )
-        return {"kind": "puzzles", "puzzle": kind.name, "answers": layout.answer is not None}, text
+        return Puzzles(kind="puzzles", puzzle=kind.name, answers=layout.answer is not None), text
     return None
 
 
@@ -296,7 +286,7 @@ def log(path: Path) -> Described:
     for run in runs:
         drawn = [name for name, values in run.columns.items() if np.isfinite(values).any()]
         lines.append(f"{run.facts['arm']}: steps {run.steps[0]:,} to {run.steps[-1]:,}, {', '.join(drawn)}")
-    return {"kind": "log", "runs": [run.facts for run in runs]}, "\n".join(lines)
+    return Log(kind="log", runs=[run.facts for run in runs]), "\n".join(lines)
 
 
 def settings(path: Path) -> Described | None:
@@ -306,9 +296,9 @@ def settings(path: Path) -> Described | None:
     content = read_yaml(path)
     if is_arch(content) and (found := configured(content)) is not None:
         text = f"{path}\nthe config of a model, {found.arch.get('name') or 'of no named family'}; no weights beside it"
-        return {"kind": "config", "fields": list(found.arch), "model": architecture(found.arch)}, text
+        return Architecture(kind="config", fields=list(found.arch), model=architecture(found.arch)), text
     if "model" in content and ({"steps", "optim", "dataset"} & content.keys()):
-        return {"kind": "recipe", "fields": list(content)}, f"{path}\na training preset: {', '.join(content)}"
+        return Preset(kind="recipe", fields=list(content)), f"{path}\na training preset: {', '.join(content)}"
     return None
 
 

@@ -101,7 +101,7 @@ class TrainConfig(Config):
     """Optimiser steps between two rows of the log."""
     save_minutes: Annotated[float, Field(gt=0)] = 15.0
     """A state to resume from is saved at least this often, besides at every evaluation."""
-    trackers: tuple[Literal["wandb", "tensorboard"], ...] = ()
+    trackers: tuple[Literal["wandb", "tensorboard", "trackio"], ...] = ()
     """Also send the log rows there."""
 
     @model_validator(mode="after")

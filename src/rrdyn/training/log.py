@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 from rrdyn.artifacts.errors import UsageError
@@ -36,7 +37,7 @@ HEADER_EVERY = 25
 Cell = float | int | None
 Tracker = Callable[[Mapping[str, Cell]], None]
 """Takes the rows of a log."""
-WANDB_ID, MOST_ID = "wandb_id.txt", 200
+WANDB_ID, TRACKIO_NAME, MOST_ID = "wandb_id.txt", "trackio_name.txt", 200
 
 
 class TrainLog:
@@ -119,30 +120,55 @@ def _cell(value: Cell, form: str) -> str:
 
 
 def make_tracker(kind: str, folder: Path, config: Meta, step: int) -> Tracker:
-    """A function that sends a row to wandb or tensorboard; UsageError where it is not installed.
+    """A function that sends a row to wandb, tensorboard or trackio; UsageError where it is not installed.
 
-    config : the settings of the run, which wandb keeps beside its curves.
+    config : the settings of the run, which wandb and trackio keep beside its curves.
     step : from which the run starts or goes on: what was sent of later ones is taken back.
     """
     try:
-        return (_wandb if kind == "wandb" else _tensorboard)(folder, config, step)
+        return TRACKERS[kind](folder, config, step)
     except ImportError:
-        raise UsageError(f"{kind} is not installed", run=f"pip install 'rrdyn[{kind}]'") from None
+        package = kind if kind == "trackio" else f"'rrdyn[{kind}]'"
+        raise UsageError(f"{kind} is not installed", run=f"pip install {package}") from None
 
 
 def _wandb(folder: Path, config: Meta, step: int) -> Tracker:
     """One run of W&B for one run folder, however often it is stopped: its id is kept there."""
     import wandb
 
-    path = folder / WANDB_ID
-    known = read_text(path, most=MOST_ID).strip() if is_file(path) else ""
+    known = _remembered(folder / WANDB_ID)
     run = wandb.init(
         project=os.environ.get("WANDB_PROJECT", "rrdyn"), name=folder.name, dir=str(folder), config=dict(config),
         id=known or None, resume="allow", allow_val_change=True,
     )  # fmt: skip
     if run.id != known:
-        write_text(path, f"{run.id}\n")
+        write_text(folder / WANDB_ID, f"{run.id}\n")
     return lambda row: run.log({key: row[key] for key in row if row[key] is not None}, step=row["step"])
+
+
+def _trackio(folder: Path, config: Meta, step: int) -> Tracker:
+    """One run of trackio for one run folder: its name is kept there. What was sent of steps after a resume stays."""
+    import trackio
+
+    known = _remembered(folder / TRACKIO_NAME)
+    with redirect_stdout(sys.stderr):  # it says on stdout, which is for data, what it does
+        run = trackio.init(
+            project=os.environ.get("TRACKIO_PROJECT", "rrdyn"), name=known or f"{folder.parent.name}-{folder.name}",
+            config=dict(config), resume="allow" if known else "never", embed=False,
+        )  # fmt: skip
+    if run.name != known:
+        write_text(folder / TRACKIO_NAME, f"{run.name}\n")
+
+    def send(row: Mapping[str, Cell]) -> None:
+        with redirect_stdout(sys.stderr):
+            run.log({key: row[key] for key in row if row[key] is not None}, step=row["step"])
+
+    return send
+
+
+def _remembered(path: Path) -> str:
+    """What a tracker calls the run of this folder; empty before its first start."""
+    return read_text(path, most=MOST_ID).strip() if is_file(path) else ""
 
 
 def _tensorboard(folder: Path, config: Meta, step: int) -> Tracker:
@@ -158,3 +184,7 @@ def _tensorboard(folder: Path, config: Meta, step: int) -> Tracker:
         writer.flush()
 
     return send
+
+
+TRACKERS = {"wandb": _wandb, "tensorboard": _tensorboard, "trackio": _trackio}
+"""Each imports its package when a run starts."""
