@@ -17,6 +17,22 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 PLAIN_FIGURES = ("trajectories", "rollout", "fates", "compare", "latent", "toy", "puzzle")
 TAGGED_FIGURES = ("2x2", "spectrum", "evolution", "basin", "selectors", "scaling")
+SEEN = [
+    f"studies.inspected:{name}"
+    for name in [
+        "Study",
+        "Steps",
+        "Arrays",
+        "Object",
+        "Other",
+        "Table",
+        "Log",
+        "Puzzles",
+        "Lists",
+        "Architecture",
+        "Preset",
+    ]
+]
 
 RESULTS: dict[str, str] = {
     "aggregate": "cli.results:AggregateResult",
@@ -34,23 +50,8 @@ RESULTS: dict[str, str] = {
     "fate": "analysis.fates:FatesFiles cli.results:Unfinished",
     "hub pull": "cli.results:PullResult",
     "hub push": "cli.results:PushResult",
-    "inspect": "models.description:Description data.inspection:Contents studies.run_record:Run "
-    + " ".join(
-        f"studies.inspected:{name}"
-        for name in (
-            "Run",
-            "Study",
-            "Steps",
-            "Arrays",
-            "Object",
-            "Other",
-            "Table",
-            "Log",
-            "Puzzles",
-            "Lists",
-            "Architecture",
-            "Preset",
-        )
+    "inspect": " ".join(
+        ["models.description:Description", "data.inspection:Contents", "studies.run_record:Run", *SEEN]
     ),
     "measure": "cli.results:MeasureResult cli.results:Unfinished",
     "merge": "cli.results:MergeResult",

@@ -19,7 +19,18 @@ from rrdyn.artifacts.schemas import SCHEMAS
 from rrdyn.plotting.log_exports import EVENTS, STEPS
 from rrdyn.runtime.hub_address import is_address
 from rrdyn.studies.inspected import (
-    Architecture, ArrayRecord, Arrays, Lists, Log, Object, Other, Preset, Puzzles, Steps, Study, Table,
+    Architecture,
+    ArrayRecord,
+    Arrays,
+    Lists,
+    Log,
+    Object,
+    Other,
+    Preset,
+    Puzzles,
+    Steps,
+    Study,
+    Table,
 )  # fmt: skip
 from rrdyn.studies.steps import read_memory
 
