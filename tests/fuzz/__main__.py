@@ -33,6 +33,8 @@ def main() -> int:
         print(f"no line of tests/fuzz/doors.py covers {', '.join(forgotten)}", file=sys.stderr)
         return 2
     os.nice(args.nice)
+    if args.of:
+        doors.LINES[:] = [line for line in doors.LINES if line.command in args.of]
     place = Path(tempfile.mkdtemp(prefix="fuzz-", dir=args.place))
     try:
         files = sound.make(place / "corpus", args.study or sound.demo(place / "study"))
@@ -60,6 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--only", type=int, help="run this case alone, and show what it says")
     parser.add_argument("--sound", action="store_true", help="run every line on sound files: each has to exit 0")
+    parser.add_argument("--of", nargs="+", default=[], metavar="COMMAND", help="the lines of these commands only")
     parser.add_argument("--short", action="store_true", help="leave out the lines that take seconds")
     parser.add_argument("--study", type=Path, help="a study of `rrdyn demo --tiny`, else one is made")
     parser.add_argument("--place", type=Path, help="a folder for the cases; default the system's for temporary files")
