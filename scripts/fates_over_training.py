@@ -57,13 +57,14 @@ def main() -> None:
     parser.add_argument("--refined", type=int, default=8, help="puzzles whose multipliers are looked for")
     parser.add_argument("--many", type=int, default=128, help="test puzzles for accuracy and exponents in the budget")
     parser.add_argument("--every", type=int, default=125, help="take checkpoints whose step is a multiple of this")
+    parser.add_argument("--also", nargs="*", default=[], metavar="SEED:STEP", help="further checkpoints to take")
     parser.add_argument("--wide", type=int, nargs="*", default=[], help="steps that are followed in float64 too")
     parser.add_argument("--early", help="SEED:STEP to ship")
     parser.add_argument("--late", help="SEED:STEP to ship")
     args = parser.parse_args()
     out, work = make_folder(args.out), make_folder(args.runs / "fates")
     data = puzzles(args.runs / "data", out / "data", args.puzzles)
-    found = {where: followed(where, data, work, args.puzzles) for where in checkpoints(args.runs, args.every)}
+    found = {where: followed(where, data, work, args.puzzles) for where in checkpoints(args.runs, args.every, args.also)}
     refined = [
         row for where, path in found.items() for row in orbits(where, read_fates(path), data, work, args.refined)
     ]
@@ -87,12 +88,13 @@ Where = tuple[int, int, Path]
 """Seed, step and folder of a checkpoint."""
 
 
-def checkpoints(runs: Path, every: int) -> Iterator[Where]:
-    """Those of every run, by seed and step."""
+def checkpoints(runs: Path, every: int, also: Sequence[str]) -> Iterator[Where]:
+    """Those of every run, by seed and step: each whose step is a multiple of `every`, and those named."""
     for run in sorted(runs.glob("s[0-9]*")):
         steps = [int(folder.name.removeprefix("step_")) for folder in run.glob("checkpoints/step_*")]
-        for step in sorted(step for step in steps if step % every == 0):
-            yield int(run.name[1:]), step, run / "checkpoints" / f"step_{step}"
+        seed = int(run.name[1:])
+        for step in sorted(step for step in steps if step % every == 0 or f"{seed}:{step}" in also):
+            yield seed, step, run / "checkpoints" / f"step_{step}"
 
 
 def name(where: Where) -> str:
