@@ -64,7 +64,8 @@ def main() -> None:
     args = parser.parse_args()
     out, work = make_folder(args.out), make_folder(args.runs / "fates")
     data = puzzles(args.runs / "data", out / "data", args.puzzles)
-    found = {where: followed(where, data, work, args.puzzles) for where in checkpoints(args.runs, args.every, args.also)}
+    taken = list(checkpoints(args.runs, args.every, args.also))
+    found = {where: followed(where, data, work, args.puzzles) for where in taken}
     refined = [
         row for where, path in found.items() for row in orbits(where, read_fates(path), data, work, args.refined)
     ]
