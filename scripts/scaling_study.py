@@ -1,0 +1,456 @@
+"""Inference compute on small trained models: the tables of docs/scaling, over tasks, seeds, methods and budgets.
+
+    python scripts/scaling_study.py runs/scaling --out docs/scaling            # all of it; stopped anywhere, it goes on
+    python scripts/scaling_study.py runs/scaling --out docs/scaling --list     # the command lines, and nothing is run
+    python scripts/scaling_study.py /tmp/tiny --out /tmp/tiny/page --tiny      # the same in a minute, without sense
+
+Three seeds of a small TRM on 6x6 Sudoku with 10 clues and on 7x7 mazes are trained, or those given with --sudoku and
+--maze are taken. Every step is a command of rrdyn; ROOT/study.json remembers those that are done. `scale` follows all
+methods to 64 times the model's own compute on 128 puzzles, once more to 8 times for depth x breadth; `fate` follows the
+same puzzles; `analyze-scale` judges. --task and --seeds do a part of it: the page is written by a run without them.
+
+What is written: `curves.csv` (a row a seed, method and compute), `seeds.csv` (over seeds), `areas.csv`, `freed.csv`,
+`readers.csv`, `placebo.csv`, `map.csv`, `scaling.json` and `README.md`, which has no number that is not in them.
+Comparisons are paired (the same puzzles) and corrected after Holm over methods x budgets within a seed, by
+`analyze-scale`; over seeds stands the mean with Student's t. Beside them two placebos: `random` takes a particle at
+random, `shuffled` takes one by the method's own reader once its scores have changed places among the particles.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rrdyn.analysis.intervals import mean, mean_over_seeds
+from rrdyn.analysis.particles import PLAIN, Grid, Point, grid
+from rrdyn.analysis.readers import MEANING, READERS, Particles
+from rrdyn.analysis.scaling import RIGHT, flip_test, gain
+from rrdyn.analysis.significance import holm
+from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.files import make_folder, write_json, write_text
+from rrdyn.artifacts.frame import write_frame
+from rrdyn.artifacts.interval import Interval
+from rrdyn.artifacts.npz import read_npz
+from rrdyn.artifacts.provenance import provenance
+from rrdyn.artifacts.reading import read_json
+from rrdyn.artifacts.scaling import ScalingRecord
+from rrdyn.artifacts.schemas import SCALE
+from rrdyn.cli.app import main as rrdyn
+from rrdyn.runtime.streams import generator
+from rrdyn.studies.steps import Step, run_steps
+
+TASKS = {
+    "sudoku": ("sudoku-small", ("--size", "6", "--clues", "10")),
+    "maze": ("maze-small", ("--size", "7", "--loops", "0")),
+}
+"""Preset, and what the puzzles are."""
+MAPPED = ("longer", "restarts", "path-noise", "random-start", "smc")
+"""Methods that are also followed deeper."""
+TABLES = ("curves", "seeds", "areas", "freed", "readers", "placebo", "map")
+LEVEL = 0.05
+REPLICATES = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much of everything."""
+
+    puzzles: int = 128
+    budget: int = 64
+    mapped: int = 8
+    horizon: int = 512
+    train: tuple[str, ...] = ()
+    data: tuple[str, ...] = ("--n", "1000", "--test-n", "512", "--val-groups", "128")
+
+
+TINY = Size(
+    puzzles=6, budget=4, mapped=2, horizon=24, data=("--n", "64", "--test-n", "16", "--val-groups", "8"),
+    train=("--steps", "4", "--batch", "8", "--eval-every", "4", "--eval-n", "8",
+           "--set", "eval.perturbed_n=4", "eval.lyapunov_n=1", "model.hidden_size=16", "model.num_heads=2",
+           "model.H_cycles=2", "model.L_cycles=1", "model.L_layers=1", "model.halt_max_steps=2"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """One model of the study."""
+
+    task: str
+    seed: int
+    model: Path
+    root: Path
+    """Where its files go."""
+
+    @property
+    def fates(self) -> Path:
+        return self.root / self.task / f"fate_{self.task}_s{self.seed}.npz"
+
+    def file(self, name: str) -> Path:
+        return self.root / self.task / f"{name}_s{self.seed}" / f"scale_{self.task}_s{self.seed}.npz"
+
+    def analysis(self, name: str) -> Path:
+        return self.file(name).with_name(f"scaling_{self.task}_s{self.seed}.json")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--task", choices=TASKS, nargs="*", default=list(TASKS), help="only this one")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    for task in TASKS:
+        parser.add_argument(
+            f"--{task}", type=Path, nargs="*", default=[], help="checkpoints, a seed each, not to train"
+        )
+    parser.add_argument("--tiny", action="store_true", help="a size for tests")
+    parser.add_argument("--list", action="store_true", help="print the command lines and stop")
+    args = parser.parse_args()
+    size = TINY if args.tiny else Size()
+    given = {task: list(getattr(args, task)) for task in TASKS}
+    steps, models = [], []
+    for task in args.task:
+        if given[task] and len(given[task]) < 1 + max(args.seeds):
+            raise UsageError(f"--{task} has too few checkpoints", found=len(given[task]), expected="one for each seed")
+        everyone = [trained(args.root, task, seed, given[task]) for seed in range(3)]
+        models += [one for one in everyone if one.seed in args.seeds]
+        steps += list(plan(args.root, task, everyone, args.seeds, size, train=not given[task]))
+    if args.list:
+        print("\n".join(step.line for step in steps))
+        return
+    make_folder(args.root)
+    run_steps(steps, args.root / "study.json", lambda line: rrdyn([*line, "--quiet"]))
+    if (args.task, args.seeds) == (list(TASKS), [0, 1, 2]):
+        written(models, make_folder(args.out), [step.line for step in steps])
+
+
+def trained(root: Path, task: str, seed: int, given: Sequence[Path]) -> Trained:
+    model = given[seed] if seed < len(given) else root / task / f"s{seed}" / "checkpoints" / "last"
+    return Trained(task=task, seed=seed, model=model, root=root)
+
+
+def plan(
+    root: Path, task: str, everyone: Sequence[Trained], seeds: Sequence[int], size: Size, *, train: bool
+) -> Iterator[Step]:
+    """The command lines of one task. All models come before what is measured of any: an ensemble needs the others."""
+    preset, puzzles = TASKS[task]
+    data, cpu = root / task / "data", ("--device", "cpu")
+    if size is TINY:
+        puzzles = ("--size", "4", "--clues", "8") if task == "sudoku" else ("--size", "5", "--loops", "0")
+    if train:
+        yield Step(title=f"{task}: puzzles", makes=data, seconds=10,
+                   argv=("data", task, "--source", "generate", *puzzles, *size.data, "--seed", "0",
+                         "--out", str(data)))  # fmt: skip
+        for one in everyone:
+            folder = root / task / f"s{one.seed}"
+            yield Step(title=f"{task}: training, seed {one.seed}", makes=one.model, seconds=MINUTES["train"] * 60,
+                       argv=("train", str(data), "--preset", preset, "--seed", str(one.seed), *cpu,
+                             "--out", str(folder), *size.train))  # fmt: skip
+    n = ("--n", str(size.puzzles))
+    for one in everyone:
+        if one.seed not in seeds:
+            continue
+        others = [str(other.model) for other in everyone if other.seed != one.seed]
+        here = (str(one.model), *n)
+        runs = {
+            "all": ("--budget", str(size.budget), "--members", *others),
+            "map": ("--budget", str(size.mapped), "--depth", str(size.mapped), "--methods", *MAPPED),
+        }
+        fate = one.fates
+        yield Step(title=f"{task}: fates, seed {one.seed}", makes=fate, seconds=MINUTES["fate"] * 60,
+                   argv=("fate", *here, "--horizon", str(size.horizon), "--multipliers", "0", *cpu,
+                         "--out", str(fate)))  # fmt: skip
+        for name, more in runs.items():
+            file = one.file(name)
+            yield Step(title=f"{task}: {name}, seed {one.seed}", makes=file, seconds=MINUTES[name] * 60,
+                       argv=("scale", *here, *cpu, "--out", str(file), *more))  # fmt: skip
+            yield Step(title=f"{task}: {name} analysed, seed {one.seed}", makes=one.analysis(name), seconds=60,
+                       argv=("analyze-scale", str(file), "--fate", str(fate), "--no-figures", "--replicates",
+                             str(REPLICATES), "--out", str(file.parent)))  # fmt: skip
+
+
+# ---- tables ----------------------------------------------------------------------------------------------------------
+
+
+def written(models: Sequence[Trained], out: Path, lines: Sequence[str]) -> None:
+    """All tables, and the page made of them."""
+    everything = [(one, read_json(one.analysis("all"), ScalingRecord)) for one in models]
+    maps = [(one, read_json(one.analysis("map"), ScalingRecord)) for one in models]
+    curves = table(curve, everything)
+    tables = {
+        "curves": curves,
+        "seeds": over_seeds(curves),
+        "areas": table(areas, everything),
+        "freed": table(freed, everything),
+        "readers": table(readers, everything),
+        "placebo": table(placebo, [(one,) for one in models]),
+        "map": table(depths, maps),
+    }
+    assert tuple(tables) == TABLES
+    for name, rows in tables.items():
+        write_frame(out / f"{name}.csv", rows)
+    facts = [
+        {"task": one.task, "seed": one.seed, "n": record.n, "segments": record.segments,
+         "evaluations": record.evaluations, **bounds("plain", record.plain)}
+        for one, record in everything
+    ]  # fmt: skip
+    write_json(out / "scaling.json", {"models": facts, "lines": list(lines), "meta": provenance()})
+    write_text(out / "README.md", page(out))
+
+
+def table(kind: Callable[..., Iterator[dict[str, Any]]], about: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
+    return pl.DataFrame([row for one in about for row in kind(*one)], infer_schema_length=None)
+
+
+def bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
+    ends = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
+    return {key: None if interval is None else getattr(interval, end) for key, end in ends.items()}
+
+
+def whose(one: Trained) -> dict[str, Any]:
+    return {"task": one.task, "seed": one.seed}
+
+
+def curve(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
+    """Every method by the reader of its own source, along the axis."""
+    for row in record.rows:
+        if row.primary and row.on_curve:
+            yield {**whose(one), **row.model_dump(exclude={"primary", "on_curve"})}
+
+
+def over_seeds(curves: pl.DataFrame) -> pl.DataFrame:
+    """Accuracy and gain over `longer`, their means over seeds with Student's t, and in how many Holm's p is small."""
+    rows = []
+    for keys, group in curves.group_by("task", "method", "reader", "budget", maintain_order=True):
+        over = group["over_longer"].drop_nulls().to_numpy()
+        small = group.filter(pl.col("over_longer_p_holm") < LEVEL)
+        rows.append({
+            **dict(zip(("task", "method", "reader", "budget"), keys)), "seeds": len(group),
+            **bounds("right", mean_over_seeds(group["right"].to_numpy(), share=True)),
+            **bounds("over_longer", mean_over_seeds(over) if len(over) else None),
+            "better": int((small["over_longer"] > 0).sum()), "worse": int((small["over_longer"] < 0).sum()),
+        })  # fmt: skip
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def areas(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
+    for row in record.areas:
+        yield {**whose(one), "method": row.method, "budget": row.budget, **bounds("area", row.area),
+               **bounds("over_longer", row.over_longer), "break_even": row.break_even}  # fmt: skip
+
+
+def freed(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
+    for row in record.freed:
+        yield {**whose(one), "method": row.method, "fate": row.fate, "budget": row.budget, "n": row.freed.n,
+               **bounds("freed", row.freed)}  # fmt: skip
+
+
+def readers(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
+    """Every reader at each method's largest compute."""
+    for area in record.areas:
+        mine = [row for row in record.rows if row.method == area.method and row.on_curve]
+        most = max(row.budget for row in mine)
+        for row in mine:
+            if row.budget == most:
+                yield {**whose(one), "method": row.method, "reader": row.reader, "primary": row.primary,
+                       "budget": row.budget, "right": row.right, "right_low": row.right_low,
+                       "right_high": row.right_high}  # fmt: skip
+
+
+def depths(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
+    for row in record.rows:
+        if row.primary and row.method in MAPPED:
+            yield {**whose(one), "method": row.method, "breadth": row.breadth, "depth": row.depth, "right": row.right,
+                   "right_low": row.right_low, "right_high": row.right_high}  # fmt: skip
+
+
+def placebo(one: Trained) -> Iterator[dict[str, Any]]:
+    """What is left where nothing is known of the particles: against `longer` at the same compute, as the methods."""
+    found = grid(read_npz(one.file("all"), SCALE))
+    rows = []
+    for method in found.methods:
+        for point in found.curve(method):
+            if method in found.singles or point.breadth == 1 or point.budget not in compared(found):
+                continue
+            than = found.at(PLAIN, Point(1, point.budget)).right[:, 0, -1]
+            rng = generator(0, "placebo", one.task, one.seed, method, point.breadth)
+            for name, right in unknowing(found.at(method, point), found.reader(method), rng).items():
+                rows.append({**whose(one), "method": method, "placebo": name, "budget": point.budget,
+                             **bounds("right", mean(right, rng, REPLICATES)),
+                             **bounds("over_longer", gain(right, than, rng, REPLICATES)),
+                             "over_longer_p": flip_test(right, than, rng)})  # fmt: skip
+    for name in ("random", "shuffled"):
+        mine = [row for row in rows if row["placebo"] == name]
+        for row, p in zip(mine, holm([row["over_longer_p"] for row in mine])):
+            yield {**row, "over_longer_p_holm": p}
+
+
+def compared(found: Grid) -> set[int]:
+    return {point.budget for point in found.curve(PLAIN)}
+
+
+def unknowing(particles: Particles, reader: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Chance of a right answer (N,): of a particle at random; by the reader, whose scores have changed places."""
+    order = rng.permuted(np.tile(np.arange(particles.breadth), (len(particles.right), 1)), axis=1)
+    shuffled = replace(
+        particles,
+        q_halt=np.take_along_axis(particles.q_halt, order[:, :, None], 1),
+        residual=np.take_along_axis(particles.residual, order, 1),
+        return_distance=np.take_along_axis(particles.return_distance, order, 1),
+    )
+    if reader == "majority":  # a vote asks for no score: its placebo is the particle at random
+        return {"random": READERS["random"](particles)[0]}
+    return {"random": READERS["random"](particles)[0], "shuffled": READERS[reader](shuffled)[0]}
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+
+def page(folder: Path) -> str:
+    """README.md from the files beside it, and from nothing else."""
+    tables = read(folder)
+    facts = read_json(folder / "scaling.json")
+    lines = [
+        "# Inference compute of small trained models", "",
+        "Written by `python scripts/scaling_study.py`, from the files beside it. What the methods, readers and the axis"
+        " are stands in [inference compute](../scaling.md). Brackets: 95% intervals.",
+    ]  # fmt: skip
+    for task in dict.fromkeys(tables["curves"]["task"]):
+        mine = {name: table.filter(task=task) for name, table in tables.items()}
+        models = [model for model in facts["models"] if model["task"] == task]
+        lines += ["", f"## {task.capitalize()}", "", *head(models, mine)]
+        for title, words, table in parts(mine):
+            lines += ["", f"### {title}, {task}", "", words, "", *table]
+    lines += ["", "## Command lines", "", *(f"    {line}" for line in facts["lines"])]
+    return "\n".join(lines) + "\n"
+
+
+def read(folder: Path) -> dict[str, pl.DataFrame]:
+    """The tables of a folder; a column without a number is one of numbers all the same."""
+    found = {}
+    for name in TABLES:
+        table = pl.read_csv(folder / f"{name}.csv", infer_schema_length=None)
+        empty = [column for column in table.columns if table[column].null_count() == len(table)]
+        found[name] = table.with_columns(pl.col(empty).cast(pl.Float64))
+    return found
+
+
+def head(models: Sequence[dict[str, Any]], mine: dict[str, pl.DataFrame]) -> list[str]:
+    plain = ", ".join(f"{told(model, 'plain')} (seed {model['seed']})" for model in models)
+    tested = mine["curves"].filter(pl.col("over_longer_p_holm").is_not_null())
+    small = tested.filter(pl.col("over_longer_p_holm") < LEVEL)
+    better, worse = (int((small["over_longer"] * sign > 0).sum()) for sign in (1, -1))
+    surely = mine["seeds"].filter(pl.col("over_longer_low") > 0)
+    named = ", ".join(f"{row['method']} at {row['budget']}x" for row in surely.to_dicts()) or "none"
+    counts = []
+    for name in ("random", "shuffled"):
+        other = mine["placebo"].filter(pl.col("placebo") == name)
+        beyond = other.filter((pl.col("over_longer_p_holm") < LEVEL) & (pl.col("over_longer") > 0))
+        counts.append(f"{len(beyond)} of {len(other)} ({name})")
+    return [
+        f"{models[0]['n']} test puzzles a seed; 1x is {models[0]['segments']} segments, {models[0]['evaluations']} "
+        f"sub-updates. Right by the plain rollout at 1x: {plain}.", "",
+        f"Of {len(tested)} comparisons with `longer` at the same compute (methods x budgets x seeds), {better} are "
+        f"better and {worse} worse with p < {LEVEL:g} after Holm within their seed. The placebos: better in "
+        f"{' and '.join(counts)}. The t-interval over seeds, not corrected, lies above 0 for: {named}.",
+    ]  # fmt: skip
+
+
+def parts(mine: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, list[str]]]:
+    curves, seeds = mine["curves"], mine["seeds"]
+    methods, budgets = list(dict.fromkeys(curves["method"])), sorted(set(curves["budget"]))
+    everyone = sorted(set(curves["seed"]))
+    wide = ["method (reader)", "seed", *(f"{budget}x" for budget in budgets)]
+    rows = []
+    for method in methods:
+        for seed in everyone:
+            some = {row["budget"]: row for row in curves.filter(method=method, seed=seed).to_dicts()}
+            name = f"{method} ({next(iter(some.values()))['reader']})"
+            rows.append([name, str(seed), *(told(some.get(budget), "right") for budget in budgets)])
+    yield "Accuracy", "By the reader of each method's own source.", pipe(wide, rows)
+    some = {(row["method"], row["budget"]): row for row in seeds.to_dicts()}
+    rows = [[method, *(told(some.get((method, budget)), "right") for budget in budgets)] for method in methods]
+    yield ("Accuracy over seeds", "The mean of the seeds, with Student's t on the logit scale.",
+           pipe(["method", *wide[2:]], rows))  # fmt: skip
+    rows = []
+    for row in seeds.filter((pl.col("method") != PLAIN) & pl.col("over_longer").is_not_null()).to_dicts():
+        own = {one["seed"]: one for one in curves.filter(method=row["method"], budget=row["budget"]).to_dicts()}
+        cells = [f"{told(own[seed], 'over_longer', sign=True)}, {small(own[seed]['over_longer_p_holm'])}"
+                 if seed in own else "-" for seed in everyone]  # fmt: skip
+        rows.append([row["method"], f"{row['budget']}x", *cells, told(row, "over_longer", sign=True)])
+    yield ("Gain over the longer rollout at the same compute",
+           "Paired, and after the comma p after Holm over the methods and budgets of a seed; last the mean over seeds "
+           "with Student's t. The ensembles of all seeds are of the same models.",
+           pipe(["method", "compute", *(f"seed {seed}" for seed in everyone), "mean over seeds"], rows))  # fmt: skip
+    rows = []
+    for method in methods:
+        own = {row["seed"]: row for row in mine["areas"].filter(method=method).to_dicts()}
+        known = [row["break_even"] for row in own.values()]
+        rows.append([method, *(told(own.get(seed), "over_longer", sign=True) for seed in everyone),
+                     ", ".join("none" if value is None else f"{value}x" for value in known)])  # fmt: skip
+    yield ("Over the whole axis",
+           "Gain over `longer`, averaged over the logarithm of compute; and the least compute at which the interval of "
+           "the gain lies above 0 (break-even), seed by seed, not corrected.",
+           pipe(["method", *(f"seed {seed}" for seed in everyone), "break-even"], rows))  # fmt: skip
+    own = mine["freed"]
+    kinds = sorted(set(own["fate"]), key=lambda kind: (kind == RIGHT, kind))
+    rows = []
+    for method in methods:
+        for seed in everyone:
+            found = {row["fate"]: row for row in own.filter(method=method, seed=seed).to_dicts()}
+            cells = [f"{told(found[kind], 'freed')} of {found[kind]['n']}" if kind in found else "-" for kind in kinds]
+            rows.append([method, str(seed), *cells])
+    yield ("Freed fates",
+           "By the fate of the plain trajectory: what each method has right at its largest compute, of so many.",
+           pipe(["method", "seed", *kinds], rows))  # fmt: skip
+    found = mine["readers"]
+    rows = [[name, *(average(found.filter(method=method, reader=name)["right"]) for method in methods)]
+            for name in MEANING if name in set(found["reader"])]  # fmt: skip
+    yield ("Readers", "At each method's largest compute, the mean over seeds; exploration, not corrected.",
+           pipe(["reader", *methods], rows))  # fmt: skip
+    rows = []
+    for row in mine["placebo"].group_by("method", "placebo", "budget", maintain_order=True).agg(
+        pl.col("right").mean(), pl.col("over_longer")).sort("placebo", "method", "budget").to_dicts():  # fmt: skip
+        over = mean_over_seeds(np.array(row["over_longer"]))
+        rows.append([row["placebo"], row["method"], f"{row['budget']}x", f"{row['right']:.3f}", over.told(sign=True)])
+    yield ("Placebos", "Mean over seeds: right, and gain over `longer` with Student's t.",
+           pipe(["placebo", "method", "compute", "right", "over longer"], rows))  # fmt: skip
+    chart = mine["map"]
+    across = sorted(set(chart["breadth"]))
+    rows = []
+    for method in dict.fromkeys(chart["method"]):
+        for depth in sorted(set(chart.filter(method=method)["depth"])):
+            own = [chart.filter(method=method, depth=depth, breadth=breadth)["right"] for breadth in across]
+            rows.append([method, f"{depth}x", *map(average, own)])
+    yield ("Depth x breadth", "Mean over seeds; a cell costs its breadth times its depth.",
+           pipe(["method", "depth", *(f"{breadth} particles" for breadth in across)], rows))  # fmt: skip
+
+
+def pipe(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
+
+
+def told(row: dict[str, Any] | None, name: str, *, sign: bool = False) -> str:
+    if row is None or row[name] is None:
+        return "-"
+    return Interval(value=row[name], low=row[f"{name}_low"], high=row[f"{name}_high"]).told(sign=sign)
+
+
+def small(p: float | None) -> str:
+    return "-" if p is None else f"{p:.2g}"
+
+
+def average(values: pl.Series) -> str:
+    return "-" if len(values) == 0 else f"{values.mean():.3f}"
+
+
+MINUTES = {"train": 4.0, "fate": 10.0, "all": 54.0, "map": 7.0}
+"""Of processor time, a seed."""
+
+if __name__ == "__main__":
+    main()
