@@ -8,14 +8,17 @@ RUNS holds the dataset and a folder s<SEED> a run. The first 24 test puzzles bec
 two checkpoints that are shipped, so that `rrdyn fate docs/fates/late` measures the same as this. What is measured is
 kept in RUNS/fates: stopped anywhere, the same line goes on. A run that is not at its end yet is read as far as it is.
 
-Writes `points.csv` (a row a puzzle and checkpoint), `checkpoints.csv` (a row a checkpoint), `multipliers.csv`
-(what the first 8 come to, refined in float64), `float64.json`, `fates_training.png`, the checkpoints and the puzzles.
+Writes `points.csv` (a row a puzzle and checkpoint), `checkpoints.csv` (a row a checkpoint), `training.csv` (a row an
+evaluation), `multipliers.csv` (what the first 8 come to, refined in float64), `float64.json`, the figure, the
+checkpoints and the puzzles. Of seeds that RUNS does not hold, what the tables already say stays.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +29,12 @@ import torch
 from rrdyn.analysis.comparison import compare
 from rrdyn.analysis.fate_steps import Checkpoint, by_run, columns
 from rrdyn.analysis.fates import read_fates
+from rrdyn.analysis.intervals import rate
 from rrdyn.analysis.measured import of_fates
 from rrdyn.artifacts.files import make_folder, read_json, replacing, write_json
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import Artifact
+from rrdyn.artifacts.reading import read_jsonl
 from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.cli.app import main as rrdyn
 from rrdyn.data.folder import open_split
@@ -59,6 +64,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=125, help="take checkpoints whose step is a multiple of this")
     parser.add_argument("--also", nargs="*", default=[], metavar="SEED:STEP", help="further checkpoints to take")
     parser.add_argument("--wide", type=int, nargs="*", default=[], help="steps that are followed in float64 too")
+    parser.add_argument("--figure", default="fates_training", help="name of the figure")
     parser.add_argument("--early", help="SEED:STEP to ship")
     parser.add_argument("--late", help="SEED:STEP to ship")
     args = parser.parse_args()
@@ -71,13 +77,18 @@ def main() -> None:
     ]
     budgets = {where: within_budget(where, args.runs / "data", work, args.many) for where in found}
     runs = by_run(list(found.values()))
+    table(out / "training.csv", [row for seed in dict.fromkeys(where[0] for where in taken)
+                                 for row in training(seed, args.runs / f"s{seed}")])  # fmt: skip
     table(out / "points.csv", [row for where, path in found.items() for row in points(where, read_fates(path))])
     table(out / "multipliers.csv", refined)
     table(out / "checkpoints.csv", [row for run, series in runs.items() for row in rows(run, series, runs, budgets)])
     wide = [where for where in found if where[1] in args.wide]
-    write_json(out / "float64.json", {name(where): precision(where, found[where], data, work) for where in wide})
-    call("plot", "fates", *map(str, found.values()), "--size", "page", "--out", str(out / "fates_training.png"))
-    (out / "fates_training.pdf").unlink(missing_ok=True)  # drawn along; the page shows the other
+    kept = json.loads((out / "float64.json").read_text()) if (out / "float64.json").exists() else {}
+    write_json(
+        out / "float64.json", {**kept, **{name(where): precision(where, found[where], data, work) for where in wide}}
+    )
+    call("plot", "fates", *map(str, found.values()), "--size", "page", "--out", str(out / f"{args.figure}.png"))
+    (out / f"{args.figure}.pdf").unlink(missing_ok=True)  # drawn along; the page shows the other
     for part, given in (("early", args.early), ("late", args.late)):
         if given:
             seed, step = map(int, given.split(":"))
@@ -250,9 +261,26 @@ def precision(where: Where, narrow: Path, data: Path, work: Path) -> dict[str, A
     return {"n": found.n, "same_fate": found.same_fate.model_dump(), "changes": moved}
 
 
+def training(seed: int, run: Path) -> Iterator[dict[str, Any]]:
+    """A row an evaluation on the validation puzzles, from the run's log."""
+    for line in read_jsonl(run / "train.jsonl"):
+        if line.get("acc") is not None:
+            n = int(line["eval_n"])
+            right = rate(round(line["acc"] * n), n)
+            yield {"seed": seed, "step": line["step"], "n": n, "right": round(line["acc"] * n), "accuracy": right.value,
+                   "low": right.low, "high": right.high, "drift": line["drift"], "accuracy_perturbed": line["acc_pert"],
+                   "n_perturbed": line["eval_perturbed_n"], "lambda_1": line["lam1"]}  # fmt: skip
+
+
 def table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows that name their seed, after those of other seeds that are there."""
+    text = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None).write_csv(float_precision=6)
+    told = pl.read_csv(StringIO(text), infer_schema=False)
+    if path.exists():
+        there = pl.read_csv(path, infer_schema=False)
+        told = pl.concat([there.filter(~pl.col("seed").is_in(told["seed"].unique().implode())), told], how="diagonal")
     with replacing(path) as partial, open(partial, "wb") as stream:
-        pl.DataFrame([dict(row) for row in rows], infer_schema_length=None).write_csv(stream, float_precision=6)
+        told.sort(pl.col("seed").cast(int), pl.col("step").cast(int), maintain_order=True).write_csv(stream)
 
 
 if __name__ == "__main__":
