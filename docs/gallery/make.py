@@ -34,6 +34,11 @@ plot perturbation cells --spaghetti --color-by-pmass --out {out}/perturbation_ma
 plot perturbation cells --kl-only --quantile-lines --mark-t 16
 plot basin select/basin_trm.csv
 plot selectors select/select_trm.csv
+plot fates fate_trm.npz
+plot fates fate_late.npz --returns rollout_late.npz
+plot fates fates/fate_early.npz fates/fate_late.npz --size page
+plot compare comparison
+plot scaling scaling
 plot toy toy.npz
 plot 2x2 analysis/results_trm.json --dark --size slide --out {out}/dark
 """
@@ -57,7 +62,9 @@ def page(made: list[tuple[str, list[Path]]], out: Path) -> str:
         "",
         "Every figure of `rrdyn`, drawn by `python make.py` from the study in this folder. "
         "`study.sh` tells its commands:",
-        "a small TRM on 6x6 Sudoku, trained for minutes on two cores. It shows what the figures look like; n is small.",
+        "a small TRM on 6x6 Sudoku, trained for minutes on two cores; fates, comparison and compute are of models",
+        "that come along ([fates](../fates/README.md), [study](../study/README.md)). "
+        "It shows what the figures look like; n is small.",
         "",
     ]
     for command, pictures in made:

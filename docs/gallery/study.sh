@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How the study in this folder came about: a small TRM on 6x6 Sudoku, from nothing, by public commands, 15 minutes on two
-# idle cores. Run it in an empty folder. Kept in `study/`: the test split of the data, the logs, the artifacts and tables
-# that make.py draws from.
+# idle cores; and figures of models that come along. Run it in an empty folder, with DOCS the folder docs of a checkout.
+# Kept in `study/`: the test split of the data, the logs, the artifacts and tables that make.py draws from.
 set -euo pipefail
 export OMP_NUM_THREADS=1
 rrdyn data sudoku --source generate --size 6 --clues 14 --n 1000 --test-n 512 --seed 0 --out data
@@ -29,3 +29,14 @@ for run in none-fixed:0 single:0 multi4:0 none-fixed:1 single:1; do
     --out "arms/$aug-s$seed"
   mkdir -p logs && cp "arms/$aug-s$seed/train.log" "logs/$aug-s$seed.log"
 done
+
+# two steps of one training run, and the small model of the study, as they come along: fates, comparison, compute
+for model in early late; do
+  rrdyn fate "$DOCS/fates/$model" --n 24 --horizon 64 --multipliers 0 --out "fates/fate_$model.npz"
+done
+rrdyn compare fates/fate_early.npz fates/fate_late.npz --out comparison --no-figures --replicates 500
+rrdyn fate "$DOCS/fates/late" --n 8 --horizon 64 --out fate_late.npz
+rrdyn rollout "$DOCS/fates/late" --n 8 --segments 64 --out rollout_late.npz
+rrdyn scale "$DOCS/study/checkpoint" --n 16 --budget 8 --depth 8 --methods longer restarts path-noise smc --out scale_trm.npz
+rrdyn fate "$DOCS/study/checkpoint" --n 16 --horizon 64 --multipliers 0 --out fate_trm.npz
+rrdyn analyze-scale scale_trm.npz --fate fate_trm.npz --out scaling --no-figures --replicates 500

@@ -62,8 +62,8 @@ def comparison(record: ComparisonRecord, columns: dict[str, list[str]], style: S
         figure=figure, table=table,
         caption=f"{record.n:,} puzzles measured twice, {first} and {second}. "
         + (f"Numbers of puzzles by {_classes(record)} in either. " if record.fates else "")
-        + (f"{NUMBERS[number]} in either, on the line where equal. " if number else "")
-        + f"Differences, {second} minus {first}, with paired 95% intervals. {shares}.",
+        + (f"In either, {NUMBERS[number]}, on the line where equal. " if number else "")
+        + f"Differences, {second} minus {first}, with paired 95% intervals. {shares[:1].upper()}{shares[1:]}.",
         alt=f"{first} against {second}: transitions, a scatter and paired differences.",
     )  # fmt: skip
 
@@ -128,7 +128,7 @@ def _against(
     ax.set_ylim(low - pad, high + pad)
     ax.set_xlabel(record.names[0])
     ax.set_ylabel(record.names[1])
-    ax.set_title(f"{NUMBERS[number].split(',')[0]}, by who is right")
+    ax.set_title(f"{NUMBERS[number].split(',')[0]}\nby who is right")
     return marks.label_ends(ax, style, ends)
 
 
@@ -153,4 +153,4 @@ def _differences(ax: Axes, record: ComparisonRecord, style: Style, table: Table)
     ax.spines["left"].set_visible(False)
     ax.margins(x=0.1)
     ax.set_xlabel(f"{record.names[1]} minus {record.names[0]}")
-    ax.set_title("differences, 95% intervals")
+    ax.set_title("differences\n95% intervals")

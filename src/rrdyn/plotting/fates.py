@@ -74,6 +74,7 @@ def segments(artifact: Artifact, table: FateTable, style: Style) -> Plate:
         ax.set_ylim(0, 1)
         if n == 0:
             marks.empty(ax, style, "none")
+            ax.set_xlim(0, table.horizon)
             continue
         shares = over_segments({key: artifact[key][rows] for key in ("fate", "settled_at")}, table.fates, table.horizon)
         labels.append(_stacked(ax, style, shares, side, drawn))
@@ -86,7 +87,7 @@ def segments(artifact: Artifact, table: FateTable, style: Style) -> Plate:
         figure=figure, table=drawn,
         caption=f"Fates over the segments (stacked shares, n = {table.n}): on a fixed point or cycle since the segment "
         "at which it settled; paler: on its way there; the other fates hold throughout. Dashed: the training "
-        f"budget. {' '.join(sentences(table).splitlines())}.",
+        f"budget. {' '.join(f'{line[:1].upper()}{line[1:]}.' for line in sentences(table).splitlines())}",
         alt="Stacked shares of fates over segments, for puzzles wrong and right at the budget",
     )  # fmt: skip
 

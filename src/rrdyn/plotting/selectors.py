@@ -157,6 +157,7 @@ def _calibration(ax: Axes, style: Style, columns: dict[str, list[str]], at: floa
     values = {name: numbers(words) for name, words in columns.items()}
     rows = np.flatnonzero(np.isclose(values["sigma"], at) & (values["n"] > 0))
     ax.plot([0, 1], [0, 1], color=style.faint, lw=0.8 * style.scale, zorder=0)
+    ax.set_xlabel("sigmoid(q_halt)")
     if not rows.size:
         marks.empty(ax, style, "no q_halt\nin this file")
     else:
@@ -169,7 +170,7 @@ def _calibration(ax: Axes, style: Style, columns: dict[str, list[str]], at: floa
             color=style.series(0),
             linewidths=0,
         )
-        marks.note(ax, style, f"n = {int(values['n'][rows].sum()):,}\nrestarts", x=0.03, y=0.97)
+        ax.set_xlabel(f"sigmoid(q_halt)\nn = {int(values['n'][rows].sum()):,} restarts")
         table.add(
             panel="calibration",
             sigma=at,
@@ -181,5 +182,4 @@ def _calibration(ax: Axes, style: Style, columns: dict[str, list[str]], at: floa
         )
     ax.set_xlim(-0.03, 1.03)
     ax.set_ylim(-0.03, 1.03)
-    ax.set_xlabel("sigmoid(q_halt)")
     ax.set_ylabel("share right")

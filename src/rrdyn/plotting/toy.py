@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
+from matplotlib.ticker import MaxNLocator
 
 from rrdyn.analysis.readouts import over_times
 from rrdyn.artifacts.errors import InputError, UsageError
@@ -63,11 +64,13 @@ def _histogram(ax: Axes, style: Style, ftle: np.ndarray, success: np.ndarray, re
     ax.set_ylim(-reach, reach)
     for value in (np.log(2.0), np.log(0.5)):
         marks.rule(ax, style, x=float(value), dashed=True)
+    ax.margins(x=0.08)  # the rule at ln 0.5 stands off the axis
     marks.note(ax, style, f"success, n = {int(success.sum()):,}", x=0.02, y=0.98, colour=style.text(style.correct))
     marks.note(ax, style, f"failure, n = {int((~success).sum()):,}", x=0.02, y=0.02, colour=style.text(style.wrong))
     ax.axhline(0, color=style.soft, lw=0.6 * style.scale)
     ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     ax.set_xlabel("finite-time exponent (nats per step)")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_ylabel("share of trajectories")
     ax.set_title(f"toy: exponents at T = {readout}\ndashed: ln 0.5 and ln 2")
 

@@ -103,7 +103,7 @@ def lyap_by_cell(study: Study, style: Style) -> Plate:
         median, (low, high) = study.quartiles(cell)
         line: dict[str, Any] = {"color": style.ink, "zorder": 4, "solid_capstyle": "butt"}
         ax.plot([x - 0.38, x + 0.38], [median] * 2, lw=1.8 * style.scale, **line)
-        ax.plot([x + 0.38, x + 0.38], [low, high], lw=0.8 * style.scale, **line)
+        ax.plot([x + 0.44, x + 0.44], [low, high], lw=0.8 * style.scale, **line)
         table.add(cell=cell, kind="median", x=x, lambda_1=median, q25=low, q75=high)
     names = [f"{cell}\n{look.name.replace(', ', chr(10))}\nn = {study.counts[cell]:,}" for cell, look in CELLS.items()]
     ax.set_xticks(range(4), names)
