@@ -3,8 +3,9 @@
     python benchmarks/scaling.py        # the study's small model, every method, 8 rounds
 
 One thread; the clock is that of the process, so that other programs do not count. A round follows 8 particles of one
-puzzle (one where a method has one) through the model's budget, with everything that is read and kept, and in turn as
-many rows through as many segments of the recurrence alone. Medians of the ratios are printed with their quartiles.
+puzzle (one where a method has one) through the model's budget, with everything that is read and kept, and as many rows
+through as many segments of the recurrence alone. Which of the two comes first alternates, the methods of a round are in
+random order, and a first round that warms up does not count. Medians of the ratios are printed with their quartiles.
 """
 
 from __future__ import annotations
@@ -37,13 +38,14 @@ def main() -> None:
     torch.set_num_threads(1)
     subject = open_subject(args.checkpoint)
     scale, model = Scale(subject, ScaleConfig(n=1, budget=1)), subject.model
+    ratios: dict[str, list[float]] = {words: [] for words in scale.chosen}
+    order = np.random.default_rng(0)
     with torch.no_grad():
-        for words, (kind, strength) in scale.chosen.items():
-            particles = range(1 if kind.single else ROWS)
-            ratios = []
-            for number in range(args.rounds):
-                questions = subject.questions(np.array([number]))
-                method = kind(scale.setting, questions, particles, strength)
+        for number in range(args.rounds + 1):
+            for words in order.permutation(list(scale.chosen)):
+                kind, strength = scale.chosen[words]
+                particles = range(1 if kind.single else ROWS)
+                method = kind(scale.setting, subject.questions(np.array([number])), particles, strength)
                 asked = method.asked()
                 recurrence = model.recurrence(model.embed(asked.inputs, asked.identifiers))
 
@@ -52,12 +54,19 @@ def main() -> None:
                     for _ in range(model.budget):
                         state = recurrence.segment(state)
 
-                bare = seconds(plain)
-                ratios.append(seconds(lambda m=method: follow_particles(m, model.budget, 8)) / bare)
-            ordered = sorted(ratios)
-            low, high = ordered[len(ordered) // 4], ordered[-1 - len(ordered) // 4]
-            print(f"{words:16} {len(particles)} rows: {statistics.median(ordered):.3f} "
-                  f"(quartiles {low:.3f} .. {high:.3f}, n = {len(ordered)})", flush=True)  # fmt: skip
+                def whole(method: Any = method) -> None:
+                    follow_particles(method, model.budget, 8)
+
+                both = (plain, whole) if number % 2 else (whole, plain)
+                took = {function: seconds(function) for function in both}
+                if number:
+                    ratios[words].append(took[whole] / took[plain])
+    for words, found in ratios.items():
+        rows = 1 if scale.chosen[words][0].single else ROWS
+        ordered = sorted(found)
+        low, high = ordered[len(ordered) // 4], ordered[-1 - len(ordered) // 4]
+        print(f"{words:16} {rows} rows: {statistics.median(ordered):.3f} (quartiles {low:.3f} .. {high:.3f}, "
+              f"n = {len(ordered)})", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ class Method:
                 for stream, (_, k) in zip(self._streams, self.rows)
             ]
             noise = torch.from_numpy(np.stack(drawn)).to(part.device, wide)
-            parts.append((part.to(wide) + scale * noise).to(part.dtype))
+            parts.append(noise.mul_(scale).add_(part).to(part.dtype))
         return protocol.rebuild(state, parts)
 
 
