@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from rrdyn.analysis.fates import WORDS
 from rrdyn.analysis.particles import Point, grid
 from rrdyn.analysis.scaling import averaged, corrected, flip_test, study
 from rrdyn.artifacts.errors import InputError
@@ -18,7 +19,7 @@ from rrdyn.cli.app import main
 S, N, B = 2, 40, 4
 
 
-def made(path, *, methods=("longer", "restarts", "smc"), seed=0):
+def made(path, *, methods=("longer", "restarts", "smc"), sure=2.0):
     """longer never helps; particle k of restarts is right for puzzles k mod 4 and says so by q_halt; smc likewise."""
     rows = [(0, 0, 0, t) for t in range(1, B * S + 1)]
     rows += [(1, 0, k, t) for k in range(B) for t in range(1, S + 1)]
@@ -27,7 +28,7 @@ def made(path, *, methods=("longer", "restarts", "smc"), seed=0):
     idx = np.arange(N) * 3
     right = particle[None] == (np.arange(N) % 4)[:, None]
     arrays = {
-        "right": right, "q_halt": np.where(right, 2.0, -1.0), "residual": np.where(right, 0.1, 1.0),
+        "right": right, "q_halt": np.where(right, sure, -1.0), "residual": np.where(right, 0.1, 1.0),
         "return_distance": np.where(right, 0.1, 1.0), "answer": np.where(right, 0, 1 + particle[None]),
         "evaluations": np.tile([B * S * 7, B * S * 7, 99], (N, 1)), "method": method, "population": population,
         "particle": particle, "segment": segment, "idx": idx,
@@ -113,7 +114,7 @@ def fates(path, digest="d"):
               "return_distance": np.zeros((N, 2)), "lambda_late": zeros, "lambda_low": zeros, "lambda_high": zeros,
               "right_budget": kind == 0, "right_end": kind < 2, "right_at": np.ones(N, int),
               "lost": np.zeros(N, bool), "idx": np.arange(N) * 3}  # fmt: skip
-    write_npz(path, FATE, arrays, {"fates": ["fixed", "cycle"], "budget": S, "settings": {"horizon": 9},
+    write_npz(path, FATE, arrays, {"fates": list(WORDS), "budget": S, "settings": {"horizon": 9},
                                    "dataset": {"digest": digest, "split": "test"}})  # fmt: skip
     return path
 

@@ -375,3 +375,39 @@ def test_a_fate_file_that_says_too_little_is_left_out(tmp_path, monkeypatch):
     with pytest.warns(match="left out of the report"):
         text = write_report(tmp_path).path.read_text()
     assert "By fate: wrong / right" not in text
+
+
+@pytest.fixture(scope="module")
+def scaled(tmp_path_factory):
+    from tests.analysis.test_scaling import fates, made
+
+    root = tmp_path_factory.mktemp("scaled") / "run"
+    root.mkdir()
+    line = ["analyze-scale", made(root / "scale_x.npz"), "--fate", fates(root / "fate_x.npz"), "--out", root / "tables",
+            "--replicates", 100, "--no-figures", "--quiet"]  # fmt: skip
+    assert main([str(word) for word in line]) == 0
+    made(root / "scale_new.npz", sure=0.5)
+    return root
+
+
+def test_inference_compute_has_its_words_its_tables_and_its_figures(scaled, monkeypatch):
+    from rrdyn.studies.page.figures import _wanted
+
+    drawn = [name for wanted in _wanted(take_stock(scaled)) for name in wanted.names]
+    assert [f"scaling_x_{name}" for name in ("compute", "readers", "map", "freed")] == drawn[-4:]
+    monkeypatch.setattr("rrdyn.studies.report.pictures", lambda stock, folder: [])
+    text = write_report(scaled).path.read_text()
+    assert "Compute up to 4 times the model&#x27;s own (14 sub-updates a puzzle) was spent on the same 40 puzzles" in text
+    assert "better than the plain rollout that goes on for the same compute: restarts, first at 2x" in text
+    assert "worse than the plain rollout that goes on" not in text
+    assert "Of the wrong whose plain trajectory cycles, restarts has most right at 4x: 100.0%" in text
+    for words in ("each method by the reader of its own source", "every reader", "over the whole axis", "freed, by"):
+        assert f"<caption>x: inference compute, {words}" in text
+    assert 'scope="row">scale_new.npz' in text
+
+
+def test_what_was_measured_and_not_analysed_is_told_with_the_command(scaled, monkeypatch):
+    monkeypatch.setattr("rrdyn.studies.report.pictures", lambda stock, folder: [])
+    text = write_report(scaled, scaled.with_name("again.html")).path.read_text()
+    assert re.search(r"It was measured and not analysed: rrdyn analyze-scale \S+scale_new.npz", text)
+    assert not re.search(r"rrdyn analyze-scale \S+scale_x.npz says", text)

@@ -15,7 +15,7 @@ from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.record import Value
-from rrdyn.artifacts.scaling import ScalingRecord, ScalingRow
+from rrdyn.artifacts.scaling import AreaRow, FreedRow, ScalingRecord, ScalingRow
 from rrdyn.artifacts.selection import bounds
 
 KIND, VERSION = "scaling", 1
@@ -53,18 +53,13 @@ def write(found: Scaling, out: Path, sources: Sequence[Path]) -> list[Path]:
     ]
 
 
-def _interval(row: ScalingRow, name: str) -> Interval:
-    return Interval(value=getattr(row, name), low=getattr(row, f"{name}_low"), high=getattr(row, f"{name}_high"),
-                    n=row.n)  # fmt: skip
-
-
 def told(found: Scaling) -> str:
     """For the terminal: accuracy by method and budget, each by its own reader."""
     budgets = sorted({row.budget for row in found.rows if row.primary and row.on_curve})
     table = []
     for method in found.grid.methods:
         mine = {row.budget: row for row in found.rows if row.method == method and row.primary and row.on_curve}
-        cells = [_interval(mine[b], "right").told() if b in mine else "-" for b in budgets]
+        cells = [interval(mine[b], "right").told() if b in mine else "-" for b in budgets]
         table.append([method, found.grid.reader(method), *cells])
     head = (f"{found.tag}: n={found.grid.n}, right at the model's own budget {bounded(found.plain)}; compute in units "
             f"of {found.grid.segments * found.grid.sub_updates} sub-updates")  # fmt: skip
@@ -84,19 +79,14 @@ def page(found: Scaling) -> str:
         f"{sum(row.p_holm is not None for row in found.rows)} and "
         f"{sum(row.over_longer_p_holm is not None for row in found.rows)} comparisons.", "",
     ]  # fmt: skip
-    rows = [_line(row) for row in found.rows if row.primary and row.on_curve]
-    heads = ["method", "reader", "compute", "right", "over plain", "p", "over longer", "p over longer"]
-    lines += [tabulate(rows, heads, tablefmt="pipe", disable_numparse=True), "", "## Over the whole axis", ""]
-    areas = [[a.method, f"{a.budget}x", bounded(a.area), bounded(a.over_longer, sign=True),
-              "-" if a.break_even is None else f"{a.break_even}x"] for a in found.areas]  # fmt: skip
-    heads = ["method", "up to", "mean over log compute", "over longer", "break-even"]
-    lines += [tabulate(areas, heads, tablefmt="pipe", disable_numparse=True), "", "## Cheapest for a target", ""]
+    lines += [_pipe(*by_method(found.rows)), "", "## Over the whole axis", ""]
+    lines += [_pipe(*over_the_axis(found.areas)), "", "## Cheapest for a target", ""]
     targets = [[f"{t.target:g}", t.method or "none", "-" if t.budget is None else f"{t.budget}x", bounded(t.right)]
                for t in found.targets]  # fmt: skip
-    lines += [tabulate(targets, ["target", "method", "compute", "right"], tablefmt="pipe", disable_numparse=True), ""]
+    lines += [_pipe(["target", "method", "compute", "right"], targets), ""]
     lines += ["The method was chosen by these same puzzles: its accuracy there is somewhat too high.", ""]
     lines += ["## Readers", "", "At the largest compute of each method; exploration, not corrected.", ""]
-    lines += [_readers(found), ""]
+    lines += [_pipe(*by_reader(found.rows)), ""]
     for row in found.escapes:
         shares = ", ".join(f"{share:.3f} at {sigma:g}" for sigma, share in zip(row.sigmas, row.escaped))
         lines += [
@@ -104,12 +94,58 @@ def page(found: Scaling) -> str:
             "",
         ]
     if found.freed:
-        lines += ["## Which failures are freed", "", _fates(found), ""]
+        lines += ["## Which failures are freed", "", _pipe(*by_fate(found.freed)), ""]
     return "\n".join(lines) + "\n"
 
 
+Table = tuple[list[str], list[list[str]]]
+"""Heads, and rows of cells."""
+
+
+def by_method(rows: Sequence[ScalingRow]) -> Table:
+    """Every method by the reader of its own source, along the axis of compute."""
+    heads = ["method", "reader", "compute", "right", "over plain", "p", "over longer", "p over longer"]
+    return heads, [_line(row) for row in rows if row.primary and row.on_curve]
+
+
+def over_the_axis(areas: Sequence[AreaRow]) -> Table:
+    """Accuracy averaged over the logarithm of compute, and where a method begins to be worth more than `longer`."""
+    heads = ["method", "up to", "mean over log compute", "over longer", "break-even"]
+    return heads, [[row.method, f"{row.budget}x", bounded(row.area), bounded(row.over_longer, sign=True),
+                    "-" if row.break_even is None else f"{row.break_even}x"] for row in areas]  # fmt: skip
+
+
+def by_reader(rows: Sequence[ScalingRow]) -> Table:
+    """Every reader of every method at the method's largest compute."""
+    largest = {row.method: row.budget for row in sorted(rows, key=lambda row: row.budget) if row.on_curve}
+    shown = {(row.method, row.reader): row.right for row in rows
+             if row.on_curve and row.budget == largest[row.method]}  # fmt: skip
+    methods = list(dict.fromkeys(row.method for row in rows))
+    table = [[meaning, *(_share(shown.get((method, reader))) for method in methods)]
+             for reader, meaning in MEANING.items()]  # fmt: skip
+    return ["reader", *methods], table
+
+
+def by_fate(freed: Sequence[FreedRow]) -> Table:
+    """Of the puzzles of each fate, those that each method has right at its largest compute."""
+    kinds = sorted({row.fate for row in freed}, key=lambda kind: (kind == RIGHT, kind))
+    cells = {(row.method, row.fate): bounded(row.freed) for row in freed}
+    methods = dict.fromkeys(row.method for row in freed)
+    return ["right by", *kinds], [[method, *(cells[method, kind] for kind in kinds)] for method in methods]
+
+
+def _pipe(heads: list[str], rows: list[list[str]]) -> str:
+    return tabulate(rows, heads, tablefmt="pipe", disable_numparse=True)
+
+
+def interval(row: ScalingRow, name: str) -> Interval:
+    """`right`, `gain` or `over_longer` of a row, with its bounds."""
+    return Interval(value=getattr(row, name), low=getattr(row, f"{name}_low"), high=getattr(row, f"{name}_high"),
+                    n=row.n)  # fmt: skip
+
+
 def _line(row: ScalingRow) -> list[str]:
-    right, gain, over = (_interval(row, name) for name in ("right", "gain", "over_longer"))
+    right, gain, over = (interval(row, name) for name in ("right", "gain", "over_longer"))
     return [row.method, row.reader, f"{row.budget}x", right.told(), gain.told(sign=True), _p(row.p_holm),
             over.told(sign=True), _p(row.over_longer_p_holm)]  # fmt: skip
 
@@ -118,21 +154,5 @@ def _p(value: float | None) -> str:
     return "-" if value is None else f"{value:.2g}"
 
 
-def _readers(found: Scaling) -> str:
-    table = []
-    for reader, meaning in MEANING.items():
-        cells = []
-        for method in found.grid.methods:
-            last = found.grid.curve(method)[-1]
-            row = next(row for row in found.rows if (row.method, row.reader, row.breadth, row.depth)
-                       == (method, reader, last.breadth, last.depth))  # fmt: skip
-            cells.append("-" if row.right is None else f"{row.right:.3f}")
-        table.append([meaning, *cells])
-    return tabulate(table, ["reader", *found.grid.methods], tablefmt="pipe", disable_numparse=True)
-
-
-def _fates(found: Scaling) -> str:
-    kinds = sorted({row.fate for row in found.freed}, key=lambda kind: (kind == RIGHT, kind))
-    cells = {(row.method, row.fate): bounded(row.freed) for row in found.freed}
-    table = [[method, *(cells[method, kind] for kind in kinds)] for method in found.grid.methods]
-    return tabulate(table, ["right by", *kinds], tablefmt="pipe", disable_numparse=True)
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

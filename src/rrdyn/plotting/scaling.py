@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
+from rrdyn.artifacts.places import is_file
 from rrdyn.plotting import marks
 from rrdyn.plotting.options import ScalingOptions
 from rrdyn.plotting.output import Output
@@ -43,21 +44,24 @@ class Rows:
         return rows[np.argsort(self.number["budget"][rows], kind="stable")]
 
 
+def names(path: Path) -> list[str]:
+    """What there are numbers for in a scaling_<tag>.csv and beside it. Raises InputError where it is no such table."""
+    rows = Rows(path)
+    return ["compute", "readers", *(["map"] if _both(rows) else []), *(["freed"] if is_file(_fates(path)) else [])]
+
+
+def _fates(path: Path) -> Path:
+    return path.with_name(f"freed_{path.stem.removeprefix('scaling_')}.csv")
+
+
 def draw(inputs: ScalingOptions, out: Output, style: Style) -> None:
     """Draw `scaling_<tag>_<name>` for every name that there are numbers for."""
     for one in tagged(inputs.path, "scaling", ".csv", RUN, out):
-        rows = Rows(one.file)
-        plates = {"compute": compute(rows, one.tag, style), "readers": readers(rows, one.tag, style)}
-        if (rows.number["breadth"] * rows.number["depth"] > rows.number["breadth"]).any():
-            chart = depth_and_breadth(rows, one.tag, style)
-            plates |= {} if chart is None else {"map": chart}
-        fates = one.folder / f"freed_{one.tag}.csv"
-        sources = {name: [one.file] for name in plates}
-        if fates.is_file():
-            plates["freed"], sources["freed"] = freed(fates, one.tag, style), [fates]
-        for name, plate in plates.items():
-            out.add(plate, f"scaling_{one.tag}_{name}", one.folder, inputs=sources[name], tag=one.tag,
-                    short=f"{one.short}_{name}" if one.short else name)  # fmt: skip
+        rows, fates = Rows(one.file), _fates(one.file)
+        for name in names(one.file):
+            plate = freed(fates, one.tag, style) if name == "freed" else PLATES[name](rows, one.tag, style)
+            out.add(plate, f"scaling_{one.tag}_{name}", one.folder, inputs=[fates if name == "freed" else one.file],
+                    tag=one.tag, short=f"{one.short}_{name}" if one.short else name)  # fmt: skip
 
 
 def compute(rows: Rows, tag: str, style: Style) -> Plate:
@@ -145,16 +149,16 @@ def _recolour(ax: Axes, image: AxesImage, shown: np.ndarray) -> None:
         text.set_color("black" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "white")
 
 
-def depth_and_breadth(rows: Rows, tag: str, style: Style) -> Plate | None:
+def _both(rows: Rows) -> list[tuple[str, np.ndarray]]:
+    """The methods that go deeper as well as broader, and their rows by their own reader."""
+    found = [(method, rows.where(method, "primary")) for method in rows.methods]
+    return [(method, mine) for method, mine in found
+            if rows.number["depth"][mine].max() > 1 and rows.number["breadth"][mine].max() > 1]  # fmt: skip
+
+
+def depth_and_breadth(rows: Rows, tag: str, style: Style) -> Plate:
     """Depth x breadth of every method that has both, by its own reader."""
-    value = rows.number
-    both = []
-    for method in rows.methods:
-        found = rows.where(method, "primary")
-        if value["depth"][found].max() > 1 and value["breadth"][found].max() > 1:
-            both.append((method, found))
-    if not both:
-        return None
+    value, both = rows.number, _both(rows)
     every = np.concatenate([found for _, found in both])
     breadths, depths = np.unique(value["breadth"][every]), np.unique(value["depth"][every])
     across, blocks = marks.blocks_of(len(both), style.format.panels)
@@ -222,3 +226,6 @@ def freed(path: Path, tag: str, style: Style) -> Plate:
         "keeps of what the plain rollout has.",
         alt="Share of puzzles freed by method, a panel a fate",
     )  # fmt: skip
+
+
+PLATES = {"compute": compute, "readers": readers, "map": depth_and_breadth}

@@ -200,6 +200,7 @@ def _metas(stock: Inventory) -> dict[Path, Meta]:
             found[path] = {}
     found |= {source.path: source.record.meta or {} for source in stock.results}
     found |= {source.path: source.record.meta or {} for source in stock.selections}
+    found |= {source.path: source.record.meta or {} for source in stock.scalings}
     return found | {source.path: source.record.meta or {} for source in stock.survivals}
 
 

@@ -114,6 +114,7 @@ def _wanted(stock: Inventory) -> Iterator[Wanted]:
         yield Wanted(["dynamics", "dynamics_overlay"], stock.trainings, call)
     yield from _of_fates(stock)
     yield from _of_results(stock)
+    yield from _of_scalings(stock)
     for tag, path in stock.series:
         yield Wanted([f"evolution_{tag}"], [path], _into("evolution", path))
     for survival in stock.survivals:
@@ -137,6 +138,16 @@ def _of_fates(stock: Inventory) -> Iterator[Wanted]:
     for path, tag in zip(stock.fates, tags(stock.fates)):
         call = _at("fates", f"fates_{tag}", path)
         yield Wanted([f"fates_{tag}_{name}" for name in names(path)], [path], call)
+
+
+def _of_scalings(stock: Inventory) -> Iterator[Wanted]:
+    from rrdyn.plotting.scaling import names
+
+    for source in stock.scalings:
+        table = source.path.with_suffix(".csv")
+        if is_file(table):
+            wanted = [f"scaling_{source.tag}_{name}" for name in names(table)]
+            yield Wanted(wanted, [source.path, table], _into("scaling", table))
 
 
 def _of_results(stock: Inventory) -> Iterator[Wanted]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rrdyn.analysis.fates import FateTable
+from rrdyn.analysis import scaling_tables
+from rrdyn.analysis.fates import WORDS, FateTable
+from rrdyn.analysis.scaling import RIGHT
 from rrdyn.analysis.summary import AUC_NAMES, CELL_NAMES, CONTRAST_NAMES, bounded
+from rrdyn.artifacts.files import sha256
 from rrdyn.artifacts.interval import Interval
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.results import ResultsRecord
+from rrdyn.artifacts.scaling import ScalingRecord, ScalingRow
 from rrdyn.artifacts.selection import SelectionRecord, SelectionRow
 from rrdyn.artifacts.survival import SurvivalModelRecord
 from rrdyn.studies.page.inventory import Inventory
@@ -37,11 +42,12 @@ class Grid:
 
 
 def claims(stock: Inventory) -> list[Claims]:
-    """What the study says in words beside its fates, with intervals and n: the 2x2, survival and selection."""
+    """What the study says in words beside its fates, with intervals and n: the 2x2, survival, selection and scaling."""
     found = [_two_by_two(source.tag, source.record) for source in stock.results]
     for source in stock.survivals:
         found += [_survival(tag, model) for tag, model in source.record.models.items()]
-    return [*found, *(_selection(source.tag, source.record) for source in stock.selections)]
+    found += [_selection(source.tag, source.record) for source in stock.selections]
+    return [*found, *(_scaling(source.tag, source.record) for source in stock.scalings), *_unread(stock)]
 
 
 def grids(stock: Inventory, models: Sequence[Fated]) -> list[Grid]:
@@ -54,6 +60,8 @@ def grids(stock: Inventory, models: Sequence[Fated]) -> list[Grid]:
     for survival in stock.survivals:
         tables += [_fits(tag, model) for tag, model in survival.record.models.items()]
     tables += [_selectors(selection.tag, selection.record) for selection in stock.selections]
+    for scaling in stock.scalings:
+        tables += _scaling_grids(scaling.tag, scaling.record)
     return [table for table in tables if table.rows]
 
 
@@ -135,6 +143,66 @@ def _selection(tag: str, record: SelectionRecord) -> Claims:
     if oracle and oracle.right is not None:
         sentences.append(f"Any restart is right in {_percent(_right(oracle))}: an oracle that knows the answer.")
     return Claims(f"{tag}: restarts", sentences, [])
+
+
+LEVEL = 0.05
+"""Of a test after Holm."""
+
+
+def _scaling(tag: str, record: ScalingRecord) -> Claims:
+    curves = [row for row in record.rows if row.primary and row.on_curve]
+    budgets = [row.budget for row in curves]
+    sentences = [
+        f"Compute up to {max(budgets, default=1)} times the model's own ({record.evaluations} sub-updates a puzzle) "
+        f"was spent on the same {record.n} puzzles in {len({row.method for row in curves})} ways; the plain rollout "
+        f"is right in {_percent(record.plain)} at 1x."
+    ]
+    tested = [row for row in curves if row.over_longer_p_holm is not None]
+    for word, sign in (("better", 1), ("worse", -1)):
+        first: dict[str, ScalingRow] = {}
+        for row in sorted(tested, key=lambda row: row.budget):
+            if (row.over_longer or 0) * sign > 0 and (row.over_longer_p_holm or 0) < LEVEL:
+                first.setdefault(row.method, row)
+        told = [f"{row.method}, first at {row.budget}x ({scaling_tables.interval(row, 'over_longer').told(sign=True)})"
+                for row in first.values()]  # fmt: skip
+        if told or sign > 0:
+            sentences.append(
+                f"With p < {LEVEL:g} after Holm over {len(tested)} comparisons, {word} than the plain rollout that "
+                f"goes on for the same compute: {'; '.join(told) or 'no method'}."
+            )
+    for kind in dict.fromkeys(row.fate for row in record.freed if row.fate != RIGHT):
+        rows = [row for row in record.freed if row.fate == kind and row.freed.value is not None]
+        best = max(rows, key=lambda row: row.freed.value or 0, default=None)
+        if best is not None and best.freed.value:
+            does = WORDS[kind][0] if kind in WORDS else f"is {kind}"
+            sentences.append(f"Of the wrong whose plain trajectory {does}, {best.method} has most right at "
+                             f"{best.budget}x: {_percent(best.freed)}.")  # fmt: skip
+    doubt = "Which method has most right was chosen by these same puzzles: its share is somewhat too high."
+    return Claims(f"{tag}: inference compute", sentences, [doubt] if record.freed else [])
+
+
+def _unread(stock: Inventory) -> list[Claims]:
+    """What was measured of inference compute and is in no table yet."""
+    known = {digest for source in stock.scalings for digest in _inputs(source.record).values()}
+    left = [path for path in stock.scales if sha256(path) not in known]
+    return [Claims(f"{path.stem}: inference compute",
+                   [f"It was measured and not analysed: rrdyn analyze-scale {quoted(path)} says what it buys."], [])
+            for path in left]  # fmt: skip
+
+
+def _inputs(record: ScalingRecord) -> dict[str, str]:
+    inputs = (record.meta or {}).get("inputs")
+    return {str(key): str(value) for key, value in inputs.items()} if isinstance(inputs, dict) else {}
+
+
+def _scaling_grids(tag: str, record: ScalingRecord) -> list[Grid]:
+    told = {
+        "each method by the reader of its own source; paired, p after Holm": scaling_tables.by_method(record.rows),
+        "over the whole axis": scaling_tables.over_the_axis(record.areas),
+        "every reader at each method's largest compute": scaling_tables.by_reader(record.rows),
+        "freed, by the fate of the plain trajectory": scaling_tables.by_fate(record.freed),
+    }
+    return [Grid(f"{tag}: inference compute, {words}", heads, rows) for words, (heads, rows) in told.items()]
 
 
 def _right(row: SelectionRow) -> Interval:

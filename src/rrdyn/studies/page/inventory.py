@@ -14,6 +14,7 @@ from rrdyn.artifacts.places import existing, is_file, is_folder, shown
 from rrdyn.artifacts.reading import read_json
 from rrdyn.artifacts.record import Meta, Record
 from rrdyn.artifacts.results import ResultsRecord
+from rrdyn.artifacts.scaling import ScalingRecord
 from rrdyn.artifacts.selection import SelectionRecord
 from rrdyn.artifacts.survival import SurvivalRecord
 from rrdyn.studies.steps import StudyRecord
@@ -41,8 +42,10 @@ class Inventory:
     """Tag and evolution_<tag>.csv."""
     selections: list[Source[SelectionRecord]] = field(default_factory=list)
     survivals: list[Source[SurvivalRecord]] = field(default_factory=list)
+    scalings: list[Source[ScalingRecord]] = field(default_factory=list)
     diags: list[Path] = field(default_factory=list)
     fates: list[Path] = field(default_factory=list)
+    scales: list[Path] = field(default_factory=list)
     toys: list[Path] = field(default_factory=list)
     states: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
@@ -54,7 +57,7 @@ class Inventory:
 
     @property
     def artifacts(self) -> list[Path]:
-        return sorted([*self.diags, *self.fates, *self.toys, *self.states, *self.others])
+        return sorted([*self.diags, *self.fates, *self.scales, *self.toys, *self.states, *self.others])
 
     def diag_of(self, result: ResultsRecord) -> Path | None:
         """The diag.npz behind a results file: as it names it, else a file of that name under the root."""
@@ -74,7 +77,8 @@ def take_stock(root: Path | str) -> Inventory:
     found = Inventory(root)
     for path in _files(root):
         _sort(found, path)
-    if not (found.results or found.artifacts or found.trainings or found.survivals or found.selections or found.cells):
+    told = found.results or found.survivals or found.selections or found.scalings
+    if not (told or found.artifacts or found.trainings or found.cells):
         raise InputError(
             f"{shown(root)} holds nothing to report",
             expected="train.jsonl, diag.npz, results_<tag>.json or the like",
@@ -112,6 +116,8 @@ def _sort_json(found: Inventory, path: Path) -> None:
         _add(found.results, path, ResultsRecord, stem.removeprefix("results_"))
     elif stem.startswith("select_"):
         _add(found.selections, path, SelectionRecord, stem.removeprefix("select_"))
+    elif stem.startswith("scaling_"):
+        _add(found.scalings, path, ScalingRecord, stem.removeprefix("scaling_"))
     elif name == "survival.json":
         _add(found.survivals, path, SurvivalRecord)
     elif name == "study.json":
@@ -137,6 +143,8 @@ def _sort_npz(found: Inventory, path: Path) -> None:
         found.diags.append(path)
     elif {"fate", "settled_at"} <= names:
         found.fates.append(path)
+    elif {"population", "particle"} <= names:
+        found.scales.append(path)
     elif {"ftle", "success"} <= names:
         found.toys.append(path)
     elif {"z_H", "z_L"} <= names:
