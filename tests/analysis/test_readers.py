@@ -12,7 +12,7 @@ def particles(right, q=None, residual=None, answer=None):
     n, K, T = right.shape
     q = np.zeros((n, K, T)) if q is None else np.array([q], dtype=float)
     flat = np.zeros((1, K)) if residual is None else np.array([residual], dtype=float)
-    return Particles(right=right, q_halt=q, residual=flat, return_distance=flat,
+    return Particles(right=right, q_halt=q, residual=flat, return_distance=flat, lambda_1=flat,
                      answer=np.array([answer if answer is not None else range(K)]))  # fmt: skip
 
 
@@ -24,7 +24,7 @@ CASE = particles(
 
 @pytest.mark.parametrize(("reader", "chance"), [
     ("q_halt", 0), ("q_ever", 1), ("halt_first", 1), ("residual", 0), ("return_distance", 0), ("majority", 1),
-    ("weighted", 1), ("random", 0.5), ("oracle", 1), ("oracle_ever", 1),
+    ("weighted", 1), ("lambda_1", 0), ("random", 0.5), ("oracle", 1), ("oracle_ever", 1),
 ])  # fmt: skip
 def test_each_takes_the_answer_it_says(reader, chance):
     right, _ = READERS[reader](CASE)

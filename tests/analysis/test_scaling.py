@@ -19,7 +19,7 @@ from rrdyn.cli.app import main
 S, N, B = 2, 40, 4
 
 
-def made(path, *, methods=("longer", "restarts", "smc"), sure=2.0):
+def made(path, *, methods=("longer", "restarts", "smc"), sure=2.0, exponents=False):
     """longer never helps; particle k of restarts is right for puzzles k mod 4 and says so by q_halt; smc likewise."""
     rows = [(0, 0, 0, t) for t in range(1, B * S + 1)]
     rows += [(1, 0, k, t) for k in range(B) for t in range(1, S + 1)]
@@ -33,6 +33,8 @@ def made(path, *, methods=("longer", "restarts", "smc"), sure=2.0):
         "evaluations": np.tile([B * S * 7, B * S * 7, 99], (N, 1)), "method": method, "population": population,
         "particle": particle, "segment": segment, "idx": idx,
     }  # fmt: skip
+    if exponents:
+        arrays["lambda_1"] = np.where(right, -0.1, 0.1)
     meta = {"methods": list(methods), "singles": ["longer"], "readers": {"restarts": "q_halt"}, "budget": S,
             "sub_updates_per_segment": 7, "flops_per_segment": 10,
             "dataset": {"digest": "d", "split": "test"}}  # fmt: skip
@@ -76,6 +78,20 @@ def test_each_method_is_worth_what_it_was_made_to_be(file):
     targets = {t.target: (t.method, t.budget) for t in found.targets}
     assert targets[0.5] == ("restarts", 2)
     assert targets[0.99] == ("restarts", 4)
+
+
+def test_the_reader_that_asks_for_tangents_pays_for_them(tmp_path, file):
+    found = study(made(tmp_path / "tangents.npz", exponents=True), "x", replicates=100)
+    mine = {(r.method, r.breadth, r.depth): r for r in found.rows if r.reader == "lambda_1"}
+    restarts = {K: mine["restarts", K, 1] for K in (1, 2)}
+    assert ("restarts", 4, 1) not in mine  # 4 particles with tangents would be 8x
+    assert [(row.budget, row.evaluations, row.right) for row in restarts.values()] == [
+        (2, 2 * S * 7, 0.25), (4, 4 * S * 7, 0.5)]  # fmt: skip
+    assert restarts[2].over_longer == 0.25
+    assert not any(row.primary or row.p_holm is not None for row in mine.values())
+    assert {(r.method, r.budget) for r in found.risks if r.reader == "lambda_1"} >= {("restarts", 4)}
+    without = study(file, "x", replicates=100)
+    assert [row for row in found.rows if row.reader != "lambda_1"] == without.rows
 
 
 def test_holm_counts_every_primary_point_once(file):

@@ -10,6 +10,7 @@ import torch
 
 import rrdyn
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.dynamics.lyapunov import lyapunov_spectrum
 from rrdyn.measurement.campaign import carry_out, columns_of
 from rrdyn.measurement.rollout import Rollout, RolloutConfig
 from rrdyn.measurement.scale import Scale, ScaleConfig
@@ -79,13 +80,18 @@ class Counting:
         self.counts.append(len(state[0]))
         return self.update.value(state)
 
+    def advance(self, bundle):
+        self.counts.append(bundle[0].shape[0] * bundle[0].shape[1])  # the value and a tangent
+        return self.update.advance(bundle)
+
     def rows(self, index):
         return Counting(self.update.rows(index), self.counts)
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
-def test_budgets_are_exact(subject, trm_checkpoint, method, monkeypatch):
-    """Counted sub-updates are those of the columns: one segment each."""
+@pytest.mark.parametrize(("method", "exponents"), [*((name, False) for name in sorted(METHODS)),
+                                                    ("smc", True), ("damped", True)])  # fmt: skip
+def test_budgets_are_exact(subject, trm_checkpoint, method, exponents, monkeypatch):
+    """Counted sub-updates are those of the columns: one segment each, and as many again for a tangent."""
     counts, kind = [], type(subject.model)
     whole = kind.recurrence
 
@@ -95,10 +101,11 @@ def test_budgets_are_exact(subject, trm_checkpoint, method, monkeypatch):
         return type(recurrence)(sub_updates=updates, gradient_span=recurrence.gradient_span)
 
     members = (trm_checkpoint,) if method == "ensemble" else ()
-    scale = Scale(subject, ScaleConfig(n=2, budget=4, depth=4, methods=(method,), members=members))
+    scale = Scale(subject, ScaleConfig(n=2, budget=4, depth=4, methods=(method,), members=members,
+                                       exponents=exponents))  # fmt: skip
     monkeypatch.setattr(kind, "recurrence", counted)
     columns = columns_of(scale, np.array([5]))
-    n = subject.model.sub_updates_per_segment
+    n = subject.model.sub_updates_per_segment * (2 if exponents else 1)
     columns = scale.finish(columns)
     assert sum(counts) == n * len(columns["segment"])
     assert columns["evaluations"].tolist() == [[n * len(columns["segment"])]]
@@ -127,6 +134,24 @@ def test_the_same_draws_whatever_the_batch_and_the_company(subject, tmp_path):
         together = Scale(subject, SMALL).observe(subject.questions(one["idx"]))
     # ... which later segments stretch, further than any tolerance on some processors: the first point is compared.
     np.testing.assert_allclose(together["q_halt"][:, 0], one["q_halt"][:, 0], atol=2e-2)
+
+
+def test_a_tangent_of_every_particle_has_the_exponent_of_its_trajectory(subject, measured, tmp_path):
+    scale = Scale(subject, SMALL.model_copy(update={"methods": ("longer", "random-start"), "exponents": True}))
+    one, all_ = (carry_out(scale, tmp_path / f"{batch}.npz", batch=batch) for batch in (1, 2))
+    for key in one.arrays:
+        np.testing.assert_array_equal(one.arrays[key], all_.arrays[key], err_msg=key)
+    plain = of(one, "longer")
+    assert np.isfinite(one.arrays["lambda_1"]).all()
+    model = subject.model
+    for row, idx in enumerate(one.arrays["idx"]):
+        questions = subject.questions(np.array([idx]))
+        recurrence = model.recurrence(model.embed(questions.inputs, questions.identifiers))
+        known = lyapunov_spectrum(recurrence, model.initial(1), model.budget, 1, keys=[idx])
+        found = one.arrays["lambda_1"][row, plain][model.budget - 1]
+        assert found == pytest.approx(float(known.exponents[0, 0]), abs=1e-4)
+    assert "lambda_1" not in measured.arrays
+    assert "exponents" not in measured.meta["settings"]
 
 
 def test_stopped_and_shared_out_it_is_the_same_file(subject, tmp_path):

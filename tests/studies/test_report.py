@@ -397,7 +397,7 @@ def test_inference_compute_has_its_words_its_tables_and_its_figures(scaled, monk
     assert [f"scaling_x_{name}" for name in ("compute", "readers", "map", "freed")] == drawn[-4:]
     monkeypatch.setattr("rrdyn.studies.report.pictures", lambda stock, folder: [])
     text = write_report(scaled).path.read_text()
-    assert "Compute up to 4 times the model&#x27;s own (14 sub-updates a puzzle) was spent on the same 40 puzzles" in text
+    assert "4 times the model&#x27;s own (14 sub-updates a puzzle) was spent on the same 40 puzzles" in text
     assert "better than the plain rollout that goes on for the same compute: restarts, first at 2x" in text
     assert "worse than the plain rollout that goes on" not in text
     assert "Of the wrong whose plain trajectory cycles, restarts has most right at 4x: 100.0%" in text

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rrdyn.analysis.readers import READERS, Particles
+from rrdyn.analysis.readers import READERS, TANGENTS, Particles, Reader
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.npz import Artifact
 from rrdyn.artifacts.places import shown
@@ -51,7 +51,17 @@ class Grid:
         """How the method's source chooses."""
         told = self.artifact.meta.get("readers")
         name = told.get(method) if isinstance(told, dict) else None
-        return name if isinstance(name, str) and name in READERS else "q_halt"
+        return name if isinstance(name, str) and name in READERS.keys() - TANGENTS.keys() else "q_halt"
+
+    @property
+    def readers(self) -> dict[str, Reader]:
+        """Those whose columns are there, by name."""
+        return {name: read for name, read in READERS.items() if name not in TANGENTS or name in self.artifact}
+
+    def read_by(self, reader: str, method: str) -> list[Point]:
+        """Points of a method that cost no more by a reader than the method's largest."""
+        most = max(point.budget for point in self.points(method))
+        return [point for point in self.points(method) if point.budget * TANGENTS.get(reader, 1) <= most]
 
     @cached_property
     def _columns(self) -> dict[tuple[str, int, int], np.ndarray]:
@@ -104,6 +114,7 @@ class Grid:
         return Particles(
             right=a["right"][:, columns].astype(bool), q_halt=a["q_halt"][:, columns], residual=a["residual"][:, last],
             return_distance=a["return_distance"][:, last], answer=a["answer"][:, last],
+            lambda_1=a["lambda_1"][:, last] if "lambda_1" in a else None,
         )  # fmt: skip
 
     def evaluations(self, point: Point) -> int:

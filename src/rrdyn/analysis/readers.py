@@ -29,6 +29,8 @@ class Particles:
     """(N,K) at the readout."""
     answer: np.ndarray
     """(N,K) number of the answer at the readout."""
+    lambda_1: np.ndarray | None = None
+    """(N,K) leading exponent up to the readout; None where no tangents were followed."""
 
     @property
     def breadth(self) -> int:
@@ -65,6 +67,11 @@ def _first(particles: Particles) -> Reading:
     return right, rank
 
 
+def _calmest(particles: Particles) -> Reading:
+    assert particles.lambda_1 is not None
+    return best(-particles.lambda_1, particles.right[:, :, -1])
+
+
 READERS: dict[str, Reader] = {
     "q_halt": lambda p: best(p.q_halt[:, :, -1], p.right[:, :, -1]),
     "q_ever": _ever,
@@ -73,12 +80,15 @@ READERS: dict[str, Reader] = {
     "return_distance": lambda p: best(-p.return_distance, p.right[:, :, -1]),
     "majority": lambda p: majority(p.answer[:, :, None], p.right[:, :, -1]),
     "weighted": weighted,
+    "lambda_1": _calmest,
     "random": lambda p: (p.right[:, :, -1].mean(1), None),
     "oracle": lambda p: (p.right[:, :, -1].any(1).astype(float), None),
     "oracle_ever": lambda p: (p.right.any((1, 2)).astype(float), None),
 }
 """Readers by name. The last two need the answer to choose by, and bound what any reader can reach."""
 ORACLES = ("oracle", "oracle_ever")
+TANGENTS = {"lambda_1": 2}
+"""Evaluations of a sub-update, of readers that ask for more than the state: K + 1 with K tangents."""
 MEANING = {
     "q_halt": "largest q_halt at the readout",
     "q_ever": "largest q_halt at any segment",
@@ -87,6 +97,7 @@ MEANING = {
     "return_distance": "smallest return distance",
     "majority": "majority of whole answers",
     "weighted": "vote weighted by sigmoid(q_halt)",
+    "lambda_1": "smallest leading exponent",
     "random": "a particle taken at random",
     "oracle": "any particle at the readout",
     "oracle_ever": "any particle at any segment",

@@ -19,7 +19,7 @@ from rrdyn.analysis.labelled import labelled
 from rrdyn.analysis.noise_escape import escapes
 from rrdyn.analysis.paired import paired
 from rrdyn.analysis.particles import PLAIN, Grid, Point, grid
-from rrdyn.analysis.readers import ORACLES, READERS
+from rrdyn.analysis.readers import ORACLES, READERS, TANGENTS
 from rrdyn.analysis.risk import aurc_interval, perfect_aurc, risk_coverage
 from rrdyn.analysis.significance import holm
 from rrdyn.artifacts.errors import InputError
@@ -121,18 +121,22 @@ def _judged(found: Grid, method: str, draws: Draws) -> Iterator[ScalingRow]:
     longest = {point.depth for point in found.curve(PLAIN)}
     for point in found.points(method):
         particles = found.at(method, point)
-        comparable = method != PLAIN and point.budget in longest
-        same = found.at(PLAIN, Point(1, point.budget)).right[:, 0, -1] if comparable else None
-        itself = (method, point.budget) == (PLAIN, 1)
-        for reader, read in READERS.items():
+        for reader, read in found.readers.items():
+            if point not in found.read_by(reader, method):
+                continue
+            times = TANGENTS.get(reader, 1)
+            budget = times * point.budget
+            comparable = (method != PLAIN or times > 1) and budget in longest
+            same = found.at(PLAIN, Point(1, budget)).right[:, 0, -1] if comparable else None
+            itself = (method, budget) == (PLAIN, 1)
             right, _ = read(particles)
             rng = draws.stream(method, reader, point.breadth, point.depth)
             against = None if itself else gain(right, found.plain, rng, draws.replicates)
             over = None if same is None else gain(right, same, rng, draws.replicates)
             yield ScalingRow(
                 method=method, reader=reader, primary=reader == own, on_curve=point in curve, breadth=point.breadth,
-                depth=point.depth, budget=point.budget, evaluations=found.evaluations(point),
-                flops=float(point.budget * found.segments * found.flops), n=found.n,
+                depth=point.depth, budget=budget, evaluations=times * found.evaluations(point),
+                flops=float(budget * found.segments * found.flops), n=found.n,
                 **bounds("right", mean(right, rng, draws.replicates)), **bounds("gain", against),
                 p=None if itself else flip_test(right, found.plain, rng), p_holm=None, **bounds("over_longer", over),
                 over_longer_p=None if same is None else flip_test(right, same, rng), over_longer_p_holm=None,
@@ -200,14 +204,17 @@ def _risks(found: Grid, draws: Draws) -> tuple[list[ReaderRiskRow], list[RiskPoi
     """How each reader orders its answers by trust, at the widest point of every method."""
     rows, curves = [], []
     for method in found.methods:
-        point = found.curve(method)[-1]
-        particles = found.at(method, point)
-        for reader, read in READERS.items():
-            right, sure = read(particles)
+        for reader, read in found.readers.items():
+            points = [point for point in found.curve(method) if point in found.read_by(reader, method)]
+            if not points:
+                continue
+            point = points[-1]
+            right, sure = read(found.at(method, point))
             if sure is None:
                 continue
             area = aurc_interval(sure, right, draws.stream("risk", method, reader), draws.replicates)
-            rows.append(ReaderRiskRow(method=method, reader=reader, budget=point.budget, aurc=area,
+            budget = point.budget * TANGENTS.get(reader, 1)
+            rows.append(ReaderRiskRow(method=method, reader=reader, budget=budget, aurc=area,
                                       perfect=perfect_aurc(right)))  # fmt: skip
             coverage, risk = risk_coverage(sure, right)
             kept = np.unique(np.linspace(0, len(risk) - 1, min(CURVE_POINTS, len(risk))).round().astype(int))

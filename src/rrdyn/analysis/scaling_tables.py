@@ -122,7 +122,7 @@ def by_reader(rows: Sequence[ScalingRow]) -> Table:
              if row.on_curve and row.budget == largest[row.method]}  # fmt: skip
     methods = list(dict.fromkeys(row.method for row in rows))
     table = [[meaning, *(_share(shown.get((method, reader))) for method in methods)]
-             for reader, meaning in MEANING.items()]  # fmt: skip
+             for reader, meaning in MEANING.items() if reader in {row.reader for row in rows}]  # fmt: skip
     return ["reader", *methods], table
 
 

@@ -192,6 +192,7 @@ SCALE = Schema(
         "residual": Array(dims="N C", kind="float", doc="||F(z) - z|| / ||z|| of the segment that led there"),
         "return_distance": Array(dims="N C", kind="float", doc="smallest return distance, over the largest norm"),
         "answer": Array(dims="N C", kind="int", doc="number of the answer among the puzzle's, in order of appearance"),
+        "lambda_1": Array(dims="N C", kind="float", required=False, doc="leading exponent so far, nats per sub-update"),
         "evaluations": Array(dims="N M", kind="int", doc="sub-updates that were evaluated for each method"),
         "method": Array(dims="C", kind="int", doc="code into meta.methods"),
         "population": Array(dims="C", kind="int", doc="particles that depend on each other; 0: on none"),

@@ -44,6 +44,8 @@ class Args(MeasurementOptions):
     """smc: power of sigmoid(q_halt) that weighs a particle."""
     members: tuple[Path, ...] = ()
     """ensemble: further checkpoints of the same task."""
+    exponents: bool = False
+    """Also follow a tangent of every particle, for the reader lambda_1: twice the evaluations."""
     seed: Seed = 0
     """Names the choice of puzzles, and every draw."""
     out: Path | None = None

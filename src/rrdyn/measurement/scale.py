@@ -54,6 +54,8 @@ class ScaleConfig(MeasurementConfig):
     """smc: power of sigmoid(q_halt) that weighs a particle."""
     members: tuple[Path, ...] = ()
     """ensemble: further checkpoints of the same task."""
+    exponents: bool = False
+    """A tangent goes with every particle, which doubles the evaluations, for the reader lambda_1."""
 
 
 @register
@@ -79,7 +81,11 @@ class Scale(Measurement[ScaleConfig]):
     def resolved(self, config: ScaleConfig) -> ScaleConfig:
         if config.budget & (config.budget - 1):
             raise UsageError("--budget is no power of two", found=config.budget, expected="1, 2, 4, 8, ...")
-        parts = self.subject.model.initial(1)._fields
+        start = self.subject.model.initial(1)
+        if config.exponents and start[0].dtype not in (torch.float32, torch.float64):
+            raise UsageError("--exponents needs states of float32 or float64", found=str(start[0].dtype),
+                             expected="--dtype float32")  # fmt: skip
+        parts = start._fields
         if config.where not in ("both", *parts):
             raise UsageError("--where names no part of the state", found=config.where,
                              expected="both, " + ", ".join(parts))  # fmt: skip
@@ -98,7 +104,13 @@ class Scale(Measurement[ScaleConfig]):
 
     def recorded(self) -> dict[str, object]:
         members = [sha256(path) for path in map(_weights, self.settings.members)]
-        return {**self.settings.model_dump(exclude={"members"}), "members": members}
+        unsaid = {"members"} if self.settings.exponents else {"members", "exponents"}
+        return {**self.settings.model_dump(exclude=unsaid), "members": members}
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Columns of what every particle reads."""
+        return (*KEPT, "lambda_1") if self.settings.exponents else KEPT
 
     @cached_property
     def pieces(self) -> dict[str, list[Piece]]:
@@ -112,23 +124,27 @@ class Scale(Measurement[ScaleConfig]):
         segments = model.budget * sum(len(piece.particles) * piece.depth for piece in all_pieces)
         rows = max(len(piece.particles) for piece in all_pieces)
         deepest = model.budget * max(len(piece.particles) * piece.depth for piece in all_pieces)
+        times = 2 if self.settings.exponents else 1
         return Cost(
-            memory=rows * (model.activation_bytes() + 8 * self.settings.periods * model.state_elements)
+            memory=rows * times * (model.activation_bytes() + 8 * self.settings.periods * model.state_elements)
             + deepest * (model.config.seq_len + 32),
-            work=model.state_elements * segments * model.sub_updates_per_segment,
+            work=times * model.state_elements * segments * model.sub_updates_per_segment,
         )
 
     def observe(self, questions: Questions) -> Arrays:
         known = _Answers(questions)
-        columns: dict[str, list[np.ndarray]] = {name: [] for name in KEPT}
+        columns: dict[str, list[np.ndarray]] = {name: [] for name in self.kept}
         evaluations = []
         for words, (kind, strength) in self.chosen.items():
             spent = 0
             for piece in self.pieces[words]:
                 method = kind(self.setting, questions, piece.particles, strength)
-                read = follow_particles(method, piece.depth * self.subject.model.budget, self.settings.periods)
+                read = follow_particles(method, piece.depth * self.subject.model.budget, self.settings.periods,
+                                        exponents=self.settings.exponents)  # fmt: skip
                 spent += read.evaluations
-                for name in KEPT[:-1]:
+                for name in self.kept:
+                    if name == "answer":
+                        continue
                     columns[name].append(getattr(read, name).flatten(1).cpu().numpy())
                 columns["answer"].append(known.numbers(read.preds))
             evaluations.append(spent)

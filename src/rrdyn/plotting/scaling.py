@@ -20,8 +20,8 @@ RUN = "rrdyn analyze-scale SCALE.npz"
 NEEDED = ("method", "reader", "primary", "on_curve", "breadth", "depth", "budget", "n", "right", "right_low",
           "right_high")  # fmt: skip
 FREED = ("method", "fate", "n", "freed", "freed_low", "freed_high")
-ORDER = ("q_halt", "q_ever", "halt_first", "residual", "return_distance", "majority", "weighted", "random", "oracle",
-         "oracle_ever")  # fmt: skip
+ORDER = ("q_halt", "q_ever", "halt_first", "residual", "return_distance", "majority", "weighted", "lambda_1", "random",
+         "oracle", "oracle_ever")  # fmt: skip
 RIGHT = "right at the budget"
 
 
@@ -106,13 +106,14 @@ def readers(rows: Rows, tag: str, style: Style) -> Plate:
     """Every reader of every method at its largest compute, as a map."""
     figure = style.figure(0.26 * len(rows.methods) + (1.9 if style.size == "column" else 1.6))
     ax, table = figure.subplots(), Table()
-    shown = np.full((len(rows.methods), len(ORDER)), np.nan)
+    order = [reader for reader in ORDER if reader in rows.reader]
+    shown = np.full((len(rows.methods), len(order)), np.nan)
     largest = []
     for row, method in enumerate(rows.methods):
         last = rows.where(method, "on_curve")
         budget = rows.number["budget"][last].max()
         largest.append(int(budget))
-        for column, reader in enumerate(ORDER):
+        for column, reader in enumerate(order):
             found = [r for r in rows.where(method, "on_curve", reader=reader) if rows.number["budget"][r] == budget]
             if found:
                 shown[row, column] = rows.number["right"][found[0]]
@@ -122,7 +123,7 @@ def readers(rows: Rows, tag: str, style: Style) -> Plate:
     image = ax.imshow(shown, aspect="auto", cmap="viridis", vmin=np.nanmin(shown), vmax=max(np.nanmax(shown), 1e-9))
     _recolour(ax, image, shown)
     ax.set_yticks(range(len(rows.methods)), [f"{m}, {b}x" for m, b in zip(rows.methods, largest)])
-    ax.set_xticks(range(len(ORDER)), [name.replace("_", " ") for name in ORDER], rotation=35, ha="right")
+    ax.set_xticks(range(len(order)), [name.replace("_", " ") for name in order], rotation=35, ha="right")
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)

@@ -62,11 +62,11 @@ class OneNumber(Model):
         return Readout(torch.stack([1 - yes, yes], -1)[:, None], q, torch.zeros_like(q))
 
 
-def run(model, name, particles, segments, *, puzzles=1, strength=None, seed=0, **schedule):
+def run(model, name, particles, segments, *, puzzles=1, strength=None, seed=0, exponents=False, **schedule):
     """A method and what it reads of `particles` particles of some puzzles, whose right answer is 1."""
     setting = Setting(models=[model], seed=seed, schedule=Schedule(**schedule))
     ones = torch.ones(puzzles, 1, dtype=torch.int64)
     questions = Questions(inputs=ones.int(), labels=ones, identifiers=ones[:, 0].int(), idx=np.arange(puzzles))
     method = METHODS[name](setting, questions, range(particles), strength)
     with torch.no_grad():
-        return method, follow_particles(method, segments, 2)
+        return method, follow_particles(method, segments, 2, exponents=exponents)

@@ -144,3 +144,19 @@ def test_a_method_of_ones_own_is_a_class():
         assert read.evaluations == 3
     finally:
         del METHODS["halved-in-a-test"]
+
+
+def test_a_tangent_goes_the_way_of_its_particle():
+    """Damped: the product of 1 - d + d f'(z). Noise moves no tangent: with a linear map all grow by its slope."""
+    r, d, z, known = 3.8, 0.6, 0.3, []
+    model = OneNumber(lambda z: r * z * (1 - z), start=z)
+    _, read = run(model, "damped", 1, 12, strength=d, exponents=True)
+    for _ in range(12):
+        known.append(np.log(abs(1 - d + d * r * (1 - 2 * z))))
+        z = (1 - d) * z + d * r * z * (1 - z)
+    np.testing.assert_allclose(read.lambda_1[0, 0], np.cumsum(known) / np.arange(1, 13), rtol=1e-5)
+    assert read.evaluations == 24
+    for name in ("path-noise", "smc"):
+        model = OneNumber(lambda z: -0.9 * z, start=1.0, q=lambda z: 3 * z)
+        _, read = run(model, name, 4, 8, puzzles=2, exponents=True, below=1.0)
+        np.testing.assert_allclose(read.lambda_1, np.log(0.9), rtol=1e-5)

@@ -126,7 +126,7 @@ class Method:
         return state
 
     def leave(self, before: Any, moved: Any) -> Any:
-        """The state after a segment that took `before` to `moved`."""
+        """The state after a segment that took `before` to `moved`: linear in both, as tangents go through it too."""
         return moved
 
     def read(self, readout: Readout) -> None:
