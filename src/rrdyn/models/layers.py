@@ -79,11 +79,17 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(truncated_normal_(torch.empty(size_out, size_in), 1 / size_in**0.5))
         self.bias = nn.Parameter(torch.zeros(size_out)) if bias else None
         self.cast_weight, self.cast_bias = Cast(), Cast()
+        self.narrow: Tensor | None = None
+        """A copy of the weight in the dtype of products that a training pass has made; it may have further rows and
+        columns, of zeros."""
 
     def weight_as(self, dtype: torch.dtype) -> Tensor:
         return self.cast_weight(self.weight, dtype)
 
     def forward(self, x: Float[Tensor, "*any size_in"]) -> Float[Tensor, "*any size_out"]:
+        if self.narrow is not None:
+            bias = None if self.bias is None else self.bias.to(self.narrow.dtype)
+            return F.linear(x.to(self.narrow.dtype), self.narrow, bias)
         bias = None if self.bias is None else self.cast_bias(self.bias, x.dtype)
         return F.linear(x, self.weight_as(x.dtype), bias)
 
@@ -195,11 +201,19 @@ class SwiGLU(nn.Module):
     def __init__(self, size: int, expansion: float) -> None:
         super().__init__()
         inner = inner_size(size, expansion)
+        self.size = size
         self.gate_up_proj = Linear(size, 2 * inner)
         self.down_proj = Linear(inner, size)
 
     def forward(self, x: Float[Tensor, "*any size"]) -> Float[Tensor, "*any size"]:
         """x (...,size) -> (...,size)."""
+        narrow = self.gate_up_proj.narrow
+        if narrow is not None and narrow.shape[1] > self.size:  # rows of zeros beside, so that rows are aligned
+            wide = F.pad(x.to(narrow.dtype), (0, narrow.shape[1] - self.size))
+            return self._mixed(wide)[..., : self.size]
+        return self._mixed(x)
+
+    def _mixed(self, x: Tensor) -> Tensor:
         if wants_gradient(x, self.gate_up_proj.weight):
             gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
             out: Tensor = self.down_proj(F.silu(gate) * up)

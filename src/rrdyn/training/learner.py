@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from rrdyn.dynamics.protocol import rebuild, take
 from rrdyn.models.losses import answer_loss, continue_loss, continue_target, correctness, halt_loss, total_loss
 from rrdyn.models.model import Model
+from rrdyn.training.narrow import narrow_weights
 
 Rows = dict[str, Tensor]
 """Examples: inputs (R,L), labels (R,L) with -100 ignored and puzzle_identifiers (R,) on the device; index (R,) on the
@@ -55,6 +57,8 @@ class Learner:
     ) -> None:
         """`micro`: trajectories of one pass, 0 for all. `autocast`: dtype of matrix products, None for the model's."""
         self.model, self.loss, self.micro, self.autocast = model, loss, micro, autocast
+        self.narrow = narrow_weights(model, autocast)
+        """On a GPU the weights as products take them; whoever changes weights lets it `forget`."""
         table = model.puzzle_table
         self.puzzle_grad = None if table is None else torch.zeros_like(table)
         self.touched = None if table is None else torch.zeros(len(table), dtype=torch.bool, device=table.device)
@@ -72,6 +76,11 @@ class Learner:
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    def weights_changed(self) -> None:
+        """Told by whoever changes them: what was made of the weights before is of no use."""
+        if self.narrow is not None:
+            self.narrow.forget()
 
     def zero_puzzle_grad(self) -> None:
         if self.puzzle_grad is not None and self.touched is not None:
@@ -160,10 +169,14 @@ class Learner:
         if vectors is not None:
             self._gather_puzzle_grad(rows["puzzle_identifiers"], vectors)
 
-    def _precision(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
         if self.autocast is None:
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=self.autocast)
+            yield
+            return
+        narrow = nullcontext() if self.narrow is None else self.narrow.in_use()
+        with torch.autocast(self.device.type, dtype=self.autocast), narrow:
+            yield
 
     def _gather_puzzle_grad(self, ids: Tensor, vectors: Tensor) -> None:
         assert self.puzzle_grad is not None

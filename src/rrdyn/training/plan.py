@@ -61,6 +61,7 @@ def make_plan(trainer: Trainer, rows: Rows, device: str, step_seconds: float | N
     copies = 3 if trainer.ema is not None else 2  # weights, gradient, average: the moments are counted with the need
     need = Need.of(trainer.learner, trainer.objective, rows, world=trainer.group.world)
     kept = need.total(micro) + copies * weights.numel() * weights.element_size()
+    kept += 0 if trainer.learner.narrow is None else trainer.learner.narrow.bytes
     trainer.discard_gradients()
     return Plan(
         parameters=parts(trainer.model)["all"], steps=trainer.total_steps, processes=trainer.group.world,

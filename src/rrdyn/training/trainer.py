@@ -142,6 +142,7 @@ class Trainer:
         self._check(grad)
         self.optimizer.param_groups[0]["lr"] = self.lr
         self.optimizer.step()
+        self.learner.weights_changed()
         self._update_puzzle_vectors()
         if self.ema is not None:
             self.ema.update(self.flat.vector)
@@ -226,6 +227,7 @@ class Trainer:
         self.step = state["step"]
         with torch.no_grad():
             self.flat.vector.copy_(state["weights"])
+            self.learner.weights_changed()
             if self.ema is not None and state["average"] is not None:
                 self.ema.average.copy_(state["average"])
             if (table := self.model.puzzle_table) is not None and state["puzzle_vectors"] is not None:
