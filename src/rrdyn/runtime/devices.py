@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rrdyn.artifacts.errors import UsageError
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+FAST_FLOAT64 = ((6, 0), (7, 0), (8, 0), (9, 0), (10, 0))
+"""Compute capabilities of cards that do float64 at half the rate of float32; others at a 32nd or less."""
 DTYPES = ("float32", "bfloat16", "float64")
 TAKEN = "auto, cpu, cuda or cuda:N"
 
@@ -83,6 +87,28 @@ def free_memory(device: torch.device) -> int:
         return 4 << 30
 
 
+def slow_in_float64(device: torch.device) -> bool:
+    """Whether a CUDA device does float64 at a small part of its rate in float32."""
+    import torch
+
+    return device.type == "cuda" and tuple(torch.cuda.get_device_capability(device)) not in FAST_FLOAT64
+
+
+@contextmanager
+def products_in_tf32(wanted: bool) -> Iterator[None]:
+    """Products of float32 matrices on a CUDA device in TF32 inside, if wanted: ten bits of each number are used."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    if wanted:
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        if wanted:
+            torch.set_float32_matmul_precision(before)
+
+
 def describe(device: torch.device) -> str:
     """A device in words: the card's name, or the CPU with its thread count."""
     import torch
@@ -94,7 +120,12 @@ def describe(device: torch.device) -> str:
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor of the host on a device, the host not waiting for it: CUDA copies it from pinned memory in its turn."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+    return pinned(tensor, device).to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def pinned(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host where a CUDA device can fetch it from without the host; for a CPU as it is."""
+    return tensor if device.type != "cuda" or tensor.is_pinned() else tensor.pin_memory()
 
 
 def release_memory(device: torch.device) -> None:

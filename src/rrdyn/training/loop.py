@@ -18,7 +18,7 @@ from rrdyn.data.sampler import Sampler
 from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import duration, say
 from rrdyn.training import store
-from rrdyn.training.batches import on_device
+from rrdyn.training.batches import Batches, on_device
 from rrdyn.training.compiling import compile_nets
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.datasets import open_training_data
@@ -85,6 +85,7 @@ def train(
             run.prepare(state)
             return run.run()
     finally:
+        run.close()
         run.folder.unlock()
         launch.leave()
 
@@ -95,6 +96,7 @@ class Run:
     trainer: Trainer
     sampler: Sampler
     log: TrainLog
+    batches: Batches | None = None
 
     def __init__(self, config: TrainConfig, folder: RunFolder, device: torch.device, group: launch.Group) -> None:
         self.folder, self.device, self.group = folder, device, group
@@ -111,6 +113,17 @@ class Run:
         self.accord = Accord(group, self.stop, self._save_is_due)
         self.evaluation_seconds = 0.0
         self.effect = Effect(config.aug, self.config.steps or 1)
+
+    def close(self) -> None:
+        """End the threads that draw ahead."""
+        if self.batches is not None:
+            self.batches.ahead.close()
+            self.trainer.objective.ahead.close()
+
+    @property
+    def position(self) -> Meta:
+        """Behind the batches that steps have had."""
+        return self.sampler.state_dict() if self.batches is None else self.batches.position
 
     def open_folder(self) -> None:
         """Take the run folder, before anything slow is done."""
@@ -179,6 +192,8 @@ class Run:
             )  # fmt: skip
             self.log.rewind(trainer.step)
         compile_nets(trainer.model, config.compile, self.device, self._message)
+        if config.dtype == "float64" and devices.slow_in_float64(self.device):
+            self._message(f"{devices.describe(self.device)} does float64 at a small part of its rate in float32")
         if self.saved_step < 0 and config.init is not None:
             self._log_row(self._evaluate(), None)
             self._save()
@@ -205,12 +220,13 @@ class Run:
         """Steps until the end; returns whether patience ended them."""
         trainer, config = self.trainer, self.config
         meter = Meter(config.global_batch, trainer.objective.means)
-        batches, first = iter(self.sampler), trainer.step
+        first = trainer.step
+        self.batches = Batches(self.sampler, self.device, first + 1, trainer.objective.foresee)
         while trainer.step < trainer.total_steps:
-            before = self.sampler.state_dict(), trainer.objective.state_dict()
+            before = self.batches.position, trainer.objective.state_dict()
             started = time.perf_counter()
             try:
-                stats = self._step(on_device(next(batches), self.device), before[1])
+                stats = self._step(self.batches.next(), before[1])
             except NumericalError as error:
                 self._go_back(before)
                 if self.saved_step != trainer.step:
@@ -275,7 +291,8 @@ class Run:
 
     def _go_back(self, before: tuple[Meta, dict[str, Tensor]]) -> None:
         """To where the data and the slots stood before a step that was given up."""
-        self.sampler.load_state_dict(before[0])
+        if self.batches is not None:
+            self.batches.back(before[0])
         self.trainer.objective.load_state_dict(before[1])
 
     def _save(self, transient: bool = False) -> None:
@@ -284,7 +301,7 @@ class Run:
         No process goes on, or leaves, before the leading one has written it.
         """
         state = store.state_of(
-            self.trainer, self.sampler.state_dict(), self.data, best=self.best, last=self.last,
+            self.trainer, self.position, self.data, best=self.best, last=self.last,
             since_best=self.since_best, transient=transient,
         )  # fmt: skip
         step = self.trainer.step

@@ -12,8 +12,9 @@ The arms of `configs/aug` choose one by name (`rollout`). Another is a class of 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -22,7 +23,8 @@ from torch import Tensor
 
 from rrdyn.artifacts.config import Config
 from rrdyn.dynamics.protocol import rebuild
-from rrdyn.runtime.devices import moved
+from rrdyn.runtime.devices import moved, pinned
+from rrdyn.training.ahead import Ahead
 from rrdyn.training.augmentation import AugConfig
 from rrdyn.training.learner import Learner, Rows
 from rrdyn.training.noise import draw
@@ -63,7 +65,11 @@ class Objective(ABC):
     def __init__(self, learner: Learner, aug: AugConfig, share: Share, seed: int, *, stagger: bool = False) -> None:
         """`stagger`: under ACT streaming, let the first example of slot i begin i segments under way."""
         self.learner, self.aug, self.share, self.seed, self.stagger = learner, aug, share, seed, stagger
-        aug.noise.require_part(learner.initial(1)._fields)
+        one = learner.initial(1)._asdict()
+        aug.noise.require_part(tuple(one))
+        self.shapes = {name: tuple(part.shape[1:]) for name, part in one.items()}
+        self.ahead = Ahead(learner.device)
+        """Noise that is drawn before it is needed."""
         self.settings: Any = self.settings_type(**aug.settings)
         self.reduce: Callable[[Tensor], Tensor] = lambda total: total
         """Sums a number over the processes; set by the trainer."""
@@ -78,6 +84,26 @@ class Objective(ABC):
     @abstractmethod
     def step(self, batch: Rows, step: int, update: Callable[[], None]) -> Stats:
         """Add the gradients of optimiser step `step` (the first is 1), and call `update` once they are whole."""
+
+    def foresee(self, examples: list[int], step: int) -> None:  # noqa: B027
+        """Told which examples a step will have while another is under way: what is drawn for it may be expected."""
+
+    def expect_noise(self, examples: list[int], copies: range, step: int) -> None:
+        """Let the noise that `perturbed` will ask for be drawn ahead."""
+        if self.aug.noise.sampling != "none":
+            self.ahead.expect((step, copies, tuple(examples)), partial(self._noise, examples, copies, step))
+
+    def perturbed(self, rows: Rows, copies: range, step: int) -> tuple[Any, Stats]:
+        """z0 of every (example, copy), copies varying fastest, and the realised size of the noise."""
+        clean = self.learner.initial(len(rows["index"]) * len(copies))
+        if self.aug.noise.sampling == "none":
+            return clean, {}
+        examples = rows["index"].tolist()
+        noise = self.ahead.take((step, copies, tuple(examples)), partial(self._noise, examples, copies, step))
+        return added(clean, *noise)
+
+    def _noise(self, examples: list[int], copies: range, step: int) -> tuple[dict[str, Tensor], np.ndarray]:
+        return drawn(self.aug, examples, copies, self.shapes, self.learner.device, seed=self.seed, step=step)
 
     @property
     def segments_per_step(self) -> int:
@@ -114,22 +140,35 @@ def register_objective(*names: str) -> Callable[[T], T]:
 def perturbed(
     learner: Learner, aug: AugConfig, rows: Rows, copies: range, *, seed: int, step: int
 ) -> tuple[Any, Stats]:
-    """z0 of every (example, copy), copies varying fastest, and the realised size of the noise.
+    """z0 of every (example, copy), copies varying fastest, and the realised size of the noise, drawn now.
+
+    For whoever has no objective at hand; see `Objective.perturbed`.
+    """
+    clean = learner.initial(len(rows["index"]) * len(copies))
+    if aug.noise.sampling == "none":
+        return clean, {}
+    shapes = {name: tuple(part.shape[1:]) for name, part in clean._asdict().items()}
+    return added(clean, *drawn(aug, rows["index"].tolist(), copies, shapes, learner.device, seed=seed, step=step))
+
+
+def drawn(
+    aug: AugConfig, examples: list[int], copies: range, shapes: Mapping[str, tuple[int, ...]], device: torch.device, *,
+    seed: int, step: int,
+) -> tuple[dict[str, Tensor], np.ndarray]:  # fmt: skip
+    """The noise of each part of the starts (R,...), where the device can fetch it, {} for none; sigma (R,)."""
+    eps, sigma = draw(aug.noise, seed=seed, step=step, examples=examples, copies=copies, shapes=shapes)
+    names = list(eps) if sigma.any() else []
+    return {name: pinned(torch.from_numpy(eps.pop(name)), device) for name in names}, sigma
+
+
+def added(clean: Any, eps: dict[str, Tensor], sigma: np.ndarray) -> tuple[Any, Stats]:
+    """Starts (R,...) with the noise of each added, and its realised size.
 
     The noise is added in float32 or wider. `noise` is ||stored z0 - clean z0|| / ||clean z0|| over all parts.
     """
-    count = len(rows["index"]) * len(copies)
-    clean = learner.initial(count)
-    if aug.noise.sampling == "none":
-        return clean, {}
-    examples = rows["index"].tolist()
-    shapes = {name: tuple(part.shape[1:]) for name, part in zip(clean._fields, clean)}
-    eps, sigma = draw(aug.noise, seed=seed, step=step, examples=examples, copies=copies, shapes=shapes)
     if not sigma.any():
         return clean, {}
-    noisy = rebuild(
-        clean, (z + moved(torch.from_numpy(eps.pop(name)), z.device) for name, z in clean._asdict().items())
-    )
+    noisy = rebuild(clean, (z + moved(eps.pop(name), z.device) for name, z in clean._asdict().items()))
     apart = torch.sqrt(sum(_squares(new - old) for new, old in zip(noisy, clean)))  # type: ignore[arg-type]
     size = torch.sqrt(sum(_squares(old) for old in clean))  # type: ignore[arg-type]
     hit = moved(torch.from_numpy(np.flatnonzero(sigma > 0)), apart.device)

@@ -13,7 +13,7 @@ from rrdyn.runtime.devices import moved
 from rrdyn.training.augmentation import AugConfig
 from rrdyn.training.halting import exploration, stops
 from rrdyn.training.learner import Learner, Rows
-from rrdyn.training.objective import Cancelled, Objective, Share, Stats, perturbed, register_objective
+from rrdyn.training.objective import Cancelled, Objective, Share, Stats, register_objective
 
 ALL = slice(None)
 
@@ -58,6 +58,13 @@ class Rollouts(Objective):
             update()
         return self._stats(rolled, noise)
 
+    def foresee(self, examples: list[int], step: int) -> None:
+        parts = self._parts(len(examples))
+        rolls = 2 if len(parts) > 1 and self.aug.normalise == "step" else 1  # the first counts the segments
+        for part in parts * rolls:
+            for group in self.groups:
+                self.expect_noise(examples[part], group, step)
+
     @property
     def groups(self) -> list[range]:
         """The copies that are rolled out together."""
@@ -101,7 +108,7 @@ class Rollouts(Objective):
         return rolled, noise
 
     def _starts(self, batch: Rows, step: int) -> list[tuple[Any, Stats]]:
-        return [perturbed(self.learner, self.aug, batch, group, seed=self.seed, step=step) for group in self.groups]
+        return [self.perturbed(batch, group, step) for group in self.groups]
 
     def _valid_steps(self, batch: Rows, parts: list[slice], step: int) -> Tensor:
         """The supervised segments of all examples of all processes, from a rollout without gradient."""

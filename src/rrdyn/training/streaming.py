@@ -15,7 +15,7 @@ from rrdyn.models.losses import IGNORE
 from rrdyn.runtime.devices import moved
 from rrdyn.training.halting import exploration, stops
 from rrdyn.training.learner import Learner, Outcome, Rows
-from rrdyn.training.objective import Objective, Stats, perturbed, register_objective
+from rrdyn.training.objective import Objective, Stats, register_objective
 
 COLUMNS = ("steps", "halted")
 """What a saved slot holds beside the parts of its state, under names of their own, and its example."""
@@ -93,7 +93,7 @@ class Streaming(Objective):
         first = self.carry is None
         if self.carry is None:
             self.carry = Carry.empty(self.learner, batch)
-        z0, stats = perturbed(self.learner, self.aug, batch, self.aug.copy_numbers, seed=self.seed, step=step)
+        z0, stats = self.perturbed(batch, self.aug.copy_numbers, step)
         carry = self.carry.refilled(z0, batch)
         del z0
         if first and self.stagger:
@@ -116,6 +116,9 @@ class Streaming(Objective):
             "q_right": (done & ((outcome.q_halt >= 0) == outcome.correct)).sum(),
             "segments": (done * self.carry.steps).sum(),
         }  # fmt: skip
+
+    def foresee(self, examples: list[int], step: int) -> None:
+        self.expect_noise(examples, self.aug.copy_numbers, step)
 
     def states_held(self, micro: int, trajectories: int) -> int:
         """Of every slot the state before the step and the one it starts from; the one after it where passes are cut."""
