@@ -3,7 +3,7 @@
     python scripts/gpu_check.py [--piece NAME ...] [--force] [--out docs/gpu]
     python scripts/gpu_check.py --dry --out FOLDER      # its path on a CPU with tiny models; the numbers mean nothing
 
-Pieces: tests, exponents, training, rates, memory. Each is written as it is done: stopped, the same line goes on.
+Pieces: tests, exponents, training, rates, memory, tf32. Each is written as it is done: stopped, the same line goes on.
 Models are full-size with random weights, puzzles random grids: neither changes what an operation costs.
 """
 
@@ -169,10 +169,12 @@ def training(here: Here) -> dict[str, Any]:
 def products(trainer: Trainer, rows: dict[str, torch.Tensor]) -> int:
     """Floating point operations of the products of one trajectory's supervised segment, counted."""
     one = {name: column[:1] for name, column in rows.items()}
+    copies, trainer.learner.narrow = trainer.learner.narrow, None  # their padding is no work done
     last = torch.zeros(1, dtype=torch.bool, device=trainer.learner.device)
     with FlopCounterMode(display=False) as counter:
         trainer.learner.segment(trainer.learner.initial(1), {**one, "last": last}, torch.ones_like(last).float())
     trainer.discard_gradients()
+    trainer.learner.narrow = copies
     return counter.get_total_flops()
 
 
@@ -217,6 +219,34 @@ def memory(here: Here) -> dict[str, Any]:
     return found
 
 
+@torch.no_grad()
+def tf32(here: Here) -> dict[str, Any]:
+    """What TF32 changes of a segment and of the budget's end, and how much faster it is."""
+    found = {}
+    for name, task in here.tasks.items():
+        model = here.model(task).eval()
+        inputs = torch.from_numpy(grids(task, task.puzzles).astype(np.int32)).to(here.device)
+        recurrence, z0 = (
+            model.recurrence(model.embed(inputs, torch.zeros_like(inputs[:, 0]))),
+            model.initial(len(inputs)),
+        )
+        seconds, first, answers = [], [], []
+        for wanted in (False, True):
+            with devices.products_in_tf32(wanted):
+                seconds.append(here.seconds(partial(plain_segment, recurrence, z0)))
+                z = plain_segment(recurrence, z0)
+                first.append(z[0].double())
+                for _ in range(model.budget - 1):
+                    z = plain_segment(recurrence, z)
+                answers.append(model.read(z).logits.argmax(-1))
+        found[name] = {
+            "relative_error_of_a_segment": float((first[1] - first[0]).norm() / first[0].norm()),
+            "answers_that_differ": float((answers[0] != answers[1]).any(-1).double().mean()),
+            "times_faster": seconds[0] / seconds[1],
+        }
+    return found
+
+
 def taken(here: Here, action: Callable[[], object]) -> int:
     """Bytes that an action held at most, beside those that were there before."""
     if here.device.type != "cuda":
@@ -232,6 +262,7 @@ def taken(here: Here, action: Callable[[], object]) -> int:
 
 PIECES: dict[str, Callable[[Here], dict[str, Any]]] = {
     "tests": tests, "exponents": exponents, "training": training, "rates": rates, "memory": memory,
+    "tf32": tf32,
 }  # fmt: skip
 
 

@@ -201,6 +201,46 @@ def request(checkpoint, out, **more) -> Request:
                    **more)  # fmt: skip
 
 
+def test_products_in_tf32(trm_checkpoint, tmp_path, monkeypatch):
+    """For as long as puzzles are observed, and told in the file; without it settings are as they were."""
+    plain, seen = Rollout.observe, []
+
+    def noted(self, questions):
+        seen.append(torch.get_float32_matmul_precision())
+        return plain(self, questions)
+
+    monkeypatch.setattr(Rollout, "observe", noted)
+    with PretendedCard():
+        assert measure(trm_checkpoint, tmp_path / "coarse.npz", "--device", "cuda", "--tf32") == 0
+        assert measure(trm_checkpoint, tmp_path / "plain.npz", "--device", "cuda") == 0
+    assert seen == ["high", torch.get_float32_matmul_precision()]
+    assert read_npz(tmp_path / "coarse.npz").meta["settings"]["tf32"] is True
+    assert "tf32" not in read_npz(tmp_path / "plain.npz").meta["settings"]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [(["rollout", "--device", "cpu"], "float32 on cpu"), (["diagnose", "--device", "cuda"], "too coarse for tangents"),
+     (["rollout", "--device", "cuda", "--dtype", "float64"], "float64 on cuda")],
+)  # fmt: skip
+def test_tf32_where_it_is_of_no_use(trm_checkpoint, tmp_path, capsys, line, why):
+    with PretendedCard():
+        command, *rest = line
+        assert main([command, str(trm_checkpoint), *rest, "--tf32", "--n", "2", "--out", str(tmp_path / "o.npz")]) == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("capability", "told"), [((8, 6), True), ((9, 0), False)])
+def test_a_card_without_float64_is_told(trm_checkpoint, tmp_path, monkeypatch, capsys, capability, told):
+    """An A6000 does float64 at a 64th of its rate in float32."""
+    monkeypatch.delenv("RRDYN_QUIET", raising=False)
+    line = ["rollout", str(trm_checkpoint), "--n", "1", "--segments", "2", "--dtype", "float64", "--device", "cuda"]
+    with PretendedCard():
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+        assert main([*line, "--out", str(tmp_path / "o.npz")]) == 0
+    assert ("at a small part of its rate" in capsys.readouterr().err) == told
+
+
 def test_a_task_that_sees_one_card_takes_it(trm_checkpoint, tmp_path, monkeypatch):
     """`train.sbatch` shows each task a card of its own: the second asked for cuda:1 of 1."""
     for name, value in {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():

@@ -28,7 +28,7 @@ def test_the_dry_form_goes_through_every_piece(tmp_path):
     rest = run(tmp_path)
     assert rest.returncode == 0, rest.stderr
     record = json.loads(path.read_text())
-    assert set(record["pieces"]) == {"tests", "exponents", "training", "rates", "memory"}
+    assert set(record["pieces"]) == {"tests", "exponents", "training", "rates", "memory", "tf32"}
     assert record["device"] == "dry"
     for piece, kept in before.items():  # not done again
         assert record["pieces"][piece] == kept

@@ -58,6 +58,8 @@ class Args(TableOptions, MeasurementOptions):
     """File to write; default RUN/eval/ for a checkpoint of a run, else perturb.npz beside it."""
     seed: Seed = 0
     """Names the choice of puzzles and the noise."""
+    tf32: bool = False
+    """On a GPU products of float32 in TF32, faster and coarser; recorded."""
 
 
 def run(args: Args) -> Outcome:

@@ -43,6 +43,8 @@ class Args(MeasurementOptions):
     """A rollout.npz that kept its state: go on from there."""
     seed: Seed | None = None
     """Names the choice of puzzles; default 0, with --extend that of its file."""
+    tf32: bool = False
+    """On a GPU products of float32 in TF32, faster and coarser; recorded."""
 
 
 def run(args: Args) -> Outcome:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from rrdyn.artifacts.errors import RrdynError, UsageError
+from rrdyn.artifacts.errors import RrdynError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, output_file
 from rrdyn.artifacts.lock import locked
 from rrdyn.artifacts.npz import BEGINS, read_npz
@@ -128,6 +128,9 @@ def _files_beside(request: Request, outputs: Sequence[Path]) -> list[tuple[Path,
 
 def _run_all(request: Request, outputs: Sequence[Path]) -> list[Result]:
     shard, device = place(request)
+    if request.config.dtype == "float64" and devices.slow_in_float64(device):
+        notice(f"{devices.describe(device)} does float64 at a small part of its rate in float32: "
+               "expect this to take many times longer")  # fmt: skip
     detail(f"device: {devices.describe(device)}; torch {torch.__version__}")
     results = []
     for number, (checkpoint, out) in enumerate(zip(request.checkpoints, outputs)):
@@ -152,7 +155,7 @@ def carry_out(
     """
     shard, subject = shard or Shard(), measurement.subject
     idx = shard.own(measurement.choose())
-    settings = measurement.recorded()
+    settings = measurement.kept()
     fingerprint = subject.fingerprint(idx, settings, measurement=measurement.name, revision=measurement.revision)
     key = part_files.key_of(fingerprint)
     if shard.rank == 0 and not quiet:
@@ -203,7 +206,7 @@ def _told(
 def in_memory(measurement: Measurement[Any], *, label: str | None = None) -> Measured:
     """Measure without files; the arrays are those that a file would hold."""
     joined = columns_of(measurement, measurement.choose(), label=label)
-    arrays, meta = _told(measurement, joined, measurement.recorded())
+    arrays, meta = _told(measurement, joined, measurement.kept())
     return Measured(arrays=arrays, meta=meta)
 
 
@@ -250,7 +253,7 @@ def _compute_part(measurement: Measurement[Any], idx: np.ndarray, positions: ran
 def _observed(measurement: Measurement[Any], idx: np.ndarray) -> Arrays:
     """One batch; where it does not fit the device's memory, in halves."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), devices.products_in_tf32(bool(getattr(measurement.settings, "tf32", False))):
             return measurement.observe(measurement.subject.questions(idx))
     except torch.OutOfMemoryError:
         if len(idx) == 1:

@@ -26,7 +26,7 @@ from rrdyn.dynamics.qr import clipped
 from rrdyn.dynamics.returns import Returns
 from rrdyn.dynamics.trajectory import Carrier, Observer, Step, follow, plain_segment
 from rrdyn.measurement.answers import Answers
-from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
+from rrdyn.measurement.measurement import Cost, Measurement, ProductsConfig, register
 from rrdyn.measurement.parts import Arrays
 from rrdyn.measurement.subject import Questions
 from rrdyn.models.contraction import Certificate
@@ -34,7 +34,7 @@ from rrdyn.models.description import contraction_of
 from rrdyn.runtime.threads import one_thread
 
 
-class DiagnosisConfig(MeasurementConfig):
+class DiagnosisConfig(ProductsConfig):
     """What is measured, and how."""
 
     k: Annotated[int, Field(ge=1, le=4096)] = 8
@@ -75,6 +75,9 @@ class Diagnosis(Measurement[DiagnosisConfig]):
     following = "analyze-2x2"
 
     def resolved(self, config: DiagnosisConfig) -> DiagnosisConfig:
+        if config.tf32 and config.estimator == "tangents":
+            raise UsageError("--tf32 is too coarse for tangents", expected="--estimator growth with it",
+                             run="leave --tf32 away")  # fmt: skip
         segments = config.segments or self.subject.model.budget
         if config.align >= segments:
             raise UsageError(
@@ -207,7 +210,7 @@ class Diagnosis(Measurement[DiagnosisConfig]):
             rows = [self._states_of(int(index)) for index in chosen]
         name = out.name.replace("diag", "states", 1) if "diag" in out.name else f"states_{out.name}"
         arrays = {"z_H": np.concatenate([row[0] for row in rows]), "z_L": np.concatenate([row[1] for row in rows])}
-        meta = self.subject.meta(seed=self.settings.seed, settings=self.recorded(), dtype=self.settings.dtype)
+        meta = self.subject.meta(seed=self.settings.seed, settings=self.kept(), dtype=self.settings.dtype)
         return [write_npz(out.with_name(name), STATES, {**arrays, "idx": chosen}, meta)]
 
     def _states_of(self, index: int) -> list[np.ndarray]:

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
+import torch
 from pydantic import Field
 
 from rrdyn.artifacts.config import Config
+from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.schema import Schema
 from rrdyn.measurement.parts import Arrays, Parts, publish
 from rrdyn.measurement.subject import Questions, Subject
@@ -37,6 +39,19 @@ class MeasurementConfig(Config):
     """What the model computes in."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Names the choice of puzzles, and what else is drawn."""
+
+
+class ProductsConfig(MeasurementConfig):
+    """What is asked of a measurement that follows trajectories and may do so in coarser products."""
+
+    tf32: bool = False
+    """Products of float32 in TF32, on a GPU: faster and coarser."""
+
+    def require_gpu(self, device: torch.device) -> None:
+        """Raise UsageError where TF32 is asked for and there is none."""
+        if self.tf32 and (device.type != "cuda" or self.dtype != "float32"):
+            raise UsageError("--tf32 is for products of float32 on a GPU", found=f"{self.dtype} on {device.type}",
+                             expected="--device cuda and --dtype float32", run="leave --tf32 away")  # fmt: skip
 
 
 C = TypeVar("C", bound=MeasurementConfig)
@@ -66,6 +81,8 @@ class Measurement(ABC, Generic[C]):
 
     def __init__(self, subject: Subject, config: C) -> None:
         self.subject = subject
+        if isinstance(config, ProductsConfig):
+            config.require_gpu(subject.device)
         self.settings: C = self.resolved(config)
 
     def resolved(self, config: C) -> C:
@@ -96,6 +113,10 @@ class Measurement(ABC, Generic[C]):
     def recorded(self) -> dict[str, object]:
         """The settings as they are written, and as far as numbers depend on them."""
         return self.settings.model_dump()
+
+    def kept(self) -> dict[str, object]:
+        """The settings by which a result is known: `recorded`, without TF32 where it is off, which came later."""
+        return {key: value for key, value in self.recorded().items() if key != "tf32" or value}
 
     def finish(self, arrays: Arrays) -> Arrays:
         """The output's arrays from the joined columns."""

@@ -26,7 +26,7 @@ from rrdyn.dynamics.protocol import Recurrence
 from rrdyn.dynamics.returns import Returns
 from rrdyn.dynamics.trajectory import Observer, Step, follow, plain_segment
 from rrdyn.measurement.answers import Answers
-from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
+from rrdyn.measurement.measurement import Cost, Measurement, ProductsConfig, register
 from rrdyn.measurement.parts import Arrays
 from rrdyn.measurement.subject import Questions
 from rrdyn.models import Readout
@@ -64,7 +64,7 @@ class Calibration(Config):
         return f"no sigma*: the KL only reaches {self.ceiling:.3g} nats, at sigma {self.tried[1][0]:.3g}"
 
 
-class PerturbationConfig(MeasurementConfig):
+class PerturbationConfig(ProductsConfig):
     """Which restarts."""
 
     n: Annotated[int, Field(ge=1)] = 96

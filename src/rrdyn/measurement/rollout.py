@@ -23,12 +23,12 @@ from rrdyn.dynamics.observers import Motion
 from rrdyn.dynamics.returns import Past, Returns
 from rrdyn.dynamics.trajectory import follow
 from rrdyn.measurement.answers import Answers, RightInARow
-from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
+from rrdyn.measurement.measurement import Cost, Measurement, ProductsConfig, register
 from rrdyn.measurement.parts import Arrays, Parts, publish, state_file
 from rrdyn.measurement.subject import Questions, Subject
 
 
-class RolloutConfig(MeasurementConfig):
+class RolloutConfig(ProductsConfig):
     """How far, and for which puzzles."""
 
     n: Annotated[int, Field(ge=1)] = 256
