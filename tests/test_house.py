@@ -80,7 +80,8 @@ def test_every_command_has_its_file_and_every_file_its_command():
     from rrdyn.cli.app import COMMANDS
 
     expected = {name.replace(" ", "_").replace("-", "_") for name in COMMANDS if not name.startswith("plot ")}
-    shared = {"__init__", "app", "command", "completion", "data_kind", "plot", "names", "options", "results", "within"}
+    shared = {"__init__", "app", "command", "completion", "data_kind", "plot", "names", "options", "results", "within",
+              "submission"}  # fmt: skip
     found = {path.stem for path in (SOURCE / "cli").glob("*.py")} - shared
     assert found == expected
 
@@ -197,6 +198,7 @@ ELSEWHERE = {
     "analysis/test_aggregate": "analysis/runs artifacts/frame",
     "analysis/test_comparison": "artifacts/comparison analysis/measured",
     "docs/test_pages": "artifacts/citations measurement/measurement",
+    "runtime/test_cluster": "cli/submission",
     "data/test_registry": "data/tokens",
     "data/test_defaults": "data/recipe data/sudoku/recipe data/maze/recipe data/modular/recipe",
     "data/test_equality": "data/collection",

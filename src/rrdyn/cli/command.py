@@ -68,6 +68,10 @@ class Arguments(Config):
     def check_names(self) -> None:
         """Refuse names that are known to be wrong before the command loads anything heavy. Raises RrdynError."""
 
+    def instead(self, name: str, argv: list[str]) -> Outcome | None:
+        """What is done in place of the command, of that name and these words; None where it is to be run."""
+        return None
+
     @classmethod
     def untaken(cls) -> tuple[str, ...]:
         """Inherited fields that say nothing of this command: they are no options of it."""
@@ -164,7 +168,7 @@ def run_command(name: str, module: ModuleType | Command, argv: list[str]) -> int
         return 0
     with _listening(args), _notices_on_stderr(), _logged(name, argv):
         args.check_names()
-        outcome: Outcome = module.run(args)
+        outcome: Outcome = args.instead(name, argv) or module.run(args)
         files = {"wrote": [str(path) for path in outcome.wrote], "kept": [str(path) for path in outcome.kept]}
         try:
             if args.as_json:

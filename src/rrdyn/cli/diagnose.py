@@ -25,6 +25,7 @@ class Args(MeasurementOptions):
     2. rrdyn diagnose runs/maze-trm-multi4/20260101-s0/checkpoints/step_* --n 1024
     3. rrdyn diagnose ckpt.pt --devices 2 --k 16 --qr-every auto
     4. rrdyn diagnose ckpt.pt --shard 3/8 --out shared/diag.npz
+    5. rrdyn diagnose ckpt.pt --n 1000000 --submit 16 --job gpus_per_node=1 --out shared/diag.npz
     """
 
     ckpts: Positional[tuple[Path, ...]]
@@ -53,6 +54,8 @@ class Args(MeasurementOptions):
     """Indices of puzzles whose full states go into states.npz beside the output."""
     strict: bool = False
     """Exit with 4 where a puzzle's state or exponents are not finite."""
+    tf32: bool = False
+    """On a GPU products of float32 in TF32, faster and coarser; with --estimator growth only. Recorded."""
 
     @field_validator("save_states")
     @classmethod

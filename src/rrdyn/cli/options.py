@@ -105,8 +105,26 @@ class MeasurementOptions(ProcessOptions):
     """R/W: do share R of W (from 0) of one output in a shared folder; the process that finds all parts joins them."""
     piece: str | None = None
     """R/W: only piece R of W (from 0) of the puzzles, as a file of its own; `rrdyn merge` joins the pieces."""
+    submit: Processes | None = None
+    """So many jobs of a cluster share the puzzles, through submitit (the extra `cluster`): each does a share, is queued
+    again when its time is up, and goes on from the parts that are there; the last one joins them."""
+    job: tuple[str, ...] = ()
+    """Settings of those jobs as submitit has them, KEY=VALUE: timeout_min, gpus_per_node, slurm_partition, cluster."""
     force: bool = False
     """Measure again even where the file is there."""
+
+    def instead(self, name: str, argv: list[str]) -> Outcome | None:
+        if self.submit is None:
+            return None
+        from rrdyn.artifacts.errors import UsageError
+        from rrdyn.cli.submission import submitted
+
+        if self.shard is not None or self.piece is not None:
+            raise UsageError("--submit shares the puzzles out itself", found="--shard or --piece", run="without either")
+        given = [path for field in ("ckpt", "ckpts", "members") for path in _paths(getattr(self, field, None))]
+        place = getattr(self, "out", None) or Path(given[0].name)
+        shares = [["--shard", f"{share}/{self.submit}"] for share in range(self.submit)]
+        return submitted(name, argv, shares, place.with_name(f"{place.name}.jobs"), self.job)
 
 
 class TableOptions(Arguments):

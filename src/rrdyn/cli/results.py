@@ -52,9 +52,11 @@ def failure(command: str | None, error: RrdynError) -> Failure:
 
 
 class Unfinished(Written):
-    """A share of the work that was done before others' (`--shard`)."""
+    """A share of the work that was done before others' (`--shard`), or work that jobs will do (`--submit`)."""
 
     complete: Literal[False]
+    jobs: list[str] = []
+    """Their identifiers."""
 
 
 UNFINISHED = Unfinished(complete=False)
@@ -166,10 +168,12 @@ class PushResult(Written):
 
 
 class SweepResult(Written):
-    """`lines` with --list, the number of `runs` with --slurm, else their folders."""
+    """`lines` with --list, the number of `runs` with --slurm and --submit, else their folders."""
 
     lines: list[str] = []
     runs: list[str] | Count = []
+    jobs: list[str] = []
+    """Identifiers of the jobs that train them, with --submit."""
 
 
 class MeasuredRow(Written):

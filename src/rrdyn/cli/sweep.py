@@ -18,6 +18,7 @@ class Args(Arguments):
     2. rrdyn sweep noise.yaml --list
     3. rrdyn sweep noise.yaml --jobs 2
     4. rrdyn sweep noise.yaml --slurm --sbatch=--partition=gpu --sbatch=--gpus=1
+    5. rrdyn sweep noise.yaml --submit 8 --job gpus_per_node=1 slurm_partition=gpu
     """
 
     file: Positional[Path]
@@ -34,6 +35,11 @@ class Args(Arguments):
     """Write a job script that runs the sweep as a Slurm array, and run nothing."""
     sbatch: tuple[str, ...] = ()
     """Further options of that script, such as --partition=gpu."""
+    submit: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Submit the runs as jobs of a cluster, through submitit (the extra `cluster`), so many of them at a time at most;
+    each is queued again when its time is up, and goes on."""
+    job: tuple[str, ...] = ()
+    """Settings of those jobs as submitit has them, KEY=VALUE: timeout_min, gpus_per_node, slurm_partition, cluster."""
 
 
 def run(args: Args) -> Outcome:
@@ -49,6 +55,13 @@ def run(args: Args) -> Outcome:
         return Outcome(
             data=SweepResult(runs=len(lines)), text=f"{len(lines)} runs", wrote=[script], next=[f"sbatch {script}"]
         )
+    if args.submit is not None and args.only is None:
+        from rrdyn.cli.submission import sent, told
+
+        folder = config.out / "jobs"
+        each = [["sweep", str(args.file), "--only", str(number)] for number in range(len(lines))]
+        jobs = sent(each, folder, args.job, at_once=args.submit)
+        return Outcome(data=SweepResult(runs=len(lines), jobs=jobs), text=told(jobs, folder))
     from rrdyn.cli.app import main
     from rrdyn.cli.within import within_study
 

@@ -109,17 +109,17 @@ def put(content: Settings, key: str, value: JsonValue, *, whole: str = "") -> Se
     return {**content, section: put(inner, rest, value, whole=whole or key)}
 
 
-def settings_from(pairs: tuple[str, ...]) -> dict[str, JsonValue]:
+def settings_from(pairs: tuple[str, ...], *, option: str = "--set") -> dict[str, JsonValue]:
     """`KEY=VALUE` pairs as settings; values are read as YAML, so 3, 1e-3, true, null and [a, b] mean what they say."""
     found: dict[str, JsonValue] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key:
-            raise UsageError("--set cannot be read", found=pair, expected="KEY=VALUE, such as optim.lr=3e-4")
+            raise UsageError(f"{option} cannot be read", found=pair, expected="KEY=VALUE, such as optim.lr=3e-4")
         try:
-            value = parse_yaml(text, f"--set {key}")
+            value = parse_yaml(text, f"{option} {key}")
         except InputError as error:
-            raise UsageError(f"--set {key}: the value cannot be read", found=error.found or error.problem) from None
+            raise UsageError(f"{option} {key}: the value cannot be read", found=error.found or error.problem) from None
         if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
             with suppress(ValueError):
                 value = float(value)
