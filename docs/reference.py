@@ -22,6 +22,7 @@ import pdoc
 import pdoc.extract
 
 import rrdyn
+import rrdyn.training
 
 ROOT = Path(__file__).resolve().parents[1]
 FRONT = ROOT / "docs" / "api.md"
@@ -73,8 +74,9 @@ def build(out: Path) -> Path:
 
 
 def _built(out: Path) -> Path:
-    for name in rrdyn.__all__:  # made at first use: made now, to be found
-        setattr(rrdyn, name, getattr(rrdyn, name))
+    for package in (rrdyn, rrdyn.training):  # made at first use: made now, to be found
+        for name in package.__all__:
+            setattr(package, name, getattr(package, name))
     settle_named_tuples()
     pdoc.render.configure(docformat="markdown", show_source=False, footer_text=f"rrdyn {rrdyn.__version__}")
     said, rrdyn.__doc__ = rrdyn.__doc__, front()

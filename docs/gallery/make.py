@@ -21,7 +21,6 @@ from rrdyn.cli.app import main
 HERE = Path(__file__).resolve().parent
 STUDY = HERE / "study"
 LINES = """
-plot dynamics logs --size page
 plot 2x2 analysis/results_trm.json
 plot spectrum analysis/results_trm.json
 plot trajectories diag_trm.npz --points analysis/points_trm.csv
@@ -40,6 +39,7 @@ plot fates fates/fate_early.npz fates/fate_late.npz --size page
 plot compare comparison
 plot scaling scaling
 plot toy toy.npz
+plot dynamics logs --size page
 plot 2x2 analysis/results_trm.json --dark --size slide --out {out}/dark
 """
 

@@ -26,7 +26,7 @@ def run(args: Args) -> Outcome:
 
     made = write_report(args.folder, args.out)
     text = (
-        f"{made.path}: {len(made.figures)} figures, {len(made.models)} models in the explorer, {made.size / 1e6:.1f} MB"
+        f"{made.path}: {len(made.figures)} figures, {len(made.models)} models, {made.size / 1e6:.1f} MB"
     )
     data = ReportResult(figures=[picture.name for picture in made.figures], models=made.models, bytes=made.size)
     return Outcome(
