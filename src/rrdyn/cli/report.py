@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rrdyn.cli.command import Arguments, Outcome, Positional
@@ -26,9 +27,13 @@ def run(args: Args) -> Outcome:
 
     made = write_report(args.folder, args.out)
     text = (
-        f"{made.path}: {len(made.figures)} figures, {len(made.models)} models, {made.size / 1e6:.1f} MB"
+        f"{made.path}: {_counted(made.figures, 'figure')}, {_counted(made.models, 'model')}, {made.size / 1e6:.1f} MB"
     )
     data = ReportResult(figures=[picture.name for picture in made.figures], models=made.models, bytes=made.size)
     return Outcome(
         data=data, text=text, wrote=[made.path], next=[f"open {made.path} in a browser; it needs no network"]
     )
+
+
+def _counted(what: Sequence[object], word: str) -> str:
+    return f"{len(what)} {word}" + ("s" if len(what) != 1 else "")
