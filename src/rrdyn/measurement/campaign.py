@@ -155,7 +155,7 @@ def carry_out(
     """
     shard, subject = shard or Shard(), measurement.subject
     idx = shard.own(measurement.choose())
-    settings = measurement.kept()
+    settings = measurement.told_apart()
     fingerprint = subject.fingerprint(idx, settings, measurement=measurement.name, revision=measurement.revision)
     key = part_files.key_of(fingerprint)
     if shard.rank == 0 and not quiet:
@@ -206,7 +206,7 @@ def _told(
 def in_memory(measurement: Measurement[Any], *, label: str | None = None) -> Measured:
     """Measure without files; the arrays are those that a file would hold."""
     joined = columns_of(measurement, measurement.choose(), label=label)
-    arrays, meta = _told(measurement, joined, measurement.kept())
+    arrays, meta = _told(measurement, joined, measurement.told_apart())
     return Measured(arrays=arrays, meta=meta)
 
 

@@ -210,7 +210,7 @@ class Diagnosis(Measurement[DiagnosisConfig]):
             rows = [self._states_of(int(index)) for index in chosen]
         name = out.name.replace("diag", "states", 1) if "diag" in out.name else f"states_{out.name}"
         arrays = {"z_H": np.concatenate([row[0] for row in rows]), "z_L": np.concatenate([row[1] for row in rows])}
-        meta = self.subject.meta(seed=self.settings.seed, settings=self.kept(), dtype=self.settings.dtype)
+        meta = self.subject.meta(seed=self.settings.seed, settings=self.told_apart(), dtype=self.settings.dtype)
         return [write_npz(out.with_name(name), STATES, {**arrays, "idx": chosen}, meta)]
 
     def _states_of(self, index: int) -> list[np.ndarray]:

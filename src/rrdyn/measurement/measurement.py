@@ -114,7 +114,7 @@ class Measurement(ABC, Generic[C]):
         """The settings as they are written, and as far as numbers depend on them."""
         return self.settings.model_dump()
 
-    def kept(self) -> dict[str, object]:
+    def told_apart(self) -> dict[str, object]:
         """The settings by which a result is known: `recorded`, without TF32 where it is off, which came later."""
         return {key: value for key, value in self.recorded().items() if key != "tf32" or value}
 
