@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from jsonschema import Draft202012Validator
 
 from rrdyn.artifacts.npz import write_npz
@@ -20,8 +21,11 @@ from rrdyn.cli.app import main
 from rrdyn.cli.schema import schema_of
 from rrdyn.data import ModularAddition, write_split
 from rrdyn.models import build, save
+from rrdyn.models.building import model_config
 from rrdyn.models.exporting import export
 from rrdyn.studies import inspection
+from rrdyn.training.config import TrainConfig
+from rrdyn.training.recipes import settings_from
 
 FIELDS = {"name": "trm", "hidden_size": 8, "num_heads": 2, "expansion": 1.0, "L_layers": 1, "H_cycles": 1,
           "L_cycles": 1, "halt_max_steps": 2, "puzzle_emb_ndim": 0,
@@ -194,15 +198,12 @@ def test_large_arrays_are_told_by_their_headers(tmp_path, monkeypatch, capsys):
     assert "MB, not read" in capsys.readouterr().out
 
 
-def test_what_follows_a_config_trains_that_model(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_what_follows_a_config_is_that_model(tmp_path, capsys):
     main(["inspect", str(text("trm.yaml", ARCH)(tmp_path))])
-    line = re.search("next: rrdyn (.+)", capsys.readouterr().err)[1]
-    puzzles = ModularAddition(7).puzzles(np.stack([np.arange(49) // 7, np.arange(49) % 7], 1))
-    for split in ("train", "test"):
-        write_split(tmp_path / "data", split, ModularAddition(7), puzzles.inputs, puzzles.labels)
-    typed = [*shlex.split(line.replace("DATA", "data")), "shuffle_puzzles=false", "--preset", "demo-tiny"]
-    assert main([*typed, "--device", "cpu", "--dry-run", "--json"]) == 0
-    arch = {"name": "trm", "hidden_size": 8, "num_heads": 2, "H_cycles": 1, "seq_len": 3, "vocab_size": 8}
-    parameters = sum(weight.numel() for weight in build(arch).parameters())
-    assert json.loads(capsys.readouterr().out)["plan"]["parameters"] == parameters
+    *line, setting = shlex.split(re.search("next: (.+)", capsys.readouterr().err)[1])
+    assert line == ["rrdyn", "train", "DATA", "--set"]
+    TrainConfig.require_key(*settings_from((setting,)))
+    sizes = {"seq_len": 3, "vocab_size": 8}
+    found = model_config({**settings_from((setting,))["model"], **sizes})
+    assert found == model_config({**yaml.safe_load(ARCH), **sizes})
+    assert (found.hidden_size, found.H_cycles) == (8, 1)
