@@ -48,11 +48,11 @@ class Case:
 def a_line(rng: Random, short: bool, fits: Callable[[Line], bool]) -> Line:
     """One of the lines that fit; those that take long come less often, in a short run the longest never."""
     fitting = [line for line in LINES if fits(line)]
-    if not fitting:
-        raise Impossible("no line fits")
     weights = [
         (0.0 if short else 0.25) if line.slow else (0.2 if short else 0.6) if line.draws else 1.0 for line in fitting
     ]
+    if not any(weights):
+        raise Impossible("no line fits")
     return rng.choices(fitting, weights=weights)[0]
 
 
