@@ -137,11 +137,13 @@ LINES = [
     Line("plot toy {toy.npz} --out {out}"),
     Line("plot puzzle {data} --out {out}"),
     Line("plot puzzle {diag.npz} --data {data} --segments 1 2 --out {out}", CONFIG),
+    Line("plot puzzle {diag.npz} --data {data} --film gif --out {out}", CONFIG, slow=True),
     Line("report {arms} --out {out}.html", writes=("arms",)),
     Line("report {cells} --out {out}.html", writes=("cells",)),
     Line("report {select} --out {out}.html", writes=("select",)),
     Line("report {diagnosed} --out {out}.html", writes=("diagnosed",), slow=True),
     Line("report {run} --out {out}.html", writes=("run",)),
+    Line("report {survival} --out {out}.html", writes=("survival",)),
     Line("report {analysis} --out {out}.html", writes=("analysis",)),
     Line("demo --tiny --out {./runs/tiny}", slow=True),
 ]  # fmt: skip
