@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--puzzles", type=int, default=24)
     parser.add_argument("--refined", type=int, default=8, help="puzzles whose multipliers are looked for")
+    parser.add_argument("--moving", action="store_true", help="and those of every further puzzle that does not rest")
     parser.add_argument("--many", type=int, default=128, help="test puzzles for accuracy and exponents in the budget")
     parser.add_argument("--every", type=int, default=125, help="take checkpoints whose step is a multiple of this")
     parser.add_argument("--also", nargs="*", default=[], metavar="SEED:STEP", help="further checkpoints to take")
@@ -73,7 +74,9 @@ def main() -> None:
     taken = list(checkpoints(args.runs, args.every, args.also))
     found = {where: followed(where, data, work, args.puzzles) for where in taken}
     refined = [
-        row for where, path in found.items() for row in orbits(where, read_fates(path), data, work, args.refined)
+        row
+        for where, path in found.items()
+        for row in orbits(where, read_fates(path), data, work, args.refined, moving=args.moving)
     ]
     budgets = {where: within_budget(where, args.runs / "data", work, args.many) for where in found}
     runs = by_run(list(found.values()))
@@ -150,14 +153,21 @@ def points(where: Where, fates: Artifact) -> list[dict[str, Any]]:
 
 
 @torch.no_grad()
-def orbits(where: Where, fates: Artifact, data: Path, work: Path, most: int) -> list[dict[str, Any]]:
+def orbits(where: Where, fates: Artifact, data: Path, work: Path, most: int, *, moving: bool) -> list[dict[str, Any]]:
     """What the first puzzles come to, refined in float64 with its multipliers; within what moves, a fixed point."""
-    kept = work / f"orbits_{name(where)}_{most}.csv"
-    if not kept.exists():
-        subject = open_subject(where[2], data=data, dtype=torch.float64)
-        rows = np.argsort(fates["idx"])[:most]
-        table(kept, [orbit(subject, where, fates, int(row)) for row in rows])
-    return pl.read_csv(kept, infer_schema=False).to_dicts()  # as written: residuals lie far below six digits
+    order = np.argsort(fates["idx"])
+    groups = {str(most): order[:most]}
+    if moving:
+        groups["moving"] = np.array([row for row in order[most:] if fates["period"][row] == 0], dtype=int)
+    found: list[dict[str, Any]] = []
+    for group, rows in groups.items():
+        kept = work / f"orbits_{name(where)}_{group}.csv"
+        if len(rows) and not kept.exists():
+            subject = open_subject(where[2], data=data, dtype=torch.float64)
+            table(kept, [orbit(subject, where, fates, int(row)) for row in rows])
+        if len(rows):  # read as written: residuals lie far below six digits
+            found += pl.read_csv(kept, infer_schema=False).to_dicts()
+    return found
 
 
 def orbit(subject: Subject, where: Where, fates: Artifact, row: int) -> dict[str, Any]:
