@@ -180,7 +180,7 @@ def test_every_recipe_describes_a_run(preset, data, tmp_path, monkeypatch):
         (["train", "DATA", "--preset", "demo-tyni"], 2, "--preset demo-tiny"),
         (["train", "DATA", "--aug", "multi5"], 2, "--aug multi4"),
         (["train", "DATA", "--preset", "demo-tiny", "--lr", "0"], 2, "--lr is out of range"),
-        (["train", "DATA", "--preset", "demo-tiny", "--set", "optim.lrr=1"], 2, "did you mean lr?"),
+        (["train", "DATA", "--preset", "demo-tiny", "--set", "optim.lrr=1"], 2, "did you mean optim.lr?"),
         (["train", "DATA", "--preset", "demo-tiny", "--set", "lr"], 2, "expected: KEY=VALUE"),
         (["train", "DATA", "--preset", "demo-tiny", "--init", "nowhere.pt"], 3, "nowhere.pt does not exist"),
         (["train", "--resume", "nowhere"], 3, "is not a run to resume"),
