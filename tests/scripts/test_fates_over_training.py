@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def test_a_small_study(tmp_path, monkeypatch):
             torch.manual_seed(10 * seed + step)
             folder = runs / f"s{seed}" / "checkpoints" / f"step_{step}"
             save(build(config), folder, {"step": step, "dataset": str(data)})
+        log = {"step": 2, "acc": 0.25, "eval_n": 4, "drift": 1.5, "acc_pert": 0.0, "eval_perturbed_n": 4, "lam1": -0.1}
+        (runs / f"s{seed}" / "train.jsonl").write_text(f'{{"step": 1, "loss": 2.0}}\n{json.dumps(log)}\n')
     line = [str(runs), "--out", str(out), "--every", "2", "--puzzles", "3", "--refined", "2", "--many", "16"]
     monkeypatch.setattr(sys, "argv", ["script", *line, "--wide", "4", "--early", "0:2", "--late", "0:4"])
     script.main()
@@ -50,6 +53,8 @@ def test_a_small_study(tmp_path, monkeypatch):
         mine = points.filter(seed=seed, step=step)
         share = rows.filter(seed=seed, step=step)["settled"][0]
         assert share == pytest.approx(mine["fate"].is_in(["fixed", "cycle"]).mean(), abs=1e-6)
+    told = pl.read_csv(out / "training.csv").select("seed", "step", "n", "right", "accuracy", "drift").rows()
+    assert told == [(seed, 2, 4, 1, 0.25, 1.5) for seed in (0, 1)]
     converged = refined.filter("converged")
     size = np.hypot(converged["multiplier_re"], converged["multiplier_im"])
     np.testing.assert_allclose(converged["modulus"], size, atol=2e-6)
@@ -59,3 +64,12 @@ def test_a_small_study(tmp_path, monkeypatch):
     before = {path.name: path.read_bytes() for path in out.glob("*.csv")}
     script.main()
     assert {path.name: path.read_bytes() for path in out.glob("*.csv")} == before
+    (runs / "s0").rename(tmp_path / "s0")  # measured before, and not at hand: its rows stay
+    monkeypatch.setattr(sys, "argv", ["script", *line, "--wide", "4", "--moving"])
+    script.main()
+    kept = ("points.csv", "checkpoints.csv", "training.csv")
+    assert {name: (out / name).read_bytes() for name in kept} == {name: before[name] for name in kept}
+    more = pl.read_csv(out / "multipliers.csv")
+    assert more.filter(seed=0).equals(refined.filter(seed=0))
+    moving = points.filter(pl.col("seed") == 1, pl.col("period") == 0, pl.col("idx") > 1)
+    assert len(more.filter(seed=1)) == len(refined.filter(seed=1)) + len(moving)
