@@ -14,18 +14,24 @@ FATES = Path(__file__).resolve().parents[2] / "docs" / "fates"
 
 
 @pytest.fixture(scope="module")
-def rows():
-    return pl.read_csv(FATES / "training.csv").to_dicts()
+def everything():
+    names = ("training", "checkpoints", "points", "multipliers")
+    return {name: pl.read_csv(FATES / f"{name}.csv", infer_schema_length=None) for name in names}
 
 
 @pytest.fixture(scope="module")
-def checkpoints():
-    return pl.read_csv(FATES / "checkpoints.csv").to_dicts()
+def rows(everything):
+    return everything["training"].filter(seed=0).to_dicts()
 
 
 @pytest.fixture(scope="module")
-def points():
-    return pl.read_csv(FATES / "points.csv")
+def checkpoints(everything):
+    return everything["checkpoints"].filter(seed=0).to_dicts()
+
+
+@pytest.fixture(scope="module")
+def points(everything):
+    return everything["points"].filter(seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +68,8 @@ def test_every_row_of_the_page_is_one_of_the_table(rows, page):
     assert f"{rows[-1]['right']} of {rows[-1]['n']} answers are right" in page
 
 
-def test_the_intervals_are_those_of_the_counts(rows):
-    for row in rows:
+def test_the_intervals_are_those_of_the_counts(everything):
+    for row in everything["training"].to_dicts():
         found = rate(row["right"], row["n"])
         assert (row["accuracy"], row["low"], row["high"]) == pytest.approx(
             (found.value, found.low, found.high), abs=1e-6
@@ -110,8 +116,8 @@ def test_the_sentences_on_what_moves(points, page):
     assert wide["changes"] == {"fixed -> slow": 1, "chaotic -> marginal": 1}
 
 
-def test_the_sentences_on_multipliers(page):
-    orbits = pl.read_csv(FATES / "multipliers.csv", infer_schema_length=None)
+def test_the_sentences_on_multipliers(everything, page):
+    orbits = everything["multipliers"].filter(seed=0)
     assert len(orbits) == 48
     moving = orbits.filter(pl.col("period") == 0)
     assert len(orbits) - len(moving) == 39
@@ -140,3 +146,58 @@ def test_the_table_within_the_budget(checkpoints, page):
     assert table(page, "## What that does to the 2x2 and to lambda_1") == known
     assert f"{checkpoints[1]['eta']:.2f}" == "0.76"
     assert [row["n_wide"] - round(row["right"] * row["n_wide"]) for row in checkpoints[-2:]] == [23, 5]
+
+
+SEEDS = (0, 1, 2)
+
+
+def at_rest(points):
+    return points.filter(pl.col("fate").is_in(["fixed", "cycle"]))
+
+
+def test_three_seeds_side_by_side(everything, page):
+    training, points = everything["training"], everything["points"]
+    known = []
+    for step in range(500, 1501, 125):
+        rows = [training.filter(seed=seed, step=step).to_dicts()[0] for seed in SEEDS]
+        cells = [f"{short(row['accuracy'])}, {short(row['drift'])}" for row in rows]
+        known.append(f"| {step:,} | {' | '.join(cells)} |")
+    for step in sorted(points["step"].unique()):
+        cells = []
+        for seed in SEEDS:
+            mine = points.filter(seed=seed, step=step)
+            cells.append(f"{mine['right_budget'].sum()}, {len(at_rest(mine))}" if len(mine) else "")
+        known.append(f"| {step:,} | {' | '.join(cells)} |".replace("|  |", "| |"))
+    assert table(page, "## Three seeds") == known
+
+
+def test_the_sentences_on_three_seeds(everything, page):
+    points, training, orbits = (everything[name] for name in ("points", "training", "multipliers"))
+    moving = points.filter(~pl.col("fate").is_in(["fixed", "cycle"]))
+    late = moving.filter(pl.col("step") >= 500).group_by("seed", "step").len()
+    most = late.group_by("seed").agg(pl.col("len").max()).sort("seed")["len"].to_list()
+    ends = [len(moving.filter(seed=seed, step=1500)) for seed in SEEDS]
+    text = " ".join(page.split())
+    assert f"at most {most[0]} of 24 in seed 0, {most[1]} in seed 1, {most[2]} in seed 2" in text
+    assert f"at the end {ends[0]}, {ends[1]} and {ends[2]}" in text
+    named = training.rename({"low": "accuracy_low", "high": "accuracy_high"})
+    last = [told(named.filter(seed=seed, step=1500).to_dicts()[0], "accuracy") for seed in SEEDS]
+    assert f"{last[0]}, {last[1]} and {last[2]}" in text
+    peaks = [short(training.filter(pl.col("step") > 750, seed=seed)["drift"].max()) for seed in SEEDS]
+    assert f"to {peaks[0]}, {peaks[1]} and {peaks[2]}" in text
+    loose = orbits.filter(pl.col("period") == 0)
+    found = loose.filter(pl.col("converged"))
+    assert f"in {len(found)} of {len(loose)}" in text
+    outside = found.filter(pl.col("modulus") > 1)
+    assert (found["multiplier_im"] != 0).all()
+    assert f"outside the circle in {len(outside)}" in text
+    calm = orbits.filter(pl.col("period") > 0)
+    assert calm["converged"].all()
+    assert f"of {len(calm)} at rest the leading multiplier is complex in {(calm['multiplier_im'] != 0).sum()}" in text
+    nearest = outside["modulus"].sort()[:3].to_list()
+    assert f"{nearest[0]:.2f}, {nearest[1]:.2f} and {nearest[2]:.2f}" in text
+    wide = json.loads((FATES / "float64.json").read_text())
+    same = [round(wide[f"s{seed}_01500"]["same_fate"]["value"] * 24) for seed in SEEDS]
+    assert f"{same[0]}, {same[1]} and {same[2]} of 24 keep their fate" in text
+    rows = everything["checkpoints"].filter(step=1250).sort("seed").to_dicts()
+    assert ", ".join(told(row, "auc") for row in rows) in text
