@@ -172,32 +172,52 @@ def test_three_seeds_side_by_side(everything, page):
 
 
 def test_the_sentences_on_three_seeds(everything, page):
-    points, training, orbits = (everything[name] for name in ("points", "training", "multipliers"))
+    points, training = everything["points"], everything["training"]
     moving = points.filter(~pl.col("fate").is_in(["fixed", "cycle"]))
     late = moving.filter(pl.col("step") >= 500).group_by("seed", "step").len()
     most = late.group_by("seed").agg(pl.col("len").max()).sort("seed")["len"].to_list()
     ends = [len(moving.filter(seed=seed, step=1500)) for seed in SEEDS]
     text = " ".join(page.split())
-    assert f"at most {most[0]} of 24 in seed 0, {most[1]} in seed 1, {most[2]} in seed 2" in text
-    assert f"at the end {ends[0]}, {ends[1]} and {ends[2]}" in text
+    right = [len(moving.filter(pl.col("right_end"), seed=seed, step=1500)) for seed in SEEDS]
+    assert f"At most {most[0]}, {most[1]} and {most[2]} of 24 move" in text
+    assert f"at the end {ends[0]}, {ends[1]} and {ends[2]} of 24" in text
+    assert f"of right answers {right[0]}, {right[1]} and {right[2]}" in text
+    assert f"seed 2 has {len(points.filter(seed=2, step=1125, fate='cycle'))} of them at 1,125" in text
+    peaks = [short(training.filter(pl.col("step") > 750, seed=seed)["drift"].max()) for seed in SEEDS]
+    assert f"to {peaks[0]}, {peaks[1]} and {peaks[2]}" in text
+    drifts = [[training.filter(seed=seed, step=step)["drift"][0] for step in (750, 1500)] for seed in SEEDS]
+    times = [f"{end / before:.0f}" for before, end in drifts]
+    assert f"{times[0]}, {times[1]} and {times[2]} times that of step 750" in text
     named = training.rename({"low": "accuracy_low", "high": "accuracy_high"})
     last = [told(named.filter(seed=seed, step=1500).to_dicts()[0], "accuracy") for seed in SEEDS]
     assert f"{last[0]}, {last[1]} and {last[2]}" in text
-    peaks = [short(training.filter(pl.col("step") > 750, seed=seed)["drift"].max()) for seed in SEEDS]
-    assert f"to {peaks[0]}, {peaks[1]} and {peaks[2]}" in text
-    loose = orbits.filter(pl.col("period") == 0)
-    found = loose.filter(pl.col("converged"))
-    assert f"in {len(found)} of {len(loose)}" in text
-    outside = found.filter(pl.col("modulus") > 1)
-    assert (found["multiplier_im"] != 0).all()
-    assert f"outside the circle in {len(outside)}" in text
-    calm = orbits.filter(pl.col("period") > 0)
-    assert calm["converged"].all()
-    assert f"of {len(calm)} at rest the leading multiplier is complex in {(calm['multiplier_im'] != 0).sum()}" in text
-    nearest = outside["modulus"].sort()[:3].to_list()
-    assert f"{nearest[0]:.2f}, {nearest[1]:.2f} and {nearest[2]:.2f}" in text
     wide = json.loads((FATES / "float64.json").read_text())
     same = [round(wide[f"s{seed}_01500"]["same_fate"]["value"] * 24) for seed in SEEDS]
     assert f"{same[0]}, {same[1]} and {same[2]} of 24 keep their fate" in text
-    rows = everything["checkpoints"].filter(step=1250).sort("seed").to_dicts()
-    assert ", ".join(told(row, "auc") for row in rows) in text
+    late = everything["checkpoints"].filter(pl.col("step") >= 750)
+    least = [late.filter(seed=seed).sort("auc").to_dicts()[0] for seed in SEEDS]
+    assert [row["step"] for row in least] == [1250, 1000, 1000]
+    first, second, third = (told(row, "auc") for row in least)
+    assert f"seed 0 at 1,250 ({first}) and in seed 2 at 1,000 ({third})" in text
+    assert f"(least from 750 on: {second})" in text
+
+
+def test_the_sentences_on_the_multipliers_of_three_seeds(everything, page):
+    text, orbits = " ".join(page.split()), everything["multipliers"]
+    loose = orbits.filter(pl.col("period") == 0, pl.col("step") >= 500)
+    found = loose.filter(pl.col("converged"))
+    assert f"near {len(found)} of {len(loose)} moving states" in text
+    assert f"outside the circle in all {len(found)}" in text
+    assert (found["multiplier_im"] != 0).all()
+    assert (found["modulus"] > 1).all()
+    assert sorted(loose.filter(~pl.col("converged"))["fate"]) == ["chaotic", "chaotic", "marginal"]
+    first = orbits.filter(pl.col("idx") < 8, pl.col("step") >= 1000, pl.col("converged"))
+    calm, moving = first.filter(pl.col("period") > 0), first.filter(pl.col("period") == 0)
+    spiral = [(rows["multiplier_im"] != 0).sum() for rows in (calm, moving)]
+    assert f"complex in {spiral[0]} of {len(calm)}, of those that move there in {spiral[1]} of {len(moving)}" in text
+    assert 1 not in moving["seed"].to_list()
+    low = found["modulus"].sort().to_list()
+    near = [value for value in low if value < 1.1]
+    assert f"{len(near)} of the {len(found)} are below 1.1 ({near[0]:.2f} and {near[1]:.2f})" in text
+    assert f"to {low[-1]:.0f}" in text
+    assert f"{(found['outside'] > 2).sum()} have more than one pair outside" in text
