@@ -68,12 +68,43 @@ def test_the_numbers_in_words(page, points):
         assert listed in re.sub(r"\s+", " ", page)
 
 
-def test_what_arithmetic_and_horizon_change(page):
-    for row in read_json(FATES / "agreement.json")["others"]:
+@pytest.fixture(scope="module")
+def others():
+    return read_json(FATES / "agreement.json")["others"]
+
+
+def test_what_arithmetic_and_horizon_change(page, others):
+    for row in others:
         same = row["same_fate"]
         line = next(text for text in page.splitlines()
                     if text.startswith(f"| {row['of']['dtype']}, {row['of']['horizon']} segments |"))  # fmt: skip
-        assert told(same["value"], same["low"], same["high"]) in line
+        assert f"| {row['n'] - row['changed']} | {told(same['value'], same['low'], same['high'])} |" in line
         for change, count in row["changes"].items():
             assert f"{change.replace(' -> ', ' to ')} {count}" in line
-        assert row["n"] == 64
+        assert row["n"] == 512
+
+
+def test_the_sentences_on_what_changes(page, others):
+    text = " ".join(page.split())
+    wide, longer, shorter = others
+    late = sum(count for change, count in wide["changes"].items() if change in ("fixed -> slow", "cycle -> slow"))
+    assert f"of the {wide['changed']} that change, {late} are called fixed or a cycle" in text
+    for row, change, words in (
+        (longer, "marginal -> quasiperiodic", "tori ({} of {}), what a shorter"),
+        (shorter, "quasiperiodic -> marginal", "not yet told ({} of {})"),
+    ):
+        assert max(row["changes"], key=row["changes"].get) == change
+        assert words.format(row["changes"][change], row["changed"]) in text
+    assert not any("chaotic" in change for row in others for change in row["changes"])
+    lost = [{change: count for change, count in row["changes"].items() if change.split(" -> ")[0] in ("fixed", "cycle")
+             and change.split(" -> ")[1] not in ("fixed", "cycle", "slow")} for row in others]  # fmt: skip
+    assert lost == [{"cycle -> marginal": 1}, {}, {"cycle -> marginal": 2}]
+
+
+def test_two_processors_agree_on_every_fate_and_on_all_ends_but_one(page, points):
+    second = pl.read_csv(FATES / "points_second.csv")
+    assert second["idx"].equals(points["idx"])
+    assert second["fate"].equals(points["fate"])
+    assert second.filter(second["right_end"] != points["right_end"])["idx"].to_list() == [420]
+    late = second.filter(~pl.col("right_budget") & pl.col("right_end"))
+    assert f"{len(late)} are out of time there" in " ".join(page.split())
