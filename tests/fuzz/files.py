@@ -50,11 +50,12 @@ def mutate(path: Path, rng: Random) -> tuple[bytes, str]:
 
 def _folder(place: Path, rng: Random) -> str:
     """Something wrong with a folder itself."""
-    members = sorted(path for path in place.rglob("*") if path.name != ".lock")
+    members = sorted(place.rglob("*"))
     member = rng.choice(members)
     name = member.relative_to(place)
     action = rng.choice(["missing", "a folder", "a file", "a loop", "a FIFO", "closed", "another's", "emptied",
-                         "a stranger", "a link to nothing", "a text that names a folder", "no folder"])  # fmt: skip
+                         "a stranger", "a link to nothing", "a text that names a folder", "no folder",
+                         "on a full disk"])  # fmt: skip
     if action == "a stranger":
         stranger = member.parent / rng.choice(["stranger.npz", "a\udcffb.json", "step_x", "step_99999999999999999999",
                                                "results_x.json", "x_meta.json", ".hidden.partial", "best"])  # fmt: skip
@@ -81,6 +82,8 @@ def _folder(place: Path, rng: Random) -> str:
         member.symlink_to(member.name)
     elif action == "a FIFO":
         os.mkfifo(member)
+    elif action == "on a full disk":
+        member.symlink_to("/dev/full")
     elif action == "a link to nothing":
         member.symlink_to("gone")
     elif action == "a text that names a folder":

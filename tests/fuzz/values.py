@@ -53,7 +53,7 @@ def mutated(tree: Any, rng: Random) -> tuple[Any, str]:
         return tree, f"{name} lies deep"
     if action == "near" and isinstance(holder[key], int | float):
         value = holder[key]
-        holder[key] = rng.choice([-value, value + 1, value * 10**6, float(value) + 0.5, str(value)])
+        holder[key] = rng.choice([0, -value, value + 1, value * 10**6, float(value) + 0.5, str(value)])
         return tree, f"{name} is {_short(holder[key])} in the place of {_short(value)}"
     holder[key] = rng.choice(WEIRD)
     return tree, f"{name} is {_short(holder[key])}"

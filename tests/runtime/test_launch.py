@@ -74,6 +74,7 @@ def test_flags_travel_between_hosts_where_devices_sum_over_nccl(environment, mon
     store = SimpleNamespace(set_timeout=lambda time: None)
     monkeypatch.setattr(rendezvous, "rendezvous", lambda *_, **__: iter([(store, 1, 2)]))
     monkeypatch.setattr(dist, "init_process_group", lambda backend, **_: asked.append(backend))
+    monkeypatch.setattr(launch, "_board", None)  # what `join` puts there goes again with the test
     environment(RANK="1", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="29544")
     launch.join(torch.device("cuda"))
     assert asked == ["cpu:gloo,cuda:nccl"]
