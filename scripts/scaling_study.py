@@ -2,7 +2,7 @@
 
     python scripts/scaling_study.py runs/scaling --out docs/scaling            # all of it; stopped anywhere, it goes on
     python scripts/scaling_study.py runs/scaling --out docs/scaling --list     # the command lines, and nothing is run
-    python scripts/scaling_study.py /tmp/tiny --out /tmp/tiny/page --tiny      # the same in a minute, without sense
+    python scripts/scaling_study.py runs/tiny --out runs/tiny/page --tiny      # the same in a minute, without sense
 
 Three seeds of a small TRM on 6x6 Sudoku with 10 clues and on 7x7 mazes are trained, or those given with --sudoku and
 --maze are taken. Every step is a command of rrdyn; ROOT/TASK/study.json remembers those that are done. `scale` follows

@@ -60,16 +60,13 @@ def read_arrays(
             if any(member.filename.endswith("/data.pkl") for member in members):
                 raise _a_checkpoint(path)
             _check_members(members, os.fstat(stream.fileno()).st_size, shown(path))
-            read = {name: wanted(name, member.file_size) for name, member in _named(members).items()}
-            _check_room(sum(member.file_size for name, member in _named(members).items() if read[name]), shown(path))
+            named = {member.filename.removesuffix(".npy"): member for member in members}
+            read = {name for name, member in named.items() if wanted(name, member.file_size)}
+            _check_room(sum(named[name].file_size for name in read), shown(path))
             return {
-                name: _read_member(archive, member, path) if read[name] else _stand_in(archive, member, path)
-                for name, member in _named(members).items()
+                name: _read_member(archive, member, path) if name in read else _stand_in(archive, member, path)
+                for name, member in named.items()
             }
-
-
-def _named(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    return {member.filename.removesuffix(".npy"): member for member in members}
 
 
 def _a_checkpoint(path: Path | str) -> InputError:

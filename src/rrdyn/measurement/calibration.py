@@ -126,11 +126,16 @@ def _once(folder: Path, name: str, find: Callable[[], Calibration]) -> Calibrati
     with locked(make_folder(folder)):
         with suppress(InputError, ValueError):
             if is_file(folder / name):
-                return Calibration.model_validate(json.loads(read_text(folder / name)))
+                return _kept(folder / name)
         found = find()
         text = json.dumps(found.model_dump())  # where chaos takes over the KL is Infinity, which strict JSON lacks
         write_text(folder / name, text, begins=b"{")
         return found
+
+
+def _kept(path: Path) -> Calibration:
+    """What was left in a file. Raises InputError or ValueError where it cannot be read."""
+    return Calibration.model_validate(json.loads(read_text(path)))
 
 
 def forget(request: Request) -> None:
@@ -138,7 +143,7 @@ def forget(request: Request) -> None:
     folder, mine = _folder(request), perturbation(request).calibration
     for path in folder.glob(f"{KEPT}*.json"):
         with suppress(InputError, ValueError, OSError):
-            if Calibration.model_validate(json.loads(read_text(path))) == mine:
+            if _kept(path) == mine:
                 path.unlink()
     with suppress(OSError):  # others are in it
         folder.rmdir()
