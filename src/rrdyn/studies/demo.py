@@ -43,12 +43,12 @@ class Size:
 
 
 FULL = Size(
-    data=("--size", "6", "--clues", "10", "--n", "1000", "--test-n", "512"),
+    data=("--size", "6", "--clues", "14", "--n", "1000", "--test-n", "512"),
     preset="demo",
-    puzzles=64,
-    horizon=128,
+    puzzles=48,
+    horizon=96,
     share=("--devices", "2"),  # two processes: on tensors this small, threads of one wait for its interpreter
-    seconds={"data": 3, "pretrain": 110, "finetune": 15, "fate": 100, "diagnose": 10, "analyze": 3, "plot": 3},
+    seconds={"data": 7, "pretrain": 55, "finetune": 17, "fate": 55, "diagnose": 7, "analyze": 2, "plot": 3},
 )
 TINY = Size(
     data=("--size", "4", "--clues", "6", "--n", "128", "--test-n", "64", "--val-groups", "16"),
