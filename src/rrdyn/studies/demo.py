@@ -46,9 +46,9 @@ FULL = Size(
     data=("--size", "6", "--clues", "14", "--n", "1000", "--test-n", "512"),
     preset="demo",
     puzzles=48,
-    horizon=96,
+    horizon=64,
     share=("--devices", "2"),  # two processes: on tensors this small, threads of one wait for its interpreter
-    seconds={"data": 7, "pretrain": 55, "finetune": 17, "fate": 55, "diagnose": 7, "analyze": 2, "plot": 3},
+    seconds={"data": 7, "pretrain": 55, "finetune": 17, "fate": 50, "diagnose": 7, "analyze": 2, "plot": 3},
 )
 TINY = Size(
     data=("--size", "4", "--clues", "6", "--n", "128", "--test-n", "64", "--val-groups", "16"),
@@ -89,7 +89,7 @@ class Study:
 def plan(out: Path, size: Size, seed: int) -> list[Step]:
     """The command lines of the demo, in order. Each may be typed by hand, and typed again to go on."""
     data, usual, seeded = out / "data", size.seconds, ("--seed", str(seed))
-    train = ("train", str(data), "--preset", size.preset, *size.share, *seeded)
+    train = ("train", str(data), "--preset", size.preset, *seeded)
     puzzles = ("--n", str(size.puzzles), *size.share, *seeded)
     pretrained, diagnosed, fates = last(out / "pretrain"), diag(out), [fate(out, name) for name in MODELS]
     return [
@@ -101,7 +101,7 @@ def plan(out: Path, size: Size, seed: int) -> list[Step]:
         ),
         Step(
             title="train a small TRM by ACT streaming",
-            argv=(*train, "--out", str(out / "pretrain")),
+            argv=(*train, *size.share, "--out", str(out / "pretrain")),
             makes=pretrained,
             seconds=usual["pretrain"],
         ),
