@@ -22,6 +22,11 @@ from rrdyn.measurement.perturbation import perturbed
 from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Model, build
 
+TOGETHER = 8
+"""Puzzles followed together on a CPU, at most; 16 are no faster."""
+WORK_A_GROUP = 2e9
+"""State elements times sub-updates: a group's work, at most, is about a minute of one core."""
+
 
 class FateConfig(MeasurementConfig):
     """How far trajectories are followed, and what is asked of those that return."""
@@ -67,6 +72,11 @@ class Fate(Measurement[FateConfig]):
         memory = model.activation_bytes(tangents=2) + 8 * self.settings.max_period * model.state_elements
         return Cost(memory=trajectories * memory, work=trajectories * work)
 
+    @property
+    def group(self) -> int:
+        """Small models are faster with several puzzles a product; of a large one, eight would be long to lose."""
+        return max(1, min(TOGETHER, int(WORK_A_GROUP / self.cost().work)))
+
     def observe(self, questions: Questions) -> Arrays:
         fates, rightness = self._followed(questions, self.subject.model.initial(len(questions)))
         columns = {
@@ -101,7 +111,7 @@ class Fate(Measurement[FateConfig]):
     def _restarted(self, questions: Questions) -> Arrays:
         """Fates of perturbed restarts (B,K), and whether they are right at the budget and at the end.
 
-        On a CPU one trajectory at a time: its bits are then the same in any company.
+        On a CPU as many trajectories at a time as puzzles.
         """
         config, model = self.settings, self.subject.model
         if config.restarts == 0:
@@ -109,7 +119,7 @@ class Fate(Measurement[FateConfig]):
         scale = config.sigma * model.initial_std
         z0, _ = perturbed(model.initial(1), questions.idx, config.restarts, scale, config.seed)
         copies = _repeated(questions, config.restarts)
-        size = 1 if z0[0].device.type == "cpu" else len(copies)
+        size = self.group if z0[0].device.type == "cpu" else len(copies)
         rows: list[list[Tensor]] = []
         for at in range(0, len(copies), size):
             some = slice(at, at + size)

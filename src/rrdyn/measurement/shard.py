@@ -31,12 +31,17 @@ class Shard:
         theirs = [range((self.rank + by) % self.world, parts, self.world) for by in ahead]
         return own + [part for numbers in theirs for part in reversed(numbers)]
 
-    def own(self, idx: np.ndarray) -> np.ndarray:
-        """The puzzles of this output. Raises UsageError where there are more pieces than puzzles."""
+    def own(self, idx: np.ndarray, group: int = 1) -> np.ndarray:
+        """The puzzles of this output: whole groups of so many, if there is one for each piece.
+
+        Raises UsageError where there are more pieces than puzzles.
+        """
         if self.piece[1] > len(idx):
             raise UsageError("--piece leaves some without a puzzle", found=f"{self.piece[1]} pieces",
                              expected=f"at most {len(idx)}, the number of puzzles")  # fmt: skip
-        return np.array_split(idx, self.piece[1])[self.piece[0]]
+        whole = group if self.piece[1] <= -(len(idx) // -group) else 1
+        first = np.array_split(np.arange(0, len(idx), whole), self.piece[1])[self.piece[0]]
+        return idx[first[0] : first[-1] + whole]
 
 
 def fraction(text: str | None, problem: str) -> tuple[int, int]:
