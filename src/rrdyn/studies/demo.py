@@ -45,10 +45,10 @@ class Size:
 FULL = Size(
     data=("--size", "6", "--clues", "14", "--n", "1000", "--test-n", "512"),
     preset="demo",
-    puzzles=64,
+    puzzles=48,
     horizon=128,
     share=("--devices", "2"),  # two processes: on tensors this small, threads of one wait for its interpreter
-    seconds={"data": 7, "pretrain": 55, "finetune": 17, "fate": 50, "diagnose": 7, "analyze": 2, "plot": 3},
+    seconds={"data": 7, "pretrain": 55, "finetune": 17, "fate": 45, "diagnose": 7, "analyze": 2, "plot": 3},
 )
 TINY = Size(
     data=("--size", "4", "--clues", "6", "--n", "128", "--test-n", "64", "--val-groups", "16"),
