@@ -4,9 +4,10 @@
     python benchmarks/fates.py --puzzles 512 --horizon 256      # all test puzzles of that model
     python benchmarks/fates.py --model trm-mlp --puzzles 2 --horizon 16      # a full-size model with random weights
 
-One thread; the clock is that of the process, so that other programs do not count. For each puzzle the ways take turns,
-and medians of the ratios are printed with their quartiles. "Plain segments followed" are as many as the classification
-followed, of the recurrence alone; refinement and eigenvalues (`find_cycle`, float64) are timed apart.
+One thread; the clock is that of the process, so that other programs do not count. For each group of puzzles that the
+command follows together the ways take turns, and medians of the ratios are printed with their quartiles. "Plain
+segments followed" are as many of each puzzle as the classification followed, of the recurrence alone; refinement and
+eigenvalues (`find_cycle`, float64) are timed apart.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rrdyn.artifacts.config import read_preset
-from rrdyn.dynamics.fate import FATES, Fates, classify_fate
+from rrdyn.dynamics.fate import Fates, classify_fate
 from rrdyn.dynamics.observers import Motion
 from rrdyn.dynamics.returns import Returns
-from rrdyn.dynamics.trajectory import follow
+from rrdyn.dynamics.trajectory import Step, follow
 from rrdyn.measurement import open_subject
 from rrdyn.measurement.answers import Answers
 from rrdyn.measurement.fate import Fate, FateConfig, Rightness
@@ -66,47 +70,51 @@ def returns_in_rollouts(model: Model, puzzles: list[Questions], rounds: int) -> 
     print(f"rollout with return distances / without:  {told(ratios)}   (below 1.05 wanted)", flush=True)
 
 
+class Until:
+    """Lets each trajectory leave after so many segments."""
+
+    def __init__(self, segments: Tensor) -> None:
+        self.segments = segments
+
+    def see(self, step: Step) -> Tensor:
+        return (self.segments if step.rows is None else self.segments[step.rows]) <= step.number
+
+
 def classified(model: Model, questions: Questions, horizon: int) -> Fates:
     """As `rrdyn fate` does it, without what becomes of the cycles found."""
     rightness = Rightness(Answers(model, questions.labels, keep=()), model.budget)
     recurrence = model.recurrence(model.embed(questions.inputs, questions.identifiers))
-    return classify_fate(recurrence, model.initial(1), horizon, keys=questions.idx.tolist(), observers=[rightness])
+    z0 = model.initial(len(questions))
+    return classify_fate(recurrence, z0, horizon, keys=questions.idx.tolist(), observers=[rightness])
 
 
-def plain(model: Model, questions: Questions, segments: int) -> None:
-    follow(model.recurrence(model.embed(questions.inputs, questions.identifiers)), model.initial(1), segments)
+def plain(model: Model, questions: Questions, segments: Tensor) -> None:
+    recurrence = model.recurrence(model.embed(questions.inputs, questions.identifiers))
+    follow(recurrence, model.initial(len(questions)), int(segments.max()), [Until(segments)])
 
 
-def classification(model: Model, measurement: Fate | None, puzzles: list[Questions], horizon: int) -> None:
-    rows = []
-    for questions in puzzles:
+def classification(model: Model, measurement: Fate | None, groups: list[Questions], horizon: int) -> None:
+    rows, fate = [], []
+    for questions in groups:
         whole, fates = seconds(lambda q=questions: classified(model, q, horizon))
-        followed = int(fates.segments[0])
-        bare, _ = seconds(lambda q=questions, n=followed: plain(model, q, n))
+        bare, _ = seconds(lambda q=questions, n=fates.segments: plain(model, q, n))
         refined = 0.0
         if measurement is not None:
             refined, _ = seconds(lambda q=questions, f=fates: measurement._refined(q, f))
-        rows.append((whole, bare, refined, followed, int(fates.fate[0])))
-    whole, bare, refined, followed, fate = (np.array(column) for column in zip(*rows))
-    print(f"classification / plain segments followed: {whole.sum() / bare.sum():.3f} in all; of a puzzle "
+        rows.append((whole, bare, refined, int(fates.segments.sum())))
+        fate += fates.names
+    whole, bare, refined, followed = (np.array(column) for column in zip(*rows))
+    print(f"classification / plain segments followed: {whole.sum() / bare.sum():.3f} in all; of a group "
           f"{told(list(whole / bare))}   (at most 2.2 wanted)")  # fmt: skip
-    print(f"  {len(rows)} puzzles, {followed.sum()} segments, {whole.sum():.1f} s; refinement and eigenvalues apart: "
+    print(f"  {len(fate)} puzzles, {followed.sum()} segments, {whole.sum():.1f} s; refinement and eigenvalues apart: "
           f"{refined.sum():.1f} s")  # fmt: skip
-    for code in np.unique(fate):
-        mine = fate == code
-        print(f"  {FATES[code]:14s} {mine.sum():4d} puzzles, {followed[mine].mean():6.1f} segments, "
-              f"ratio {whole[mine].sum() / bare[mine].sum():.3f}, refined in {refined[mine].sum():.1f} s")  # fmt: skip
+    print("  " + ", ".join(f"{name} {count}" for name, count in Counter(fate).most_common()))
 
 
-def random_puzzles(model: Model, number: int) -> list[Questions]:
+def random_puzzles(model: Model, idx: np.ndarray) -> Questions:
     """Of a model with random weights: its time does not depend on what they say."""
-    config = model.config
-    found = []
-    for idx in range(number):
-        inputs = torch.randint(1, config.vocab_size, (1, config.seq_len))
-        found.append(Questions(inputs=inputs, labels=inputs, identifiers=torch.zeros(1, dtype=torch.int32),
-                               idx=np.array([idx])))  # fmt: skip
-    return found
+    inputs = torch.randint(1, model.config.vocab_size, (len(idx), model.config.seq_len))
+    return Questions(inputs=inputs, labels=inputs, identifiers=torch.zeros(len(idx), dtype=torch.int32), idx=idx)
 
 
 def main() -> None:
@@ -124,16 +132,18 @@ def main() -> None:
     if args.model:
         sizes = {"seq_len": 81, "vocab_size": 11, "num_puzzle_identifiers": 1, "forward_dtype": "float32"}
         model = build({**read_preset("model", args.model), **sizes}).eval()
-        puzzles = random_puzzles(model, args.puzzles)
+        chosen, together, ask = np.arange(args.puzzles), 1, partial(random_puzzles, model)
     else:
         subject = open_subject(args.ckpt)
-        model, chosen = subject.model, subject.choose(args.puzzles, 0)
-        puzzles = [subject.questions(chosen[i : i + 1]) for i in range(len(chosen))]
-        measurement = None if args.skip_refinement else Fate(subject, FateConfig(horizon=args.horizon))
+        model, chosen, ask = subject.model, subject.choose(args.puzzles, 0), subject.questions
+        command = Fate(subject, FateConfig(horizon=args.horizon))
+        together, measurement = command.group, None if args.skip_refinement else command
     with torch.no_grad():
-        print(f"{args.model or args.ckpt}, float32, one thread, torch {torch.__version__}, P = {PERIODS}")
-        returns_in_rollouts(model, puzzles, args.rounds)
-        classification(model, measurement, puzzles, args.horizon)
+        print(f"{args.model or args.ckpt}, float32, one thread, torch {torch.__version__}, P = {PERIODS}, "
+              f"{together} puzzles together")  # fmt: skip
+        returns_in_rollouts(model, [ask(chosen[at : at + 1]) for at in range(len(chosen))], args.rounds)
+        groups = [ask(chosen[at : at + together]) for at in range(0, len(chosen), together)]
+        classification(model, measurement, groups, args.horizon)
 
 
 if __name__ == "__main__":

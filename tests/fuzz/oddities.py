@@ -54,7 +54,7 @@ def odd_output(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
     made = prepared(line, corpus, root, out=place.removesuffix(suffix) if suffix and place.endswith(suffix) else place)
     made.label = f"--out: {kind}"
     made.codes = line.codes if good else FAILS
-    if kind == "an empty name" or (kind == "a folder of the user's" and not suffix):
+    if kind in ("an empty name", "a name that only just fits") or (kind == "a folder of the user's" and not suffix):
         made.codes = ANY
     if not good:
         made.out = None
@@ -174,7 +174,8 @@ def odd_streams(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
     kind = rng.choice(list(STREAMS))
     text = rng.choice([*doors.BARE, "cite --json", "inspect {run} --json", "--help", "--version", "plot", "nothing",
                        "inspect {diag.npz} --json", "train --help",
-                       "analyze-2x2 {diag.npz} --no-figures --out {out}"])  # fmt: skip
+                       "analyze-2x2 {diag.npz} --no-figures --out {out}",
+                       *([] if short else ["train {data} --preset demo-tiny --steps 1 --out {out}"])])  # fmt: skip
     made = prepared(Line(text), corpus, root)
     made.streams, made.fresh, made.label = kind, True, kind
     made.codes = (0, 1, 2) if text in ("plot", "nothing") else (0, 1)

@@ -181,6 +181,7 @@ WRITTEN: dict[str, tuple[Callable[[Path, Path], str], bool]] = {
     "a name of other letters": (lambda folder, source: str(folder / f"κύκλος{source.suffix}"), GOOD),
     "a name with a line end": (lambda folder, source: str(folder / f"a\nb{source.suffix}"), GOOD),
     "a new folder": (lambda folder, source: str(folder / "a" / "b" / source.name), GOOD),
+    "a name that only just fits": (lambda folder, source: str(folder / f"{'a' * 235}{source.suffix}"), GOOD),
 }
 """What can stand where a file or folder is written; nothing that is there may be lost."""
 

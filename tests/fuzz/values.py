@@ -25,9 +25,10 @@ def mutated(tree: Any, rng: Random) -> tuple[Any, str]:
     if not places or rng.random() < 0.05:
         value = rng.choice(WEIRD)
         return value, f"the whole is {_short(value)}"
-    holder, key = rng.choice(places)
+    near_the_root = [place for place in places if place[0] is tree]
+    holder, key = rng.choice(near_the_root if rng.random() < 0.3 else places)
     name = f"[{key!r}]"
-    action = rng.choice(["weird", "weird", "weird", "delete", "rename", "add", "wrap", "other", "deep", "near"])
+    action = rng.choice(["weird", "weird", "weird", "delete", "rename", "add", "wrap", "other", "deep", "near", "near"])
     if action == "delete":
         del holder[key]
         return tree, f"{name} is missing"

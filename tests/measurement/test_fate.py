@@ -53,7 +53,8 @@ def test_restarts_are_trajectories_from_perturbed_starts(subject):
 
 
 def test_batches_do_not_matter(subject, tmp_path):
-    config = SMALL.model_copy(update={"restarts": 2})
+    config = SMALL.model_copy(update={"restarts": 2, "n": 10})
+    assert Fate(subject, config).group == 8  # they are followed together: a part holds whole groups
     one, all_ = (carry_out(Fate(subject, config), tmp_path / f"{batch}.npz", batch=batch).arrays for batch in (1, 4))
     assert one.keys() == all_.keys()
     for key in one:

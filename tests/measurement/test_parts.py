@@ -222,3 +222,12 @@ def test_killed_at_twenty_random_moments(trm_checkpoint, tmp_path, monkeypatch):
     assert len(read_npz(whole / "diag.npz")["idx"]) == 512
     assert not (killed / "diag.npz.parts").exists()
     print(f"parts of 128 kept after each kill: {kept[1:]}")
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 7, 20])
+def test_a_piece_has_whole_groups_where_there_are_enough(pieces):
+    own = [Shard(piece=(number, pieces)).own(np.arange(20) * 3, 8) for number in range(pieces)]
+    np.testing.assert_array_equal(np.concatenate(own), np.arange(20) * 3)
+    assert all(len(idx) for idx in own)
+    if pieces <= 3:
+        assert all(len(idx) % 8 == 0 for idx in own[:-1])
