@@ -7,14 +7,19 @@ of the CPU. The short form goes through each command once; `-m slow` through eac
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.measurement.test_voting import arc_in
 
+from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.cli.app import main
 from rrdyn.measurement.measurement import MEASUREMENTS
+from rrdyn.measurement.subject import open_subject
 
 DIAGNOSE = ["diagnose", "--n", "2", "--k", "2", "--segments", "2"]
 ROLLOUT = ["rollout", "--n", "2", "--segments", "3"]
@@ -90,6 +95,41 @@ def test_the_numbers_are_those_of_the_cpu(ledger, command, checkpoints, tmp_path
     for key in here:
         if here[key].dtype.kind == "f":
             np.testing.assert_allclose(there[key], here[key], rtol=1e-3, atol=1e-4, err_msg=key)
+
+
+def with_identifier(dataset, folder, split: str, number: int) -> str:
+    """The same puzzles, one of a split under an identifier of its own."""
+    other = Path(shutil.copytree(dataset, folder / "others"))
+    path, told = (other / split / name for name in ("all__puzzle_identifiers.npy", "dataset.json"))
+    identifiers = np.load(path)
+    identifiers[-1] = number
+    np.save(path, identifiers)
+    told.write_text(json.dumps({**json.loads(told.read_text()), "num_puzzle_identifiers": number + 1}))
+    return str(other)
+
+
+@pytest.mark.parametrize("command", [*SHORT, "solve", "train", "val"])
+def test_an_identifier_is_checked_before_it_is_an_index(card, command, checkpoints, dataset, tmp_path, capsys):
+    """On the host: an index that is out of range ends a device's process. `val`: validation puzzles alone have it."""
+    data = with_identifier(dataset, tmp_path, command if command in ("train", "val") else "test", 7)
+    model, out = str(checkpoints["mlp"]), ["--out", str(tmp_path / "out"), "--quiet"]
+    if command in ("train", "val"):
+        line = ["train", data, "--init", model, "--steps", "1", *out]
+    elif command == "solve":
+        line = ["solve", model, "--data", data, "--split", "test", "--idx", "11"]
+    else:
+        line = [command, model, "--data", data, *SHORT[command][1:], "--n", "12", *out]
+    assert main([*line, "--device", "cuda"]) in (2, 3)
+    told = capsys.readouterr().err
+    assert "an identifier that the model has no vector for" in told or "num_puzzle_identifiers 8" in told
+
+
+def test_identifiers_of_a_batch_are_checked_on_the_host(card, checkpoints):
+    """Also of puzzles that came with the right sizes."""
+    subject = open_subject(checkpoints["mlp"], device="cuda")
+    split = replace(subject.split, puzzle_identifiers=np.full(len(subject.split), 7))
+    with pytest.raises(UsageError, match="no vector for"):
+        replace(subject, split=split).questions(np.arange(2))
 
 
 @pytest.mark.slow

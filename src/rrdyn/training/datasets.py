@@ -31,6 +31,12 @@ class TrainingData:
         return self.train.groups * self.train.metadata.mean_puzzle_examples
 
     @property
+    def largest_identifier(self) -> int:
+        """Of all puzzles that a run meets."""
+        validated = self.validation.example_identifiers[self.examples]
+        return max(self.train.metadata.num_puzzle_identifiers - 1, int(validated.max()))
+
+    @property
     def sizes(self) -> dict[str, int]:
         """What the data says about the model."""
         metadata = self.train.metadata

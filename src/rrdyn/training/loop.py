@@ -141,7 +141,7 @@ class Run:
         self.data.train.require_match(
             seq_len=model.config.seq_len, vocab_size=model.config.vocab_size, of=str(config.init or "the model")
         )
-        model.require_identifiers(self.data.train.metadata.num_puzzle_identifiers - 1)
+        model.require_identifiers(self.data.largest_identifier)
         seed_globals(config.seed)
         self.trainer = Trainer(config, model, group, total_steps=config.steps or 1, device=self.device)
         self.trainer.asked = self.accord.asked  # a rollout may take a minute
