@@ -6,10 +6,12 @@ import os
 import signal
 
 import pytest
+import torch
 
 from rrdyn.artifacts import files
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.cli.app import main
+from rrdyn.runtime import devices
 from rrdyn.training.folder import RunFolder
 
 
@@ -46,3 +48,8 @@ def test_the_best_checkpoint_is_named_where_nothing_can_be_linked(windows, tmp_p
     folder.step_folder(3).mkdir(parents=True)
     folder.point("best", 3)
     assert (folder.checkpoints / "best").read_text() == "step_3"
+
+
+def test_free_memory_is_guessed_where_the_system_does_not_tell(windows):
+    """It was asked of `os.sysconf`, so that no run could be planned."""
+    assert devices.free_memory(torch.device("cpu")) == 4 << 30

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.cuda.conftest import ARCHITECTURES
 from tests.cuda.test_training import ARMS, trained
+from tests.dynamics.small_models import grids, random_model
 from torch._dynamo import reset
 from torch._dynamo.utils import counters
 
@@ -53,6 +54,20 @@ def test_no_break_and_few_graphs(graphs, monkeypatch, arm, model, dtype, dataset
             micro_batch=3)  # fmt: skip
     assert not counters["graph_break"], counters["graph_break"]
     assert 1 <= len(graphs) <= 6 * (2 if model == "hrm" else 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_models_of_one_shape_compile_once(graphs, architecture):
+    """Weights are what a graph is given: the nets of a second and a third checkpoint find those of the first."""
+    inputs, found = torch.from_numpy(grids(3)[0].astype("int32")), []
+    for seed in range(3):
+        model = random_model(ARCHITECTURES[architecture], seed)
+        assert compiling.compile_nets(model, "on", torch.device("cpu"), pytest.fail)
+        with torch.no_grad():
+            model.segment(model.initial(3), model.embed(inputs, inputs[:, 0] * 0))
+        found.append(len(graphs))
+    assert found == [1, 1, 1]
 
 
 def test_a_cast_does_not_break_a_graph():
