@@ -35,6 +35,8 @@ class Case:
     """What stdin, stdout and stderr are: files, or one of `worker.STREAMS`."""
     fresh: bool = False
     """Whether it needs a process of its own from the start."""
+    full: Path | None = None
+    """A folder on a disk without room."""
     out: Path | None = None
     """What has to be there after exit code 0."""
     mine: list[Path] = field(default_factory=list)

@@ -54,6 +54,7 @@ def odd_output(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
     made = prepared(line, corpus, root, out=place.removesuffix(suffix) if suffix and place.endswith(suffix) else place)
     made.label = f"--out: {kind}"
     made.codes = line.codes if good else FAILS
+    made.full = root / "in" / places.FULL if kind == "a full disk" else None
     if kind in ("an empty name", "a name that only just fits") or (kind == "a folder of the user's" and not suffix):
         made.codes = ANY
     if not good:
@@ -144,7 +145,9 @@ HARMLESS = [
 
 
 def odd_environment(rng: Random, corpus: Corpus, root: Path, short: bool) -> Case:
-    """A variable that a machine, a scheduler or a user has set."""
+    """A variable that a machine, a scheduler or a user has set, or a program that is not what it should be."""
+    if not short and rng.random() < 0.1:
+        return _ruined_program(rng, corpus, root)
     among, codes = rng.choice([(REFUSED, (1, 2)), (EITHER, (0, 1, 2)), (HARMLESS, (0,)), (HARMLESS, (0,))])
     given = rng.choice(among)
     env = dict(word.split("=", 1) for word in given.split(" "))
@@ -156,6 +159,19 @@ def odd_environment(rng: Random, corpus: Corpus, root: Path, short: bool) -> Cas
         made.mine.append(Path(env["HOME"] or "/nonexistent"))
     made.label, made.fresh = ascii(given[:100])[1:-1], True
     made.codes = (0, *codes) if text == "cite" or text.endswith("--help") else codes
+    return made
+
+
+def _ruined_program(rng: Random, corpus: Corpus, root: Path) -> Case:
+    """An ffmpeg that fails, or that leaves nothing behind."""
+    code = rng.choice([0, 1, 127])
+    made = prepared(Line("plot puzzle {diag.npz} --data {data} --segments 1 2 --film mp4 --out {out}"), corpus, root)
+    program = root / "in" / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ncat > /dev/null\nexit {code}\n")
+    program.chmod(0o755)
+    made.env["PATH"] = f"{program.parent}:{made.env['PATH']}"
+    made.label, made.fresh, made.codes = f"ffmpeg exits with {code}", True, (1,)
     return made
 
 

@@ -9,7 +9,11 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.fuzz import disks
+
 GOOD, BAD = True, False
+FULL = "full"
+"""A folder on a disk without room."""
 
 
 def _nothing(folder: Path, source: Path) -> str:
@@ -113,6 +117,13 @@ def _copy(folder: Path, source: Path, name: str) -> str:
     return str(place)
 
 
+def _full(folder: Path, source: Path) -> str:
+    if not disks.possible():
+        raise OSError("no disk can be mounted here")
+    (folder / FULL).mkdir()
+    return str(folder / FULL / f"result{source.suffix}")
+
+
 def _named(name: str) -> Callable[[Path, Path], str]:
     def made(folder: Path, source: Path) -> str:
         return _copy(folder, source, f"{name}{source.suffix}")
@@ -181,6 +192,7 @@ WRITTEN: dict[str, tuple[Callable[[Path, Path], str], bool]] = {
     "a name of other letters": (lambda folder, source: str(folder / f"κύκλος{source.suffix}"), GOOD),
     "a name with a line end": (lambda folder, source: str(folder / f"a\nb{source.suffix}"), GOOD),
     "a new folder": (lambda folder, source: str(folder / "a" / "b" / source.name), GOOD),
+    "a full disk": (_full, BAD),
     "a name that only just fits": (lambda folder, source: str(folder / f"{'a' * 235}{source.suffix}"), GOOD),
 }
 """What can stand where a file or folder is written; nothing that is there may be lost."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 import torch
+from tests.fuzz import disks
 from tests.fuzz.case import Case
 
 import rrdyn.cli
@@ -95,6 +96,8 @@ def _become(case: Case, files: dict[str, Path]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (DISK, DISK))
     _streams(case, files)
+    if case.full is not None:
+        disks.fill(case.full)
     _no_superuser()
     if case.fresh:
         resource.setrlimit(resource.RLIMIT_AS, (LOADED + MEMORY, LOADED + MEMORY))
