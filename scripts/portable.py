@@ -151,7 +151,7 @@ class Outcome(NamedTuple):
 
 
 def run(setting: Setting, files: list[str], found: str) -> Outcome:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-m", "not slow and not gpu"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-m", "not slow"]
     command += ["--import-mode=importlib", *files]
     started = time.monotonic()
     variables = environment(setting, found)

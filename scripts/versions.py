@@ -109,7 +109,7 @@ def tried(environment: Environment, scratch: Path) -> Row:
     variables = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     started = time.monotonic()
     pytest = [environment.python, "-m", "pytest", "-p", "no:cacheprovider", "--durations=0", "-o", "addopts="]
-    marks = ["--import-mode=importlib", "-m", "not slow and not gpu"]
+    marks = ["--import-mode=importlib", "-m", "not slow"]
     tests = subprocess.run([*pytest, *marks, *TESTS], cwd=ROOT, env=variables, capture_output=True, text=True)
     demo = subprocess.run(
         [environment.python, "-m", "rrdyn", "demo", "--tiny", "--out", str(scratch / "demo")],
