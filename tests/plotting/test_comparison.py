@@ -6,9 +6,12 @@ import csv
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from tests.analysis.made_files import ESTIMATOR, diagnosis, write_diagnosis
 
 from rrdyn.cli.app import main
+from rrdyn.plotting import plot
+from rrdyn.plotting.style import contrast
 
 
 @pytest.fixture
@@ -35,6 +38,24 @@ def test_what_is_drawn_is_what_was_found(pair, tmp_path, capsys):
     assert len(marks) == 80
     assert all(float(row["first"]) == pytest.approx(float(rows[row["idx"]]["lambda_1_first"])) for row in marks)
     assert "McNemar" in (out / "comparison.caption.txt").read_text()
+
+
+@pytest.mark.parametrize("size", ["column", "slide"])
+def test_words_stand_where_there_is_room_and_numbers_can_be_read(pair, tmp_path, size):
+    out = tmp_path / "out"
+    assert main(["compare", *map(str, pair), "--replicates", "100", "--no-figures", "--quiet", "--out", str(out)]) == 0
+    (plate,) = plot("compare", out, size=size, dark=True).plates.values()
+    plate.figure.draw_without_rendering()
+    *others, last = plate.figure.axes
+    zero = last.transData.transform((0.0, 0.0))[0]
+    ends = [text.get_window_extent() for ax in others for text in ax.texts]
+    for text in last.texts:
+        box = text.get_window_extent()
+        assert text.get_horizontalalignment() == ("left" if zero > last.bbox.x0 + last.bbox.width / 2 else "right")
+        assert not any(box.overlaps(end) for end in ends)
+    for text in plate.figure.axes[0].texts:
+        patch = plate.figure.axes[0].patches[plate.figure.axes[0].texts.index(text)]
+        assert contrast(to_rgb(text.get_color()), patch.get_facecolor()) >= 4.5
 
 
 def test_a_folder_of_something_else(tmp_path, capsys):

@@ -18,7 +18,7 @@ from rrdyn.plotting import marks
 from rrdyn.plotting.options import CompareOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.style import Style
+from rrdyn.plotting.style import Style, ink_on, over
 from rrdyn.plotting.tables import numbers, read_columns
 
 RUN = "rrdyn compare A.npz B.npz"
@@ -83,14 +83,16 @@ def _transitions(ax: Axes, record: ComparisonRecord, style: Style, table: Table)
     for row, column in np.argwhere(counts > 0):
         count, same = int(counts[row, column]), row == column
         shade = style.soft if same else style.wrong
-        ax.add_patch(
-            Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, color=shade, alpha=0.12 + 0.6 * count / top, lw=0)
-        )
-        ax.text(column, row, f"{count:,}", ha="center", va="center", color=style.ink)
+        seen = over(shade, 0.12 + 0.6 * count / top, style.ground)
+        ax.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, color=seen, lw=0))
+        ax.text(column, row, f"{count:,}", ha="center", va="center", color=ink_on(seen))
     ax.set_xlim(-0.5, len(names) - 0.5)
     ax.set_ylim(len(names) - 0.5, -0.5)
     long = max(map(len, names)) > 3
-    ax.set_xticks(range(len(names)), names, rotation=30 if long else 0, ha="right" if long else "center")
+    if long:
+        marks.slanted(ax, range(len(names)), names)
+    else:
+        ax.set_xticks(range(len(names)), names)
     ax.set_yticks(range(len(names)), names)
     ax.tick_params(length=0)
     for spine in ax.spines.values():
@@ -144,13 +146,16 @@ def _differences(ax: Axes, record: ComparisonRecord, style: Style, table: Table)
             ax.plot([gap.low, gap.high], [place] * 2, color=style.ink, lw=1.2 * style.scale)
         ax.plot([gap.value], [place], "o", color=style.ink)
         table.add(panel="differences", of=words, difference=gap.value, low=gap.low, high=gap.high, n=gap.n)
-        ground = {"facecolor": style.ground, "edgecolor": "none", "pad": 0.8}
-        ax.text(
-            0.0, place - 0.28, words, transform=ax.get_yaxis_transform(), va="bottom", color=style.soft, bbox=ground
-        )
     ax.set_ylim(len(rows) - 0.5, -0.9)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.margins(x=0.1)
+    low, high = ax.get_xlim()
+    side, at = ("left", 0.0) if low + high < 0 else ("right", 1.0)  # where there is room beside the line of zero
+    ground = {"facecolor": style.ground, "edgecolor": "none", "pad": 0.8}
+    for place, (words, gap) in enumerate(rows):
+        if gap.value is not None:
+            ax.text(at, place - 0.28, words, transform=ax.get_yaxis_transform(), ha=side, va="bottom",
+                    color=style.soft, bbox=ground)  # fmt: skip
     ax.set_xlabel(f"{record.names[1]} minus {record.names[0]}")
     ax.set_title("differences\n95% intervals")

@@ -171,7 +171,7 @@ def _mark_onset(tower: list[Axes], style: Style, column: Column, schema: LogSche
         (mean, 1.0),
         xycoords=("data", "axes fraction"),
         color=style.soft,
-        xytext=(-2 if late else 2, -1),
+        xytext=((-2 if late else 2) * style.scale, -1 * style.scale),
         textcoords="offset points",
         va="top",
         ha="right" if late else "left",

@@ -50,7 +50,7 @@ def evolution(source: Path, tag: str, style: Style) -> Plate:
             if steps.max() >= 10_000:
                 ax.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value else "0")
         else:
-            ax.set_xticks(steps, names, rotation=40, ha="right")
+            marks.slanted(ax, steps, names)
         marks.range_frame(ax, steps, None)
     what = "checkpoint" if joined else "model"
     counts = f"n = {int(values['n'].min()):,} puzzles a {what}" if "n" in values else f"{steps.size} {what}s"

@@ -54,8 +54,9 @@ def _bars(ax: Axes, style: Style, run: str, series: Sequence[Checkpoint], names:
             below = below + share
     right = [one.right for one in series]
     value, low, high = (np.array([getattr(one, key) for one in right], dtype=float) for key in ("value", "low", "high"))
-    ax.errorbar(x, value, [value - low, high - value], fmt="o", color=style.ink, ms=3 * style.scale,
-                lw=0.8 * style.scale)  # fmt: skip
+    width = 0.8 * style.scale
+    ax.vlines(x, low, high, color=style.ink, lw=width, path_effects=marks.cased(style, width), zorder=3)
+    ax.scatter(x, value, s=16 * style.scale**2, color=style.ink, edgecolors=style.ground, lw=width, zorder=4)
     drawn.add(run=run, step=steps, fate="right at the budget", at_end="", share=value, low=low, high=high)
     ax.set_ylim(0, 1)
     every = max(1, -(-len(series) // 6))

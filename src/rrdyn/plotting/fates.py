@@ -78,7 +78,8 @@ def segments(artifact: Artifact, table: FateTable, style: Style) -> Plate:
             continue
         shares = over_segments({key: artifact[key][rows] for key in ("fate", "settled_at")}, table.fates, table.horizon)
         labels.append(_stacked(ax, style, shares, side, drawn))
-        marks.rule(ax, style, x=table.budget, dashed=True).set_zorder(3)
+        budget = marks.rule(ax, style, x=table.budget, dashed=True)
+        budget.set(zorder=3, color=style.ink, path_effects=marks.cased(style, budget.get_linewidth()))
     panels[0].set_ylabel("share of puzzles")
     for ax in panels[-1:] if style.size == "column" else panels:
         ax.set_xlabel("segments")

@@ -78,8 +78,8 @@ def _path(ax: Axes, style: Style, coordinates: np.ndarray, explained: np.ndarray
     middle = (x.min() + x.max()) / 2
     for place, words in ((0, "start"), (len(x) - 1, "end")):  # towards the middle, where there is room
         side, shift = ("right", -4) if x[place] > middle else ("left", 4)
-        ax.annotate(words, (x[place], y[place]), xytext=(shift, -9), textcoords="offset points", ha=side,
-                    color=style.ink)  # fmt: skip
+        ax.annotate(words, (x[place], y[place]), xytext=(shift * style.scale, -9 * style.scale),
+                    textcoords="offset points", ha=side, color=style.ink)  # fmt: skip
     ax.margins(0.12)
     ax.set_xlabel(f"component 1 ({explained[0]:.0%} of the variance)")
     ax.set_ylabel(f"component 2 ({explained[1]:.0%})")

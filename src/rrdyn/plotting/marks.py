@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.text import Annotation, Text
 
 from rrdyn.plotting.style import CELLS, Style
@@ -99,6 +100,16 @@ def rule(ax: Axes, style: Style, *, x: float | None = None, y: float | None = No
     look: dict[str, Any] = {"color": style.soft if dashed else style.faint, "lw": 0.8 * style.scale, "zorder": 0}
     look["ls"] = (0, (4, 3)) if dashed else "-"
     return ax.axvline(x, **look) if x is not None else ax.axhline(0.0 if y is None else y, **look)
+
+
+def cased(style: Style, width: float) -> list[AbstractPathEffect]:
+    """Edges in the colour of the ground for a line of that width which runs over coloured areas, whatever they are."""
+    return [withStroke(linewidth=width + 1.6 * style.scale, foreground=style.ground)]
+
+
+def slanted(ax: Axes, places: Sequence[float] | np.ndarray, names: Sequence[str], degrees: float = 35) -> None:
+    """Names on the lower axis that would not fit side by side; each ends at its own tick."""
+    ax.set_xticks(places, names, rotation=degrees, ha="right", rotation_mode="anchor")
 
 
 def note(ax: Axes, style: Style, text: str, *, x: float = 0.98, y: float = 0.97, colour: str | None = None) -> Text:

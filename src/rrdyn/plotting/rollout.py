@@ -60,7 +60,7 @@ def rollout(folder: Path, models: dict[str, SurvivalModelRecord], style: Style) 
             f"budget: {readouts.copy().pop()}",
             (readouts.pop(), 0.0),
             xycoords=("data", "axes fraction"),
-            xytext=(2, 2),
+            xytext=(2.5 * style.scale, 2 * style.scale),
             textcoords="offset points",
             color=style.soft,
             va="bottom",

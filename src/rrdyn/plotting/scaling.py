@@ -13,7 +13,7 @@ from rrdyn.plotting import marks
 from rrdyn.plotting.options import ScalingOptions
 from rrdyn.plotting.output import Output
 from rrdyn.plotting.plate import Plate, Table
-from rrdyn.plotting.style import DASHES, Style
+from rrdyn.plotting.style import DASHES, Style, ink_on
 from rrdyn.plotting.tables import numbers, read_columns, tagged
 
 RUN = "rrdyn analyze-scale SCALE.npz"
@@ -81,7 +81,7 @@ def compute(rows: Rows, tag: str, style: Style) -> Plate:
         ends.append((x[-1], y[-1], words, shade))
         table.add(method=method, reader=rows.reader[found[0]], x=x, right=y, low=low, high=high)
     _compute_axis(ax, value["budget"])
-    ax.set_xlabel("compute, in units of the model's own")
+    ax.set_xlabel("compute (times the model's budget)")
     ax.set_ylabel("share of puzzles right")
     ax.set_title(f"{tag}: accuracy at equal compute (n = {rows.n:,})")
     marks.spread(figure, [marks.label_ends(ax, style, ends)])
@@ -123,7 +123,7 @@ def readers(rows: Rows, tag: str, style: Style) -> Plate:
     image = ax.imshow(shown, aspect="auto", cmap="viridis", vmin=np.nanmin(shown), vmax=max(np.nanmax(shown), 1e-9))
     _recolour(ax, image, shown)
     ax.set_yticks(range(len(rows.methods)), [f"{m}, {b}x" for m, b in zip(rows.methods, largest)])
-    ax.set_xticks(range(len(order)), [name.replace("_", " ") for name in order], rotation=35, ha="right")
+    marks.slanted(ax, range(len(order)), [name.replace("_", " ") for name in order])
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -147,7 +147,7 @@ def _recolour(ax: Axes, image: AxesImage, shown: np.ndarray) -> None:
     for text in ax.texts:
         column, row = (int(place) for place in text.get_position())
         red, green, blue, _ = image.cmap(image.norm(shown[row, column]))
-        text.set_color("black" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "white")
+        text.set_color(ink_on((red, green, blue)))
 
 
 def _both(rows: Rows) -> list[tuple[str, np.ndarray]]:

@@ -185,8 +185,8 @@ class Style:
             "ytick.color": self.soft,
             "xtick.labelcolor": self.ink,
             "ytick.labelcolor": self.ink,
-            "figure.constrained_layout.h_pad": 0.03,
-            "figure.constrained_layout.w_pad": 0.03,
+            "figure.constrained_layout.h_pad": 0.03 * scale,
+            "figure.constrained_layout.w_pad": 0.03 * scale,
             "pdf.fonttype": 42,  # whole TrueType letters: the text stays text in an editor
             "pdf.compression": 6,
             "svg.fonttype": "none",
@@ -211,6 +211,17 @@ def read_sheet(path: Path) -> dict[Any, Any]:
     except Exception as error:
         raise InputError(f"{shown(path)} is no style sheet of matplotlib", found=said(error)) from None
     return {key: value for key, value in found.items() if not key.startswith("backend")}
+
+
+def over(colour: str, alpha: float, ground: str) -> tuple[float, float, float]:
+    """The colour that is seen where one that is not opaque lies on a ground."""
+    red, green, blue = (c * alpha + g * (1 - alpha) for c, g in zip(to_rgb(colour), to_rgb(ground)))
+    return red, green, blue
+
+
+def ink_on(ground: tuple[float, ...]) -> str:
+    """Black or white, whichever can be read better on that colour: 4.5 at least."""
+    return max(("#000000", "#FFFFFF"), key=lambda ink: contrast(to_rgb(ink), ground))
 
 
 def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
