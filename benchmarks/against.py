@@ -22,7 +22,8 @@ DATA = "data sudoku --source generate --size 6 --clues 10 --n 200 --test-n 64 --
 TRAIN = "train data --preset sudoku-small --seed 0 --device cpu --eval-every 1000 --batch 16"
 COMMANDS = {
     "help": "--help",
-    "diagnose": "diagnose model/checkpoints/last --n 8 --k 4 --segments 8 --device cpu --force --out {out}/diag.npz",
+    "diagnose": "diagnose model/checkpoints/last --n 8 --k 4 --segments 8 --device cpu --out {out}/diag.npz",
+    "rollout": "rollout model/checkpoints/last --n 8 --segments 64 --device cpu --out {out}/rollout.npz",
     "training": f"{TRAIN} --steps 40 --out {{out}}/run",
     "evaluate": "evaluate model/checkpoints/last --n 64 --segments 8 --device cpu",
     "analysis": "analyze-2x2 diag_8k.npz --no-figures --out {out}/analysis",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rrdyn.artifacts.files import read_json
 from rrdyn.data.defaults import ensure
 from rrdyn.data.folder import open_split
 from rrdyn.data.inspection import describe
@@ -14,7 +15,8 @@ from rrdyn.data.maze.kind import Maze
 from rrdyn.data.registry import KINDS
 from rrdyn.data.sampler import Sampler
 
-PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+PLACE = Path(__file__).parents[2] / "docs"
+PAGE = (PLACE / "data.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -32,6 +34,16 @@ def test_the_pictures_of_paths_show_what_they_say():
         prediction = np.array([puzzle.tokens.index(character) for character in board])
         found = puzzle.check(question[None], prediction[None])
         assert "".join(str(int(found[name][0])) for name in ("path_valid", "no_stray", "shortest")) == flags
+
+
+def test_what_seen_walls_are_worth_is_what_was_evaluated():
+    words = re.search(r"trained on 1000 mazes of the default kind(.*?)So walls", PAGE, re.DOTALL)[1]
+    for key in ("exact", "path_valid"):
+        for name in ("unseen", "seen"):
+            after = read_json(PLACE / "mazes" / f"{name}_walls.json")["segments"][7]
+            assert after["segment"] == 8
+            rates = [f"{after[key][part]:.3f}".lstrip("0") for part in ("value", "low", "high")]
+            assert f"{rates[0]} [{rates[1]}, {rates[2]}]" in " ".join(words.split())
 
 
 def test_the_code_runs(tmp_path, monkeypatch):

@@ -60,6 +60,14 @@ def test_every_spanning_tree_is_as_likely_as_any_other(grow, uniform):
     assert (chisquare(everything).pvalue > 0.01) == uniform
 
 
+def test_a_maze_within_given_walls_keeps_them():
+    maker = Generator(7, 7, MazeRecipe(size=7))
+    walls = maker.make(3).inputs == WALL
+    others = [maker.within(~walls.reshape(7, 7), np.random.default_rng(seed)) for seed in range(8)]
+    assert all(np.array_equal(maze.inputs == WALL, walls) for maze in others)
+    assert len({maze.inputs.tobytes() for maze in others}) > 1
+
+
 def test_an_impossible_length_is_refused_at_once(tmp_path):
     with pytest.raises(UsageError, match="no 5x5 maze"):
         build(MazeRecipe(source="generate", size=5, min_length=500, n=3, test_n=1), tmp_path / "m")

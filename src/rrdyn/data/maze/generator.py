@@ -30,11 +30,18 @@ class Generator:
         """Maze `number` as a set of one; None where ATTEMPTS grids gave none that fits."""
         rng = generator(self.recipe.seed, "maze", self.height, number)
         for _ in range(ATTEMPTS):
-            open_cells = self._laid_out(rng)
-            found = self._ends(open_cells, rng)
-            if found is not None:
-                return self._written(open_cells, found)
+            maze = self.within(self._laid_out(rng), rng)
+            if maze is not None:
+                return maze
         return None
+
+    def within(self, open_cells: np.ndarray, rng: np.random.Generator) -> Collection | None:
+        """A maze with these walls, as a set of one; None where they have no path that is long enough.
+
+        open_cells : (height, width) bool; where a path is to be unique, some become walls.
+        """
+        path = self._ends(open_cells, rng)
+        return None if path is None else self._written(open_cells, path)
 
     def _laid_out(self, rng: np.random.Generator) -> np.ndarray:
         recipe = self.recipe
