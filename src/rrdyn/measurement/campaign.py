@@ -154,7 +154,8 @@ def carry_out(
     shard : this process's share; None is returned where others still work or will join the parts.
     """
     shard, subject = shard or Shard(), measurement.subject
-    idx = shard.own(measurement.choose(), _together(measurement))
+    together = measurement.group if _on_cpu(subject) else 1  # no part and no piece may cut between these
+    idx = shard.own(measurement.choose(), together)
     settings = measurement.told_apart()
     fingerprint = subject.fingerprint(idx, settings, measurement=measurement.name, revision=measurement.revision)
     key = part_files.key_of(fingerprint)
@@ -166,7 +167,7 @@ def carry_out(
         result = Result(path=out, arrays=there.arrays, meta=there.meta, fresh=False)
     else:
         parts = part_files.plan(out, fingerprint, len(idx), lambda: block_size(measurement, len(idx), shard.world),
-                                wanted=batch and _whole(batch, _together(measurement)))  # fmt: skip
+                                wanted=batch and -(batch // -together) * together)  # fmt: skip
         joined = part_files.complete(parts, partial(_compute_part, measurement, idx), shard=shard,
                                      label=label or measurement.name, parallel=_on_cpu(subject))  # fmt: skip
         if joined is None:
@@ -262,15 +263,6 @@ def _observed(measurement: Measurement[Any], idx: np.ndarray) -> Arrays:
     half = (len(idx) + 1) // 2
     say(f"{len(idx)} puzzles do not fit the device's memory: {half} at a time")
     return part_files.join([_observed(measurement, idx[:half]), _observed(measurement, idx[half:])])
-
-
-def _whole(puzzles: int, group: int) -> int:
-    return -(puzzles // -group) * group
-
-
-def _together(measurement: Measurement[Any]) -> int:
-    """Puzzles whose bits depend on each other's company, so that no part and no piece may cut between them."""
-    return measurement.group if _on_cpu(measurement.subject) else 1
 
 
 def _on_cpu(subject: Subject) -> bool:

@@ -37,7 +37,7 @@ class Size:
     puzzles: int
     horizon: int
     share: tuple[str, ...] = ()
-    """How the work is shared out."""
+    """How the long steps are shared out."""
     seconds: dict[str, float]
     """Usual seconds of a step on two CPU cores, for the time left."""
 
