@@ -141,8 +141,8 @@ def main() -> None:
     with torch.no_grad():
         print(f"{args.model or args.ckpt}, float32, one thread, torch {torch.__version__}, P = {PERIODS}, "
               f"{together} puzzles together")  # fmt: skip
-        returns_in_rollouts(model, [ask(chosen[at : at + 1]) for at in range(len(chosen))], args.rounds)
-        groups = [ask(chosen[at : at + together]) for at in range(0, len(chosen), together)]
+        returns_in_rollouts(model, [ask(idx[None]) for idx in chosen[: args.rounds]], args.rounds)
+        groups = [ask(idx) for idx in np.split(chosen, range(together, len(chosen), together))]
         classification(model, measurement, groups, args.horizon)
 
 

@@ -33,18 +33,15 @@ def main(data: Path, out: Path) -> None:
     train = open_split(data, "train")
     assert isinstance(train.puzzle, Maze)
     puzzle = train.puzzle
-    rows = np.arange(len(train))
-    inputs, labels = train.inputs[rows], train.labels[rows]
-    known = set(puzzle.keys(inputs, labels))
+    known = set(puzzle.keys(train.inputs, train.labels))
     maker = Generator(puzzle.height, puzzle.width, MazeRecipe.recorded(read_json(data / "rrdyn.json")["recipe"]))
     rng = np.random.default_rng(SEED)
-    mazes = [other(maker, puzzle, maze, known, rng) for maze in inputs[:MAZES]]
+    mazes = [other(maker, puzzle, maze, known, rng) for maze in train.inputs[:MAZES]]
     found = [maze for maze in mazes if maze is not None]
     print(f"{len(found)} of {len(mazes)} walls have another start and goal")
     with new_dataset(out) as folder:
-        for split in ("train", "test"):
-            write_split(folder, split, puzzle, np.concatenate([maze.inputs for maze in found]),
-                        np.concatenate([maze.labels for maze in found]))  # fmt: skip
+        write_split(folder, "test", puzzle, np.concatenate([maze.inputs for maze in found]),
+                    np.concatenate([maze.labels for maze in found]))  # fmt: skip
         write_record(folder, name="seen-walls", puzzle=puzzle, source=f"walls of {data.name}")
 
 
