@@ -17,6 +17,7 @@ from rrdyn.measurement.campaign import Request
 from rrdyn.measurement.evaluation import EvaluationConfig, evaluate, evaluate_request, mean, share, summary, table
 from rrdyn.measurement.subject import open_subject
 from rrdyn.models import Readout, build, load, save
+from rrdyn.models.work import segment_work
 
 DATA = Path(__file__).parents[1] / "golden" / "models"
 CPU = torch.device("cpu")
@@ -115,6 +116,17 @@ def test_the_record_and_its_table(subject, fixed):
     short = summary(evaluate(subject, EvaluationConfig(n=0, halt=True)))
     assert "segments" not in short.model_dump()
     assert "halted" in table(short)
+
+
+def test_as_many_segments_as_another_pays_for(subject, tmp_path):
+    other = build({**subject.model.config.model_dump(), "L_layers": 2 * subject.model.config.L_layers})
+    path = save(other, tmp_path / "larger")
+    found = evaluate(subject, EvaluationConfig(n=5, operations_of=path))
+    assert found.settings.segments == found.segments == 2 * other.budget
+    assert evaluate(subject, EvaluationConfig(n=5, operations_of=path, segments=3)).segments == 6
+    record = summary(found)
+    assert record.work.operations * 2 == segment_work(other).operations
+    assert f"a segment: {record.work.sub_updates} sub-updates, {record.work.layers} layers" in table(record)
 
 
 def test_intervals():

@@ -61,6 +61,12 @@ def test_batches_do_not_matter(subject, tmp_path):
         np.testing.assert_array_equal(one[key], all_[key], err_msg=key)
 
 
+def test_a_horizon_by_the_operations_of_another(subject, trm_checkpoint):
+    found = Fate(subject, FateConfig(horizon=20, operations_of=trm_checkpoint))
+    assert found.settings.horizon == 20  # its own
+    assert found.recorded() == Fate(subject, FateConfig(horizon=20)).recorded()
+
+
 def test_a_horizon_within_the_budget_is_refused(subject):
     with pytest.raises(UsageError, match="before the model's budget"):
         Fate(subject, FateConfig(horizon=2))

@@ -8,6 +8,22 @@ from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.record import Count, Written
 
 
+class WorkRecord(Written):
+    """What a segment of one puzzle takes."""
+
+    operations: Count
+    """Floating point operations of matrix products and attentions."""
+    sub_updates: Count
+    layers: Count | None = None
+    """Layers applied; None where the family does not say."""
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        layers = "" if self.layers is None else f", {self.layers} layers"
+        return f"{self.sub_updates} sub-updates{layers}, {self.operations / 1e6:,.1f} million operations a puzzle"
+
+
 class Scores(Written):
     """How often answers are right, by which rule; a kind's own checker adds one under its name."""
 
@@ -45,5 +61,7 @@ class EvaluationRecord(Written):
 
     n: Count
     budget: Count
+    work: WorkRecord | None = None
+    """Of a segment of one puzzle; older files have none."""
     halting: HaltingScores
     segments: list[SegmentScores] = []

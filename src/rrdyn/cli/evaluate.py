@@ -17,7 +17,8 @@ class Args(TableOptions, ProcessOptions):
 
     1. rrdyn evaluate runs/demo/pretrain
     2. rrdyn evaluate ckpt.pt --data data/sudoku --n 4096 --out eval.json
-    3. rrdyn evaluate hub://blackhao0426/recursive-reasoning-chaos/trm_sudoku --halt
+    3. rrdyn evaluate hrm.pt --operations-of trm.pt
+    4. rrdyn evaluate hub://blackhao0426/recursive-reasoning-chaos/trm_sudoku --halt
     """
 
     ckpt: Positional[Path]
@@ -26,6 +27,8 @@ class Args(TableOptions, ProcessOptions):
     """Puzzles, drawn without replacement; 0 for all."""
     segments: Segments | None = None
     """The budget in segments; default the model's own."""
+    operations_of: Path | None = None
+    """As many segments as take the operations of this checkpoint's budget, or of its --segments."""
     halt: bool = False
     """Run with halting only: puzzles that halt are not computed further."""
     seed: Seed = 0

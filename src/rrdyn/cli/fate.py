@@ -29,6 +29,8 @@ class Args(TableOptions, MeasurementOptions):
     """Puzzles, drawn from the split without replacement; all where it has fewer."""
     horizon: Annotated[int, Field(ge=1, le=1 << 24)] = 256
     """Segments followed, at most; a trajectory whose fate is decided is followed no further."""
+    operations_of: Path | None = None
+    """As many segments as take the operations of --horizon segments of this checkpoint."""
     max_period: Annotated[int, Field(ge=1, le=4096)] = 32
     """Longest cycle looked for."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0

@@ -29,13 +29,14 @@ from rrdyn.artifacts.schemas import EVALUATION
 from rrdyn.dynamics.trajectory import follow
 from rrdyn.measurement.answers import Answers
 from rrdyn.measurement.campaign import Request, columns_of, opened, place, run
-from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
+from rrdyn.measurement.measurement import Cost, Measurement, OperationsConfig, register
 from rrdyn.measurement.parts import Arrays
 from rrdyn.measurement.subject import Questions, Subject
+from rrdyn.models.work import Work, segment_work
 from rrdyn.runtime import launch
 
 
-class EvaluationConfig(MeasurementConfig):
+class EvaluationConfig(OperationsConfig):
     """What is evaluated, and how."""
 
     n: Annotated[int, Field(ge=0)] = 1024
@@ -63,10 +64,12 @@ class Evaluated(Measurement[EvaluationConfig]):
         return self.subject.choose(self.settings.n or len(self.subject.split), self.settings.seed)
 
     def recorded(self) -> dict[str, object]:
-        return self.settings.model_dump(exclude={"batch"})
+        return self.settings.model_dump(exclude={"batch", "operations_of"})
 
     def resolved(self, config: EvaluationConfig) -> EvaluationConfig:
-        return config.model_copy(update={"segments": config.segments or self.subject.model.budget})
+        model = self.subject.model
+        segments = config.segments_of(model, config.segments or None) or model.budget
+        return config.model_copy(update={"segments": segments, "operations_of": None})
 
     def told(self) -> str:
         return f"{self.settings.segments} segments"
@@ -103,6 +106,7 @@ class Evaluation:
     """The name of that check."""
     unlabelled: int
     """Puzzles without an answer, left out."""
+    work: Work
 
     @property
     def exact(self) -> np.ndarray:
@@ -156,7 +160,7 @@ def _judgeable(measurement: Evaluated, arrays: Arrays) -> Evaluation:
                          found=f"{len(asked)} puzzles without one", run="rrdyn diagnose, which needs none")  # fmt: skip
     kept = {key: column[asked] for key, column in arrays.items()}
     return Evaluation(settings=measurement.settings, arrays=kept, validity=subject.split.puzzle.validity,
-                      unlabelled=int((~asked).sum()))  # fmt: skip
+                      unlabelled=int((~asked).sum()), work=segment_work(subject.model))  # fmt: skip
 
 
 def share(flags: np.ndarray) -> Interval:
@@ -190,14 +194,20 @@ def summary(result: Evaluation) -> EvaluationRecord:
         "steps_used": {str(step): int(count) for step, count in enumerate(np.bincount(result.halted_at)) if count},
     }
     if result.settings.halt:
-        return EvaluationRecord(n=len(result.exact), budget=result.segments, halting=HaltingScores(**halting))
+        return EvaluationRecord(
+            n=len(result.exact), budget=result.segments, work=result.work.record(), halting=HaltingScores(**halting)
+        )
     rows = [
         SegmentScores(segment=segment + 1, **scores(itemgetter((slice(None), segment))))
         for segment in range(result.segments)
     ]
     halting |= {"lost": int((last & ~at_halt).sum()), "gained": int((at_halt & ~last).sum())}
     return EvaluationRecord(
-        n=len(result.exact), budget=result.segments, halting=HaltingScores(**halting), segments=rows
+        n=len(result.exact),
+        budget=result.segments,
+        work=result.work.record(),
+        halting=HaltingScores(**halting),
+        segments=rows,
     )
 
 
@@ -210,7 +220,10 @@ def table(record: EvaluationRecord) -> str:
         return [score.told(4) for score in scores.named.values()]
 
     shown = [[str(row.segment), *cells(row)] for row in rows if row.segment in kept] + [["halted", *cells(halting)]]
-    lines = [f"{record.n} puzzles, budget {record.budget} segments, 95% intervals", ""]
+    lines = [f"{record.n} puzzles, budget {record.budget} segments, 95% intervals"]
+    if record.work is not None:
+        lines.append(f"a segment: {record.work.told}")
+    lines.append("")
     lines.append(tabulate(shown, ["segment", *halting.named], disable_numparse=True))
     used = halting.steps.value or 0.0
     lines += ["", f"halting uses {used:.2f} of {record.budget} segments ({used / record.budget:.0%})"]

@@ -16,7 +16,7 @@ from rrdyn.dynamics.cycle import find_cycle
 from rrdyn.dynamics.fate import CYCLE, FATES, FIXED, Fates, classify_fate
 from rrdyn.dynamics.trajectory import Step
 from rrdyn.measurement.answers import Answers
-from rrdyn.measurement.measurement import Cost, Measurement, MeasurementConfig, register
+from rrdyn.measurement.measurement import Cost, Measurement, OperationsConfig, register
 from rrdyn.measurement.parts import Arrays
 from rrdyn.measurement.perturbation import perturbed
 from rrdyn.measurement.subject import Questions, Subject
@@ -28,7 +28,7 @@ WORK_A_GROUP = 2e9
 """State elements times sub-updates: a group's work, at most, is about a minute of one core."""
 
 
-class FateConfig(MeasurementConfig):
+class FateConfig(OperationsConfig):
     """How far trajectories are followed, and what is asked of those that return."""
 
     horizon: Annotated[int, Field(ge=1, le=1 << 24)] = 256
@@ -57,10 +57,14 @@ class Fate(Measurement[FateConfig]):
         self.wide = _in_float64(subject.model) if config.multipliers else subject.model
 
     def resolved(self, config: FateConfig) -> FateConfig:
-        if config.horizon < self.subject.model.budget:
-            raise UsageError("--horizon ends before the model's budget", found=config.horizon,
+        horizon = config.segments_of(self.subject.model, config.horizon) or config.horizon
+        if horizon < self.subject.model.budget:
+            raise UsageError("--horizon ends before the model's budget", found=horizon,
                              expected=f"at least {self.subject.model.budget}")  # fmt: skip
-        return config
+        return config.model_copy(update={"horizon": horizon, "operations_of": None})
+
+    def recorded(self) -> dict[str, object]:
+        return self.settings.model_dump(exclude={"operations_of"})
 
     def told(self) -> str:
         return f"up to {self.settings.horizon} segments"

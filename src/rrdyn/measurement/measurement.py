@@ -27,6 +27,9 @@ from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.schema import Schema
 from rrdyn.measurement.parts import Arrays, Parts, publish
 from rrdyn.measurement.subject import Questions, Subject
+from rrdyn.models.checkpoints import load
+from rrdyn.models.model import Model
+from rrdyn.models.work import equal_segments
 from rrdyn.runtime.plugins import load_plugins, unknown
 
 
@@ -39,6 +42,23 @@ class MeasurementConfig(Config):
     """What the model computes in."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Names the choice of puzzles, and what else is drawn."""
+
+
+class OperationsConfig(MeasurementConfig):
+    """What is asked of a measurement whose length may be that of another model, by operations."""
+
+    operations_of: Path | None = None
+    """Another checkpoint: the segments asked for are its own, and so many are run as take the same operations."""
+
+    def segments_of(self, model: Model, segments: int | None) -> int | None:
+        """So many segments of the model, or with `operations_of` what the operations of the other's pay for.
+
+        Without a number they are those of the other's budget. Raises InputError as `load` does.
+        """
+        if self.operations_of is None:
+            return segments
+        other = load(self.operations_of, dtype=model.dtype)
+        return equal_segments(model, other, segments or other.budget)
 
 
 class ProductsConfig(MeasurementConfig):

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import sha256
@@ -28,6 +27,7 @@ from rrdyn.measurement.scaling.particles import Piece, follow_particles, layout
 from rrdyn.measurement.scaling.symmetry import maps_of
 from rrdyn.measurement.subject import Questions, Subject, open_subject
 from rrdyn.models.layouts import locate
+from rrdyn.models.work import segment_work
 from rrdyn.runtime.plugins import load_plugins
 
 
@@ -172,7 +172,7 @@ class Scale(Measurement[ScaleConfig]):
             "singles": [words for words, (kind, _) in self.chosen.items() if kind.single],
             "readers": {words: kind.reader for words, (kind, _) in self.chosen.items()},
             "sources": {words: kind.source for words, (kind, _) in self.chosen.items()},
-            "flops_per_segment": _flops(self.subject),
+            "flops_per_segment": segment_work(self.subject.model).operations,
             "noise_unit": self.subject.model.initial_std,
             "clock": "sub-updates evaluated",
         }
@@ -206,16 +206,6 @@ class _Answers:
             cells = np.ascontiguousarray(rows[at][:, mask])
             found[at] = [met.setdefault(row.tobytes(), len(met)) for row in cells]
         return found
-
-
-def _flops(subject: Subject) -> int:
-    """Floating point operations of the matrix products and attentions of one segment of one puzzle."""
-    model = subject.model
-    questions = subject.questions(np.zeros(1, dtype=np.int64))
-    recurrence = model.recurrence(model.embed(questions.inputs, questions.identifiers))
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        recurrence.segment(model.initial(1))
-    return int(counter.get_total_flops())
 
 
 def _weights(path: Path) -> Path:

@@ -44,6 +44,11 @@ class StackUpdate:
         """Whether an H cycle ends here."""
         return self.writes == "z_H"
 
+    @property
+    def layers(self) -> int:
+        """Blocks that it applies."""
+        return len(self.stack.layers)
+
     def value(self, z: Latent) -> Latent:
         """The state after this sub-update."""
         z_H, z_L = z

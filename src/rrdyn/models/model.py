@@ -174,14 +174,15 @@ class Model(nn.Module, ABC):
     @cached_property
     def sub_updates_per_segment(self) -> int:
         """The clock of a segment, from the recurrence itself."""
-        return len(self._recurrence_of_one().sub_updates)
+        return len(self.blank_recurrence().sub_updates)
 
     @property
     def gradient_span(self) -> int:
         """How many of a segment's last sub-updates training differentiates."""
-        return self._recurrence_of_one().gradient_span
+        return self.blank_recurrence().gradient_span
 
-    def _recurrence_of_one(self) -> Recurrence[Any]:
+    def blank_recurrence(self) -> Recurrence[Any]:
+        """The recurrence of one puzzle of zeros: for what does not depend on puzzles."""
         zeros = torch.zeros(1, self.config.seq_len, dtype=torch.int32, device=self.device)
         with torch.no_grad():
             return self.recurrence(self.embed(zeros, zeros[:, 0]))

@@ -152,6 +152,11 @@ class JointUpdate:
     """alpha b(x)."""
     closes_cycle: bool = False
 
+    @property
+    def layers(self) -> int:
+        """Blocks that it applies, to either latent."""
+        return 2 * len(self.operators.blocks)
+
     def value(self, z: Latent) -> Latent:
         """The state after this sub-update."""
         f = self.operators
