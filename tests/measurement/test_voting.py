@@ -97,6 +97,30 @@ def test_a_submission_that_cannot_be_written_is_told_before_anything_is_measured
     assert [path.name for path in tmp_path.iterdir()] == ["sub.json"]
 
 
+def test_votes_are_read_by_what_else_was_measured(place, tmp_path, capsys):
+    checkpoint, files = str(place / "ckpt"), {}
+    for name, words in {"diagnose": ["--k", "1"], "fate": ["--horizon", "4", "--multipliers", "0"]}.items():
+        for n in (24, 8):
+            files[name, n] = str(tmp_path / f"{name}_{n}.npz")
+            line = [name, checkpoint, "--n", str(n), *words, "--device", "cpu", "--out", files[name, n], "--quiet"]
+            assert main(line) == 0
+    capsys.readouterr()
+    votes = ["vote", checkpoint, "--device", "cpu", "--out", str(tmp_path / "v.npz"), "--json", "--beside"]
+    assert main([*votes, files["diagnose", 24], files["fate", 24]]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["reader"] for row in told["readers"]] == ["q_halt", "residual", "lambda_1", "settled"]
+    assert told["readers"][0]["counted"]["pass@1"]["value"] == told["passes"]["pass@1"]["value"]
+    assert main([*votes, files["fate", 8]]) == 3
+    assert "lacks some of the copies that vote" in capsys.readouterr().err
+    assert main([*votes, str(tmp_path / "v.npz")]) == 3
+    assert "says nothing of votes" in capsys.readouterr().err
+    assert (
+        main([*votes[:4], "--out", str(tmp_path / "b.npz"), "--identifiers", "blank", "--beside", files["fate", 24]])
+        == 3
+    )
+    assert "is of other identifiers" in capsys.readouterr().err
+
+
 def test_kinds_without_copies_cannot_vote(tmp_path, capsys):
     assert main(["data", "sudoku", "--source", "generate", "--size", "4", "--clues", "8", "--n", "4", "--test-n", "2",
                  "--val-groups", "0", "--out", str(tmp_path / "data"), "--quiet"]) == 0  # fmt: skip

@@ -21,6 +21,7 @@ class Args(TableOptions, MeasurementOptions):
     2. rrdyn vote runs/arc --data data/arc-agi-1 --n 20 --copies 100
     3. rrdyn vote runs/arc --identifiers blank
     4. rrdyn vote runs/arc --submission submission.json
+    5. rrdyn vote runs/arc --beside diag.npz fate.npz
     """
 
     ckpt: Positional[Path]
@@ -36,6 +37,8 @@ class Args(TableOptions, MeasurementOptions):
     """The budget in segments; default the model's own."""
     seed: Seed = 0
     """Names the choice of tasks."""
+    beside: tuple[Path, ...] = ()
+    """diag.npz or fate.npz of the same copies: the votes are read by residual, lambda_1 and fate too."""
     out: Path | None = None
     """File to write, votes.npz. Default RUN/eval/ for a checkpoint of a run, else beside it."""
     submission: Path | None = None
@@ -43,6 +46,7 @@ class Args(TableOptions, MeasurementOptions):
 
 
 def run(args: Args) -> Outcome:
+    from rrdyn.analysis.vote_readers import vote_scores
     from rrdyn.analysis.votes import TallyFile, tally, told
     from rrdyn.artifacts.files import output_file, write_json
     from rrdyn.cli.results import UNFINISHED
@@ -56,7 +60,7 @@ def run(args: Args) -> Outcome:
     if not done:
         return Outcome(text="this share is done; others are still at work", data=UNFINISHED)
     (result,) = done
-    found = tally(result.arrays)
+    found = tally(result.arrays, vote_scores(result.arrays["idx"], result.meta, args.beside))
     wrote = [result.path] if result.fresh else []
     if args.submission:
         dataset = result.meta["dataset"]

@@ -9,7 +9,7 @@ from itertools import zip_longest
 import numpy as np
 import torch
 
-from rrdyn.analysis.votes import ranked
+from rrdyn.analysis.votes import confident, ranked
 from rrdyn.data.ballot import Ballot
 from rrdyn.data.puzzle import Puzzle
 from rrdyn.dynamics.trajectory import follow
@@ -44,7 +44,7 @@ def answered(model: Model, puzzle: Puzzle, ballot: Ballot, *, segments: int) -> 
     recurrence = model.recurrence(model.embed(inputs, torch.from_numpy(ballot.identifiers).to(model.device)))
     readout = model.read(follow(recurrence, model.initial(len(inputs)), segments))
     answers = restored(puzzle, ballot.names, readout.logits.argmax(-1).cpu().numpy())
-    rows, votes, confidence = ranked(digests(answers), readout.q_halt.double().cpu().numpy())
+    rows, votes, confidence = ranked(digests(answers), confident(readout.q_halt.double().cpu().numpy()))
     first = [answers[row] for row in rows[:ATTEMPTS]]
     label = ballot.label
     return Answered(
