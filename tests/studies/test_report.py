@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.colors import to_rgb
 from tests.analysis.test_fates import file_of
+from tests.measurement.test_voting import arc_in
 from tests.plotting import artifact_writers as write
 from tests.plotting.log_writers import own_jsonl
 from tests.studies import browser
@@ -411,3 +413,25 @@ def test_what_was_measured_and_not_analysed_is_told_with_the_command(scaled, mon
     text = write_report(scaled, scaled.with_name("again.html")).path.read_text()
     assert re.search(r"It was measured and not analysed: rrdyn analyze-scale \S+scale_new.npz", text)
     assert not re.search(r"rrdyn analyze-scale \S+scale_x.npz says", text)
+
+
+@pytest.mark.slow
+@in_browser
+def test_browser_draws_arc_in_its_colours(tmp_path):
+    place = arc_in(tmp_path)
+    out = place / "study"
+    out.mkdir()
+    quiet = ["--device", "cpu", "--quiet"]
+    assert main(["diagnose", str(place / "ckpt"), "--n", "24", "--k", "1", "--out", str(out / "diag.npz"), *quiet]) == 0
+    assert main(["analyze-2x2", str(out / "diag.npz"), "--no-figures", "--out", str(out), "--quiet"]) == 0
+    written = write_report(out)
+    boards = data_of(written.path.read_text())["models"][0]["boards"]
+    assert boards["colours"]["4"] == ["#ffdc00", "#000000"]
+    with browser.chromium(tmp_path / "profile") as opened:
+        opened.open(written.path)
+        opened.wait("document.body && document.body.dataset.ready === 'true'")
+        painted = opened.value("[...document.querySelectorAll('#board td')].map((td) => "
+                               "getComputedStyle(td).backgroundColor)")  # fmt: skip
+    known = [f"rgb({', '.join(str(round(255 * part)) for part in to_rgb(colour))})"
+             for colour, _ in boards["colours"].values()]  # fmt: skip
+    assert len([colour for colour in painted if colour in known]) > 4

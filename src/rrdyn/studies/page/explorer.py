@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.record import Count, Number, Written
 from rrdyn.artifacts.schemas import DIAG
+from rrdyn.plotting.filmstrip import NUMBERED
 from rrdyn.plotting.study import read_points
+from rrdyn.plotting.style import ink_on
 from rrdyn.studies.page.inventory import Inventory
 
 NOT_ASKED = 255
@@ -33,6 +36,9 @@ class Boards(Written):
     box_width: Count
     tokens: str | tuple[str, ...]
     shades: dict[str, str]
+    """By token: the class of its cell in page.css, or the number of a colour."""
+    colours: dict[str, tuple[str, str]]
+    """Of these numbers: the colour of the cell, and of what is written in it."""
     unwritten: str
     given: str
     label: str
@@ -108,6 +114,11 @@ def _model(
     )
 
 
+def _colours(shades: Iterable[str]) -> dict[str, tuple[str, str]]:
+    known = {str(number): colour for number, colour in enumerate(NUMBERED)}
+    return {shade: (known[shade], ink_on(to_rgb(known[shade]))) for shade in shades if shade in known}
+
+
 def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> Boards | None:
     """Question, solution and answers of the rows; None where the file has no answers or its dataset is not here."""
     from rrdyn.data.folder import open_split
@@ -135,6 +146,7 @@ def _boards(artifact: Artifact, rows: np.ndarray, diag: Path) -> Boards | None:
         box_width=boxes[1],
         tokens=tuple(split.puzzle.tokens),
         shades=split.puzzle.shades,
+        colours=_colours(split.puzzle.shades.values()),
         unwritten=split.puzzle.unwritten,
         given=pack(np.asarray(split.inputs[idx], dtype=np.uint8)),
         label=pack(np.where(split.answers(idx) < 0, NOT_ASKED, split.answers(idx)).astype(np.uint8)),

@@ -130,7 +130,9 @@
         const empty = boards.unwritten.includes(letter), ground = boards.shades[letter];
         if (!empty) cell.textContent = letter;
         if (found.given[question + i] === token && !empty) cell.classList.add("given");
-        if (ground) cell.classList.add(ground);
+        const colours = boards.colours[ground];
+        if (colours) [cell.style.backgroundColor, cell.style.color] = colours;
+        else if (ground) cell.classList.add(ground);
         if (label !== NOT_ASKED) asked++;
         if (label !== NOT_ASKED && token !== label) {
           wrong++;
