@@ -14,7 +14,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.docs.page_plugins import write_plugins
 
-from rrdyn.cli.app import COMMANDS, main
+from rrdyn.cli.app import COMMANDS, load, main
+from rrdyn.cli.command import parse
 from rrdyn.cli.schema import RESULTS, schema_of
 
 
@@ -84,6 +85,17 @@ def test_a_missing_argument_is_named_with_what_it_is_and_an_example(command, arg
 def test_unknown_flags_are_refused_without_a_frame(capsys):
     assert main(["cite", "--bad"]) == 2
     assert capsys.readouterr().err == "rrdyn: Unrecognized options: --bad\n  try:      rrdyn cite --help\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--set", "a.b=1", "c=2", "--set", "d=3"], ["--set", "a.b=1", "--steps", "4", "--set", "c=2", "d=3"],
+     ["--set=a.b=1", "--set=c=2", "--set", "d=3"]],
+)  # fmt: skip
+def test_an_option_of_several_values_may_stand_more_than_once(words):
+    found = parse(load("train").Args, ["data", *words, "--seed", "1", "--seed", "2"], "rrdyn train")
+    assert found.set == ("a.b=1", "c=2", "d=3")
+    assert (found.data, found.seed) == ("data", 2)
 
 
 def test_json_is_one_object_on_stdout(capsys):

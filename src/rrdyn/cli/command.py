@@ -42,6 +42,7 @@ WITHIN_STUDY = "RRDYN_WITHIN_STUDY"
 MARKERS = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone)
 REGISTRY = ConstructorRegistry()
 FEW_FILES = 4
+OPTION = re.compile("--?[A-Za-z]")
 """Files that are told one by one: a picture with its data and its caption."""
 SELF_EVIDENT = ("None", "False", "True", "", "''")
 """Defaults that the help does not repeat: what stands in for them is in the text, and a flag not given is off."""
@@ -295,11 +296,34 @@ def parse(kind: type[Arguments], argv: list[str], program: str) -> Any:
     try:
         # wide, so that messages are not broken over lines before they are re-told
         with redirect_stderr(heard), environment("COLUMNS", "4000"):
-            return tyro.cli(kind, args=argv, prog=program, config=MARKERS, registry=REGISTRY)
+            return tyro.cli(kind, args=_gathered(kind, argv), prog=program, config=MARKERS, registry=REGISTRY)
     except SystemExit as stop:
         if not stop.code:
             raise
         raise UsageError(_retold(kind, heard.getvalue()), run=f"{program} --help") from None
+
+
+def _gathered(kind: type[Arguments], argv: list[str]) -> list[str]:
+    """The words with an option of several values that stands more than once written once, with the values of all: of
+    `--set a=1 --set b=2` the parser would keep the last alone."""
+    several = {
+        kind.spelled(name) for name, field in kind.model_fields.items()
+        if get_origin(field.annotation) is tuple and Ellipsis in get_args(field.annotation)
+    }  # fmt: skip
+    pieces: list[list[str]] = [[]]
+    first: dict[str, list[str]] = {}
+    for word in argv:
+        flag, equals, value = word.partition("=")
+        if not OPTION.match(word):
+            pieces[-1].append(word)
+        elif flag not in several:
+            pieces.append([word])
+        else:
+            piece = first.setdefault(flag, [flag])
+            pieces = [*(other for other in pieces if other is not piece), piece]
+        if flag in several and equals:
+            pieces[-1].append(value)
+    return [word for piece in pieces for word in piece]
 
 
 def print_by_parser(kind: Any, argv: list[str], program: str, markers: tuple[Any, ...]) -> None:
