@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from rrdyn.dynamics import protocol
@@ -62,3 +63,35 @@ def in_norm(recurrence: Recurrence, z0: Any, eta: Sequence[float]) -> tuple[Scal
 def scaled(state: Any, roots: Sequence[float], power: int = 1) -> Any:
     """A state or bundle with its parts multiplied by roots^power."""
     return protocol.rebuild(state, (part * root**power for part, root in zip(state, roots, strict=True)))
+
+
+SIZES = (1e-3, 1.0, 30.0)
+"""Of the states that are tried: a contraction need not be as strong far out as near the origin."""
+STRIDE = 0.2
+
+
+def largest_gain(update: Any, like: Any, eta: Sequence[float], generator: torch.Generator, steps: int = 30) -> float:
+    """The largest |T(z) - T(z')|_P / |z - z'|_P of a sub-update T over pairs of states that are moved to raise it.
+
+    like : a state (B,...) of as many parts; pairs of its shape are drawn in three sizes, and each climbs for so many
+    steps along the gradient of the logarithm of its gain. A lower bound of the Lipschitz constant in that norm.
+    """
+    worst = 0.0
+    for size in SIZES:
+        drawn = [torch.randn(2, *part.shape, generator=generator, dtype=part.dtype) * size for part in like]
+        parts = [part.requires_grad_() for part in drawn]
+        for _ in range(steps):
+            first, second = (protocol.rebuild(like, (part[i] for part in parts)) for i in (0, 1))
+            gain = (_apart(update.value(first), update.value(second), eta) / _apart(first, second, eta)).sqrt()
+            worst = max(worst, float(gain.detach().max()))
+            slopes = torch.autograd.grad(gain.log().sum(), parts)
+            with torch.no_grad():
+                for part, slope in zip(parts, slopes):
+                    part += STRIDE * part.norm() * slope / slope.norm().clamp_min(1e-300)
+    return worst
+
+
+def _apart(first: Any, second: Any, eta: Sequence[float]) -> Tensor:
+    """(B,) |z - z'|_P^2."""
+    squares = (weight * (a - b).flatten(1).square().sum(1) for weight, a, b in zip(eta, first, second, strict=True))
+    return torch.stack(list(squares)).sum(0)
