@@ -64,8 +64,13 @@ def draw(inputs: ScalingOptions, out: Output, style: Style) -> None:
                     tag=one.tag, short=f"{one.short}_{name}" if one.short else name)  # fmt: skip
 
 
+MOST_BANDS = 3
+BESIDE = 0.5
+"""How far apart the stems of all methods lie, in doublings of compute."""
+
+
 def compute(rows: Rows, tag: str, style: Style) -> Plate:
-    """Accuracy of every method by its own reader against compute, with 95% bands."""
+    """Accuracy of every method by its own reader against compute, with 95% intervals."""
     figure = style.figure(3.6 if style.size == "column" else 3.2)
     ax, table, ends = figure.subplots(), Table(), []
     value = rows.number
@@ -75,11 +80,15 @@ def compute(rows: Rows, tag: str, style: Style) -> Plate:
         low, high = (np.where(np.isfinite(value[f"right_{end}"][found]), value[f"right_{end}"][found], y)
                      for end in ("low", "high"))  # fmt: skip
         shade = style.series(order)
-        ax.fill_between(x, low, high, color=shade, alpha=0.08, lw=0)
+        if len(rows.methods) > MOST_BANDS:  # further bands are one grey
+            x = x * 2.0 ** (BESIDE * ((order + 0.5) / len(rows.methods) - 0.5))
+            ax.vlines(x, low, high, color=shade, lw=0.8 * style.scale, alpha=0.8)
+        else:
+            ax.fill_between(x, low, high, color=shade, alpha=0.12, lw=0)
         ax.plot(x, y, color=shade, ls=DASHES[order % len(DASHES)], marker="o", ms=2.5 * style.scale)
         words = f"{method} ({rows.reader[found[0]]})"
         ends.append((x[-1], y[-1], words, shade))
-        table.add(method=method, reader=rows.reader[found[0]], x=x, right=y, low=low, high=high)
+        table.add(method=method, reader=rows.reader[found[0]], x=value["budget"][found], right=y, low=low, high=high)
     _compute_axis(ax, value["budget"])
     ax.set_xlabel("compute (times the model's budget)")
     ax.set_ylabel("share of puzzles right")
@@ -89,8 +98,8 @@ def compute(rows: Rows, tag: str, style: Style) -> Plate:
         figure=figure, table=table,
         caption=f"Accuracy of {len(rows.methods)} ways of spending inference compute on the same {rows.n:,} puzzles "
         f"({tag}), each by the reader of its own source, in brackets. Compute counts every sub-update evaluated, those "
-        "of particles that are thrown away too, in units of the model's own budget. Bands: 95% intervals of each "
-        "accuracy; differences between methods are paired and stand in the table.",
+        "of particles that are thrown away too, in units of the model's own budget. Bands, or stems side by side: 95% "
+        "intervals of each accuracy; differences between methods are paired and stand in the table.",
         alt=f"Accuracy against compute for {', '.join(rows.methods)}",
     )  # fmt: skip
 
