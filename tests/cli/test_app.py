@@ -98,6 +98,12 @@ def test_an_option_of_several_values_may_stand_more_than_once(words):
     assert (found.data, found.seed) == ("data", 2)
 
 
+def test_values_that_look_like_options_may_stand_more_than_once():
+    words = ["a.yaml", "--slurm", "--sbatch=--partition=gpu", "--sbatch=--gpus=1"]
+    found = parse(load("sweep").Args, words, "rrdyn sweep")
+    assert (found.sbatch, found.slurm) == (("--partition=gpu", "--gpus=1"), True)
+
+
 def test_json_is_one_object_on_stdout(capsys):
     assert main(["cite", "--json"]) == 0
     seen = capsys.readouterr()

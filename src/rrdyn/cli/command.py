@@ -296,34 +296,45 @@ def parse(kind: type[Arguments], argv: list[str], program: str) -> Any:
     try:
         # wide, so that messages are not broken over lines before they are re-told
         with redirect_stderr(heard), environment("COLUMNS", "4000"):
-            return tyro.cli(kind, args=_gathered(kind, argv), prog=program, config=MARKERS, registry=REGISTRY)
+            return _read(kind, argv, program)
     except SystemExit as stop:
         if not stop.code:
             raise
         raise UsageError(_retold(kind, heard.getvalue()), run=f"{program} --help") from None
 
 
-def _gathered(kind: type[Arguments], argv: list[str]) -> list[str]:
-    """The words with an option of several values that stands more than once written once, with the values of all: of
-    `--set a=1 --set b=2` the parser would keep the last alone."""
+def _read(kind: type[Arguments], argv: list[str], program: str) -> Any:
+    """What the parser makes of the words.
+
+    Of an option of several values that stands more than once it would keep the last alone: `--set a=1 --set b=2` has
+    both here. Each further one is read in a turn of its own, beside the words that all turns share.
+    """
     several = {
-        kind.spelled(name) for name, field in kind.model_fields.items()
+        kind.spelled(name): name for name, field in kind.model_fields.items()
         if get_origin(field.annotation) is tuple and Ellipsis in get_args(field.annotation)
     }  # fmt: skip
-    pieces: list[list[str]] = [[]]
-    first: dict[str, list[str]] = {}
+    turns: list[dict[str, list[str]]] = [{}]
+    shared: list[str] = []
+    words = shared
     for word in argv:
-        flag, equals, value = word.partition("=")
-        if not OPTION.match(word):
-            pieces[-1].append(word)
-        elif flag not in several:
-            pieces.append([word])
-        else:
-            piece = first.setdefault(flag, [flag])
-            pieces = [*(other for other in pieces if other is not piece), piece]
-        if flag in several and equals:
-            pieces[-1].append(value)
-    return [word for piece in pieces for word in piece]
+        flag = word.partition("=")[0]
+        if flag not in several:
+            words = shared if OPTION.match(word) else words
+            words.append(word)
+            continue
+        turn = next((turn for turn in turns if flag not in turn), None)
+        if turn is None:
+            turns.append(turn := {})
+        words = turn[flag] = [word]
+    lines = [[*shared, *itertools.chain(*turn.values())] for turn in turns] if len(turns) > 1 else [argv]
+    read = [tyro.cli(kind, args=line, prog=program, config=MARKERS, registry=REGISTRY) for line in lines]
+    if len(read) == 1:
+        return read[0]
+    given: dict[str, tuple[Any, ...]] = {}
+    for one, turn in zip(read, turns):
+        for name in (several[flag] for flag in turn):
+            given[name] = (*given.get(name, ()), *getattr(one, name))
+    return kind(**{**dict(read[0]), **given})
 
 
 def print_by_parser(kind: Any, argv: list[str], program: str, markers: tuple[Any, ...]) -> None:
