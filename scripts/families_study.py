@@ -215,18 +215,8 @@ def plan(root: Path, stage: str, models: Sequence[Trained], *, tiny: bool) -> It
             "fate.npz": ("fate", weights, *few, "--horizon", horizon, "--multipliers", "0", *restarts(one)),
         }
         if stage == "arms":  # puzzle by puzzle, to be compared in pairs
-            measured = {
-                "rollout.npz": (
-                    "rollout",
-                    weights,
-                    "--n",
-                    str(16 if tiny else N_ARMS),
-                    "--segments",
-                    SEGMENTS,
-                    "--periods",
-                    "0",
-                )
-            }
+            some = ("--n", str(16 if tiny else N_ARMS), "--segments", SEGMENTS, "--periods", "0")
+            measured = {"rollout.npz": ("rollout", weights, *some)}
         for name, words in measured.items():
             yield Step(title=f"{says}: {words[0]}", makes=one.file(name), seconds=30,
                        argv=(*words, *cpu, "--out", str(one.file(name))))  # fmt: skip

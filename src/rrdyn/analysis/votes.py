@@ -132,18 +132,22 @@ def read(arrays: Mapping[str, np.ndarray], readers: Mapping[str, np.ndarray]) ->
     """Every reader beside q_halt, which comes first."""
     if not readers:
         return
-    own = confident(arrays["q_halt"])
-    orders = {alone: list(rankings(arrays, own, alone=alone)) for alone in (False, True)}
-    for name, score in {"q_halt": own, **readers}.items():
+    scores = {"q_halt": confident(arrays["q_halt"]), **readers}
+    shares = {name: {alone: attempts(list(rankings(arrays, score, alone=alone))) for alone in (False, True)}
+              for name, score in scores.items()}  # fmt: skip
+    for name, mine in shares.items():
         values, over = {}, {}
-        for alone, base in orders.items():
-            mine = list(rankings(arrays, score, alone=alone))
-            by_k = {f"pass@{k}": (solved(mine, k), solved(base, k)) for k in ATTEMPTS}
+        for alone, base in shares["q_halt"].items():
             rng = generator(0, "votes", name)
-            values[alone] = {word: mean(shares, rng) for word, (shares, _) in by_k.items()}
-            over[alone] = {word: mean_difference(shares, others, rng) for word, (shares, others) in by_k.items()}
+            values[alone] = {word: mean(share, rng) for word, share in mine[alone].items()}
+            over[alone] = {word: mean_difference(share, base[word], rng) for word, share in mine[alone].items()}
         yield ReaderRow(reader=name, counted=values[False], alone=values[True], counted_over_q_halt=over[False],
                         alone_over_q_halt=over[True])  # fmt: skip
+
+
+def attempts(found: Sequence[Ranking]) -> dict[str, np.ndarray]:
+    """`solved` by "pass@k", of as many attempts as a submission has."""
+    return {f"pass@{k}": solved(found, k) for k in ATTEMPTS}
 
 
 class TallyFile(Tally):

@@ -64,11 +64,10 @@ class Evaluated(Measurement[EvaluationConfig]):
         return self.subject.choose(self.settings.n or len(self.subject.split), self.settings.seed)
 
     def recorded(self) -> dict[str, object]:
-        return self.settings.model_dump(exclude={"batch", "operations_of"})
+        return self.settings.model_dump(exclude={"batch"})
 
     def resolved(self, config: EvaluationConfig) -> EvaluationConfig:
-        model = self.subject.model
-        segments = config.segments_of(model, config.segments or None) or model.budget
+        segments = config.segments_of(self.subject.model, config.segments)
         return config.model_copy(update={"segments": segments, "operations_of": None})
 
     def told(self) -> str:

@@ -57,14 +57,11 @@ class Fate(Measurement[FateConfig]):
         self.wide = _in_float64(subject.model) if config.multipliers else subject.model
 
     def resolved(self, config: FateConfig) -> FateConfig:
-        horizon = config.segments_of(self.subject.model, config.horizon) or config.horizon
+        horizon = config.segments_of(self.subject.model, config.horizon)
         if horizon < self.subject.model.budget:
             raise UsageError("--horizon ends before the model's budget", found=horizon,
                              expected=f"at least {self.subject.model.budget}")  # fmt: skip
         return config.model_copy(update={"horizon": horizon, "operations_of": None})
-
-    def recorded(self) -> dict[str, object]:
-        return self.settings.model_dump(exclude={"operations_of"})
 
     def told(self) -> str:
         return f"up to {self.settings.horizon} segments"

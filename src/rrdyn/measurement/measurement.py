@@ -47,16 +47,17 @@ class MeasurementConfig(Config):
 class OperationsConfig(MeasurementConfig):
     """What is asked of a measurement whose length may be that of another model, by operations."""
 
-    operations_of: Path | None = None
-    """Another checkpoint: the segments asked for are its own, and so many are run as take the same operations."""
+    operations_of: Annotated[Path | None, Field(exclude=True)] = None
+    """Another checkpoint: the segments asked for are its own, and so many are run, and recorded, as take the same
+    operations."""
 
-    def segments_of(self, model: Model, segments: int | None) -> int | None:
+    def segments_of(self, model: Model, segments: int) -> int:
         """So many segments of the model, or with `operations_of` what the operations of the other's pay for.
 
-        Without a number they are those of the other's budget. Raises InputError as `load` does.
+        0 stands for the budget of whose they are. Raises InputError as `load` does.
         """
         if self.operations_of is None:
-            return segments
+            return segments or model.budget
         other = load(self.operations_of, dtype=model.dtype)
         return equal_segments(model, other, segments or other.budget)
 
