@@ -33,7 +33,6 @@ from rrdyn.analysis.intervals import mean, mean_difference, mean_over_seeds, rat
 from rrdyn.artifacts.evaluation import EvaluationRecord
 from rrdyn.artifacts.files import make_folder, write_json, write_text
 from rrdyn.artifacts.frame import write_frame
-from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_json, read_jsonl
@@ -48,6 +47,7 @@ from rrdyn.measurement import open_subject
 from rrdyn.measurement.subject import Subject
 from rrdyn.models.work import segment_work
 from rrdyn.runtime.streams import generator
+from rrdyn.studies.seed_tables import bounds, pipe, read_table, told
 from rrdyn.studies.steps import Step, run_steps
 
 N_RIGHT, N_ARMS, N_MEASURED, HORIZON, EXPONENTS = 512, 256, 64, 256, 4
@@ -329,11 +329,6 @@ def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), infer_schema_length=None)
 
 
-def bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
-    ends = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
-    return {key: None if interval is None else getattr(interval, end) for key, end in ends.items()}
-
-
 def row(one: Trained) -> dict[str, Any]:
     """A model: what it is, how often it is right, what its exponents are and what its states come to."""
     facts, evaluation = known(one), read_json(one.file("evaluation.json"), EvaluationRecord)
@@ -440,12 +435,10 @@ def page(folder: Path) -> str:
 
 
 def read(path: Path) -> pl.DataFrame:
-    """A table; a column without a number is one of numbers all the same. One that is not there has no rows."""
+    """A table; one that is not there has no rows."""
     if not path.is_file():
         return pl.DataFrame({"stage": [], "proved": []})
-    found = pl.read_csv(path, infer_schema_length=None)
-    empty = [name for name in found.columns if found[name].null_count() == len(found)]
-    return found.with_columns(pl.col(empty).cast(pl.Float64))
+    return read_table(path)
 
 
 def sizes(mine: pl.DataFrame) -> list[str]:
@@ -542,16 +535,6 @@ def pilots(tried: pl.DataFrame) -> list[str]:
         [one["model"], told(one, "acc"), f"{one['token_acc']:.3f}", f"{one['loss']:.3f}"] for one in tried.to_dicts()
     ]
     return [words, "", *pipe(["model and rate", "right", "cells right", "training loss"], rows)]
-
-
-def pipe(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
-
-
-def told(row: Mapping[str, Any] | None, name: str, *, sign: bool = False) -> str:
-    if row is None or row[name] is None:
-        return "-"
-    return Interval(value=row[name], low=row[f"{name}_low"], high=row[f"{name}_high"]).told(sign=sign)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,6 @@ from rrdyn.analysis.significance import holm
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.files import make_folder, write_json, write_text
 from rrdyn.artifacts.frame import write_frame
-from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_json
@@ -50,6 +49,7 @@ from rrdyn.artifacts.scaling import ScalingRecord
 from rrdyn.artifacts.schemas import SCALE
 from rrdyn.cli.app import main as rrdyn
 from rrdyn.runtime.streams import generator
+from rrdyn.studies.seed_tables import bounds, pipe, read_table, told
 from rrdyn.studies.steps import Step, run_steps
 
 TASKS = {
@@ -215,11 +215,6 @@ def table(kind: Callable[..., Iterator[dict[str, Any]]], about: Iterable[tuple[A
     return pl.DataFrame([row for one in about for row in kind(*one)], infer_schema_length=None)
 
 
-def bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
-    ends = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
-    return {key: None if interval is None else getattr(interval, end) for key, end in ends.items()}
-
-
 def whose(one: Trained) -> dict[str, Any]:
     return {"task": one.task, "seed": one.seed}
 
@@ -339,13 +334,8 @@ def page(folder: Path) -> str:
 
 
 def read(folder: Path) -> dict[str, pl.DataFrame]:
-    """The tables of a folder; a column without a number is one of numbers all the same."""
-    found = {}
-    for name in TABLES:
-        table = pl.read_csv(folder / f"{name}.csv", infer_schema_length=None)
-        empty = [column for column in table.columns if table[column].null_count() == len(table)]
-        found[name] = table.with_columns(pl.col(empty).cast(pl.Float64))
-    return found
+    """The tables of a folder."""
+    return {name: read_table(folder / f"{name}.csv") for name in TABLES}
 
 
 def head(models: Sequence[dict[str, Any]], mine: dict[str, pl.DataFrame]) -> list[str]:
@@ -437,16 +427,6 @@ def parts(mine: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, list[str]]]
             rows.append([method, f"{depth}x", *map(average, own)])
     yield ("Depth x breadth", "Mean over seeds; a cell costs its breadth times its depth.",
            pipe(["method", "depth", *(f"{breadth} particles" for breadth in across)], rows))  # fmt: skip
-
-
-def pipe(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
-
-
-def told(row: dict[str, Any] | None, name: str, *, sign: bool = False) -> str:
-    if row is None or row[name] is None:
-        return "-"
-    return Interval(value=row[name], low=row[f"{name}_low"], high=row[f"{name}_high"]).told(sign=sign)
 
 
 def small(p: float | None) -> str:
