@@ -240,7 +240,6 @@ ELSEWHERE = {
     "plotting/test_artifact_figures": "plotting/filmstrip plotting/latent plotting/puzzle "
     "plotting/toy plotting/trajectories plotting/basin plotting/evolution plotting/rollout plotting/selectors "
     "plotting/spectrum",
-    "plotting/test_renderings": "plotting/marks",
     "plotting/test_two_by_two": "plotting/study",
     "plotting/test_registry": "plotting/options",
     "plotting/test_dynamics": "plotting/columns plotting/series",

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from tests.plotting.cell_writers import ALPHAS, FORKS, cell, study
 
 from rrdyn.analysis.pooling import pool, rolling
@@ -13,8 +14,8 @@ from rrdyn.artifacts.cells import read_cells
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.cli.app import main
 from rrdyn.plotting.options import PerturbationView
-from rrdyn.plotting.perturbation import chosen_cells, perturbation
-from rrdyn.plotting.style import Style
+from rrdyn.plotting.perturbation import alive_colours, chosen_cells, perturbation
+from rrdyn.plotting.style import Style, contrast
 
 pytestmark = pytest.mark.filterwarnings("ignore::rrdyn.artifacts.errors.Notice")
 
@@ -67,6 +68,14 @@ def test_spaghetti_by_mass_draws_the_dead_on_top(root):
     assert len(means) == 24
     assert means == sorted(means, reverse=True)
     assert plate.figure.axes[-1].get_ylabel().startswith("mass on the right answer")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_mass_is_seen_on_its_ground_and_told_by_lightness_alone(dark):
+    colours = alive_colours(Style(dark=dark))(np.linspace(0, 1, 101))[:, :3]
+    found = np.array([contrast(tuple(colour), to_rgb(Style(dark=dark).ground)) for colour in colours])
+    assert (found > 3).all()
+    assert (np.diff(found) < 0).all()  # the dead stand out
 
 
 def test_limits_follow_the_data_and_a_budget_off_the_scale_is_told(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,17 @@ def test_strip_and_spectrum_draw_the_source_study_medians(folder, golden):
             assert len(strip.where(cell=key[0], kind="puzzle")) == stats["n"]
         if stats["n"] >= 3:
             assert spectrum.column("median", cell=key[0]) == pytest.approx(stats["spectrum_median"], abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_puzzle_alone_in_its_cell_lies_under_no_bar(folder, n):
+    study = read_study(folder, "ties")
+    cell = np.where(study.cell == "B", "D", study.cell)
+    cell[np.flatnonzero(study.cell == "B")[:n]] = "B"
+    few = replace(study, points={**study.points, "cell": cell})
+    figure = two_by_two.lyap_by_cell(few, Style()).figure
+    bars = [line for line in figure.axes[0].lines if line.get_zorder() == 4]
+    assert len(bars) == 2 * (len(set(cell)) - (n == 1))
 
 
 def test_scatter_draws_every_puzzle_once(folder, golden):

@@ -25,12 +25,7 @@ def checkpoints(runs: Mapping[str, Sequence[Checkpoint]], style: Style) -> Plate
     for ax, (run, series) in zip(panels.flat, runs.items()):
         _bars(ax, style, run, series, names, drawn)
         ax.set_title(f"{run} (n = {series[0].table.n:,})")
-    for ax in panels.flat[len(runs) :]:
-        ax.set_axis_off()
-    for ax in panels[:, 0]:
-        ax.set_ylabel("share of puzzles")
-    for ax in panels[-1]:
-        ax.set_xlabel("training step")
+    marks.name_axes(panels, len(runs), "training step", "share of puzzles")
     keys = [Patch(color=style.fate(name), label=name) for name in names]
     figure.legend(handles=keys, loc="outside upper left", ncols=min(len(keys), 5), frameon=False, borderpad=0.1)
     first = next(iter(runs.values()))[0].table

@@ -244,12 +244,7 @@ def maps(artifact: Artifact, returns: Artifact, examples: int, style: Style) -> 
         ax.set_title(words)
         t, p = (grid.ravel() for grid in np.meshgrid(np.arange(1, T + 1), np.arange(1, P + 1), indexing="ij"))
         drawn.add(idx=int(artifact["idx"][row]), segment=t, period=p, log10_return_distance=shown_.ravel())
-    for ax in panels.flat[len(chosen) :]:
-        ax.set_axis_off()
-    for ax in panels[-1]:
-        ax.set_xlabel("segments")
-    for ax in panels[:, 0]:
-        ax.set_ylabel("segments back")
+    marks.name_axes(panels, len(chosen), "segments", "segments back")
     bar = figure.colorbar(image, ax=panels, shrink=0.8, pad=0.02)
     bar.set_label("log10 return distance")
     bar.outline.set_visible(False)

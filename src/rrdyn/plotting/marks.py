@@ -102,6 +102,13 @@ def rule(ax: Axes, style: Style, *, x: float | None = None, y: float | None = No
     return ax.axvline(x, **look) if x is not None else ax.axhline(0.0 if y is None else y, **look)
 
 
+def threshold(ax: Axes, style: Style, x: float) -> Line2D:
+    """A dashed upright rule through the bars of a histogram whose upper and lower sixth are for words."""
+    line = rule(ax, style, x=x, dashed=True)
+    line.set_ydata([1 / 6, 5 / 6])
+    return line
+
+
 def cased(style: Style, width: float) -> list[AbstractPathEffect]:
     """Edges in the colour of the ground for a line of that width which runs over coloured areas, whatever they are."""
     return [withStroke(linewidth=width + 1.6 * style.scale, foreground=style.ground)]
@@ -137,6 +144,19 @@ def blocks_of(count: int, across: int) -> tuple[int, int]:
     """How `count` panels are laid out: columns (at most `across`) and blocks of rows, filled evenly."""
     blocks = max(1, -(-count // across))
     return max(1, -(-count // blocks)), blocks
+
+
+def name_axes(panels: np.ndarray, drawn: int, x: str, y: str = "") -> None:
+    """Names of the axes of a grid that is filled row by row: below the lowest panel drawn in each column, and left of
+    the first column. Panels from `drawn` on are turned off."""
+    across = panels.shape[1]
+    for ax in panels.flat[drawn:]:
+        ax.set_axis_off()
+    for ax in panels.flat[max(0, drawn - across) : drawn]:
+        ax.set_xlabel(x)
+        ax.tick_params(labelbottom=True)
+    for ax in panels[:, 0]:
+        ax.set_ylabel(y)
 
 
 def empty(ax: Axes, style: Style, words: str) -> None:

@@ -96,7 +96,7 @@ def perturbation(cells: Sequence[Cell], view: PerturbationView, style: Style) ->
             grid[(place // across) * rows + row, place % across].set_visible(False)
     if by_mass:
         bar = figure.colorbar(
-            ScalarMappable(Normalize(0, 1), _alive(style)),
+            ScalarMappable(Normalize(0, 1), alive_colours(style)),
             ax=grid.ravel().tolist(),
             shrink=0.6,
             fraction=0.03,
@@ -203,7 +203,7 @@ def _spaghetti(
                 continue
             lines = LineCollection(
                 list(np.stack([points[:-1], points[1:]], axis=1)),
-                cmap=_alive(style),
+                cmap=alive_colours(style),
                 norm=Normalize(0, 1),
                 linewidths=width * 1.6,
                 alpha=opacity,
@@ -252,10 +252,10 @@ def _mass_panel(ax: Axes, style: Style, here: Pool, view: PerturbationView, tabl
     table.add(row="mass", alpha=here.alpha, kind="quantiles", n=len(here.mass), step=x, p10=p10, p50=p50, p90=p90)
 
 
-def _alive(style: Style) -> LinearSegmentedColormap:
-    """From dead to alive: red to pale green by way of amber, its lightness rising all the way, for grey and for
-    eyes that do not part red from green; on a dark ground the dead are the bright ones."""
-    colours = ["#FF8C42", "#B89A2E", "#2F6F5E"] if style.dark else ["#A83200", "#E69F00", "#7CC4AE"]
+def alive_colours(style: Style) -> LinearSegmentedColormap:
+    """From dead to alive: red to green by way of amber, its lightness rising all the way, for grey and for eyes that
+    do not part red from green; on a dark ground the dead are the bright ones. Contrast with the ground: 3 at least."""
+    colours = ["#FF8C42", "#B89A2E", "#2F6F5E"] if style.dark else ["#7A1800", "#9C6200", "#45A088"]
     return LinearSegmentedColormap.from_list("alive", colours)
 
 

@@ -189,12 +189,7 @@ def depth_and_breadth(rows: Rows, tag: str, style: Style) -> Plate:
         ax.set_xticks(range(len(breadths)), [f"{int(b)}" for b in breadths])
         ax.set_yticks(range(len(depths)), [f"{int(d)}x" for d in depths])
         ax.tick_params(length=0)
-    for ax in panels.flat[len(both) :]:
-        ax.set_axis_off()
-    for ax in panels[-1]:
-        ax.set_xlabel("particles")
-    for ax in panels[:, 0]:
-        ax.set_ylabel("depth")
+    marks.name_axes(panels, len(both), "particles", "depth")
     return Plate(
         figure=figure, table=table,
         caption=f"Share of {rows.n:,} puzzles right by the number of particles and the depth to which each is followed"
@@ -223,12 +218,9 @@ def freed(path: Path, tag: str, style: Style) -> Plate:
         ax.scatter(x, y, s=9 * style.scale**2, color=[style.series(order) for order in range(len(methods))], zorder=3)
         ax.set_title(f"{kind}\nn = {int(value['n'][rows[0]])}")
         table.add(fate=kind, method=np.array(methods), x=x, low=low, high=high, n=value["n"][rows])
-    for ax in panels.flat[len(kinds) :]:
-        ax.set_axis_off()
     panels[0, 0].set_yticks(y, methods)
     panels[0, 0].set_xlim(-0.03, 1.03)
-    for ax in panels[-1]:
-        ax.set_xlabel("share right")
+    marks.name_axes(panels, len(kinds), "share right")
     return Plate(
         figure=figure, table=table,
         caption=f"Of the puzzles whose plain trajectory has each fate, those that a method has right at its largest "

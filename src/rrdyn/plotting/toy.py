@@ -63,7 +63,7 @@ def _histogram(ax: Axes, style: Style, ftle: np.ndarray, success: np.ndarray, re
     reach = 1.5 * max(abs(value) for value in ax.get_ylim())
     ax.set_ylim(-reach, reach)
     for value in (np.log(2.0), np.log(0.5)):
-        marks.rule(ax, style, x=float(value), dashed=True)
+        marks.threshold(ax, style, float(value))
     ax.margins(x=0.08)  # the rule at ln 0.5 stands off the axis
     marks.note(ax, style, f"success, n = {int(success.sum()):,}", x=0.02, y=0.98, colour=style.text(style.correct))
     marks.note(ax, style, f"failure, n = {int((~success).sum()):,}", x=0.02, y=0.02, colour=style.text(style.wrong))

@@ -51,7 +51,7 @@ def drift_hist(study: Study, style: Style) -> Plate:
             table.add(cell=cell, bin_from=edges[:-1], bin_to=edges[1:], count=heights)
             top = max(top, float(heights.max(initial=0)))
     ax.axhline(0, color=style.soft, lw=0.6 * style.scale)
-    marks.rule(ax, style, x=study.tau, dashed=True)
+    marks.threshold(ax, style, study.tau)
     ax.set_ylim(-1.5 * top, 1.5 * top)  # room for the words above the bars
     ax.set_xlim(edges[0] - 0.02 * (edges[-1] - edges[0]), edges[-1] + 0.02 * (edges[-1] - edges[0]))
     for cell, x, y in (("A", 0.02, 0.98), ("C", 0.98, 0.98), ("B", 0.02, 0.02), ("D", 0.98, 0.02)):
@@ -102,8 +102,9 @@ def lyap_by_cell(study: Study, style: Style) -> Plate:
         marks.scatter_cell(ax, style, cell, place, y)
         median, (low, high) = study.quartiles(cell)
         line: dict[str, Any] = {"color": style.ink, "zorder": 4, "solid_capstyle": "butt"}
-        ax.plot([x - 0.38, x + 0.38], [median] * 2, lw=1.8 * style.scale, **line)
-        ax.plot([x + 0.44, x + 0.44], [low, high], lw=0.8 * style.scale, **line)
+        if y.size > 1:  # one puzzle is its own median, and would lie under the bar
+            ax.plot([x - 0.38, x + 0.38], [median] * 2, lw=1.8 * style.scale, **line)
+            ax.plot([x + 0.44, x + 0.44], [low, high], lw=0.8 * style.scale, **line)
         table.add(cell=cell, kind="median", x=x, lambda_1=median, q25=low, q75=high)
     names = [f"{cell}\n{look.name.replace(', ', chr(10))}\nn = {study.counts[cell]:,}" for cell, look in CELLS.items()]
     ax.set_xticks(range(4), names)
