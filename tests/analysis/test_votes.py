@@ -55,6 +55,9 @@ def test_readers_beside_q_halt():
     assert knowing.counted["pass@1"].value == 0.75  # counted first: the right answer of task 4 had fewer votes
     assert wrong.alone["pass@1"].value == 0
     assert knowing.alone_over_q_halt["pass@1"].value == 1 - q_halt.alone["pass@1"].value
+    assert (knowing.tells.value, wrong.tells.value, knowing.tells.n) == (1, 0, 3)
+    assert q_halt.tells.value == pytest.approx((0.5 + 0 + 0) / 3)  # all equal; the wrong one sure; the right one last
+    assert knowing.tells_over_q_halt.value == pytest.approx(5 / 6)
     assert "knows" in told(found)
 
 

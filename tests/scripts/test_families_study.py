@@ -31,7 +31,7 @@ def called(monkeypatch, *line):
 def test_every_step_is_a_command_line_that_is_accepted(tmp_path, monkeypatch, capsys):
     called(monkeypatch, tmp_path / "root", "--out", tmp_path / "out", "--list", "--seeds", "0")
     lines = [shlex.split(line)[1:] for line in capsys.readouterr().out.splitlines()]
-    assert [line[0] for line in lines].count("train") == 6 + 3 + 3 + 2 + 10
+    assert [line[0] for line in lines].count("train") == 9 + 3 + 3 + 2 + 1 + 10
     assert len({tuple(line) for line in lines}) == len(lines)
     for line in lines:
         name, rest = find_command(line)
@@ -40,8 +40,8 @@ def test_every_step_is_a_command_line_that_is_accepted(tmp_path, monkeypatch, ca
 
 
 @pytest.mark.parametrize(("task", "sizes"), [("sudoku", (36, 8)), ("maze", (49, 6))])
-def test_what_is_learnt_from_takes_equal_operations_whatever_the_family(task, sizes):
-    """A family's steps times a segment and twice what is differentiated of it."""
+def test_training_takes_equal_operations_whatever_the_family(task, sizes):
+    """A family's steps times a segment, twice what is differentiated of it, and the segment of a continue head."""
     found = []
     for name, steps in script.STEPS[task].items():
         words = script.family(task, name)
@@ -50,7 +50,8 @@ def test_what_is_learnt_from_takes_equal_operations_whatever_the_family(task, si
         changed = {key: yaml.safe_load(value) for key, value in changed.items()}
         model = build({**recipe, "seq_len": sizes[0], "vocab_size": sizes[1], **changed})
         work = segment_work(model)
-        found.append((parts(model)["all"], steps * work.operations * (1 + 2 * model.gradient_span / work.sub_updates)))
+        facts = {"continues": model.has_continue, "supervised": model.gradient_span / work.sub_updates}
+        found.append((parts(model)["all"], steps * work.operations * script.passes(facts)))
     parameters, operations = np.array(found).T
     np.testing.assert_allclose(operations, operations[0], rtol=0.01)
     np.testing.assert_allclose(parameters, parameters[0], rtol=0.06)

@@ -18,6 +18,7 @@ from scipy.special import expit
 from tabulate import tabulate
 
 from rrdyn.analysis.intervals import mean, mean_difference, rate
+from rrdyn.analysis.ranks import auc
 from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.record import Count, Written
 from rrdyn.runtime.streams import generator
@@ -87,6 +88,10 @@ class ReaderRow(Written):
     counted_over_q_halt: dict[str, Interval]
     """The same tasks, less q_halt's; not corrected for their number."""
     alone_over_q_halt: dict[str, Interval]
+    tells: Interval
+    """How often a right vote scores above a wrong one of its question (the AUC within a question, chance one half): a
+    mean over the questions that have both, as if these were independent."""
+    tells_over_q_halt: Interval
 
 
 class Tally(Written):
@@ -135,6 +140,7 @@ def read(arrays: Mapping[str, np.ndarray], readers: Mapping[str, np.ndarray]) ->
     scores = {"q_halt": confident(arrays["q_halt"]), **readers}
     shares = {name: {alone: attempts(list(rankings(arrays, score, alone=alone))) for alone in (False, True)}
               for name, score in scores.items()}  # fmt: skip
+    areas = {name: within_questions(arrays, score) for name, score in scores.items()}
     for name, mine in shares.items():
         values, over = {}, {}
         for alone, base in shares["q_halt"].items():
@@ -142,7 +148,18 @@ def read(arrays: Mapping[str, np.ndarray], readers: Mapping[str, np.ndarray]) ->
             values[alone] = {word: mean(share, rng) for word, share in mine[alone].items()}
             over[alone] = {word: mean_difference(share, base[word], rng) for word, share in mine[alone].items()}
         yield ReaderRow(reader=name, counted=values[False], alone=values[True], counted_over_q_halt=over[False],
-                        alone_over_q_halt=over[True])  # fmt: skip
+                        alone_over_q_halt=over[True], tells=mean(areas[name], generator(0, "votes", name)),
+                        tells_over_q_halt=mean_difference(areas[name], areas["q_halt"], generator(0, "votes", name)),
+                        )  # fmt: skip
+
+
+def within_questions(arrays: Mapping[str, np.ndarray], score: np.ndarray) -> np.ndarray:
+    """(Q,) the AUC of a score (N,) over the votes of each question that has right and wrong ones."""
+    _, question = np.unique(np.stack([arrays["task"], arrays["question"]], 1), axis=0, return_inverse=True)
+    order = np.argsort(question, kind="stable")
+    rows = np.split(order, np.flatnonzero(np.diff(question[order])) + 1)
+    areas = np.array([auc(score[here], arrays["right"][here]) for here in rows], dtype=float)
+    return areas[np.isfinite(areas)]
 
 
 def attempts(found: Sequence[Ranking]) -> dict[str, np.ndarray]:
@@ -162,11 +179,12 @@ def told(found: Tally) -> str:
     rows = [[name, one.told(4)] for name, one in {**found.passes, "one vote": found.single}.items()]
     lines.append(tabulate(rows, ["right among", "share"], disable_numparse=True))
     if found.readers:
-        lines += ["", "by reader of the votes: counted, with the reader among equals; and the reader alone", ""]
+        lines += ["", "by reader of the votes: counted, with the reader among equals; the reader alone; and how often "
+                  "a right vote stands above a wrong one of its question", ""]  # fmt: skip
         heads = [f"{word}, {way}" for way in ("counted", "alone") for word in found.readers[0].counted]
-        table = [[row.reader, *(one.told() for one in (*row.counted.values(), *row.alone.values()))]
+        table = [[row.reader, *(one.told() for one in (*row.counted.values(), *row.alone.values(), row.tells))]
                  for row in found.readers]  # fmt: skip
-        lines.append(tabulate(table, ["reader", *heads], disable_numparse=True))
+        lines.append(tabulate(table, ["reader", *heads, "tells right"], disable_numparse=True))
     if found.unanswered:
         lines += ["", f"left out, as an answer is not known: {found.unanswered} tasks"]
     return "\n".join(lines)
