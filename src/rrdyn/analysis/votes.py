@@ -159,7 +159,8 @@ def within_questions(arrays: Mapping[str, np.ndarray], score: np.ndarray) -> np.
     order = np.argsort(question, kind="stable")
     rows = np.split(order, np.flatnonzero(np.diff(question[order])) + 1)
     areas = np.array([auc(score[here], arrays["right"][here]) for here in rows], dtype=float)
-    return areas[np.isfinite(areas)]
+    both: np.ndarray = areas[np.isfinite(areas)]
+    return both
 
 
 def attempts(found: Sequence[Ranking]) -> dict[str, np.ndarray]:
