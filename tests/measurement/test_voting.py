@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +170,40 @@ def test_a_task_that_cannot_be_asked(place, text, message, tmp_path, capsys):
     (tmp_path / "bad.json").write_text(text)
     assert main(["solve", str(place / "ckpt"), "--puzzle", str(tmp_path / "bad.json"), "--device", "cpu"]) == 3
     assert message in capsys.readouterr().err
+
+
+def test_from_the_json_of_tasks_to_a_report(tmp_path, monkeypatch, capsys):
+    """Files of tasks, a training, votes, exponents, fates, the 2x2, one task solved, and the page of it all."""
+    monkeypatch.chdir(tmp_path)
+    for subset in ("training", "evaluation"):
+        (tmp_path / "tasks" / subset).mkdir(parents=True)
+        (tmp_path / "tasks" / subset / f"{subset}.json").write_text(json.dumps(mirrored(subset == "evaluation")))
+    last = "study/run/checkpoints/last"
+    lines = [
+        "data arc --source tasks --canvas 4 --aug 3 --val-groups 1 --out data",
+        "train data --preset arc-small --steps 3 --batch 4 --eval-every 3 --eval-n 1 --device cpu --out study/run",
+        f"vote {last} --device cpu --out study/votes.npz",
+        f"diagnose {last} --n 8 --k 1 --device cpu --out study/diag.npz",
+        f"fate {last} --n 8 --horizon 6 --multipliers 0 --device cpu --out study/fate.npz",
+        "analyze-2x2 study/diag.npz",
+        f"solve {last} --puzzle tasks/evaluation/evaluation.json --device cpu",
+        "report study --out page.html",
+    ]
+    for line in lines:
+        assert main([*line.split(), "--quiet"]) == 0, (line, capsys.readouterr().err)
+    capsys.readouterr()
+    beside = ["--beside", "study/diag.npz", "study/fate.npz"]
+    assert main(["vote", last, "--device", "cpu", "--out", "study/votes.npz", *beside, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["tasks"], said["questions"], said["votes"]) == (1, 2, 8)
+    assert [row["reader"] for row in said["readers"]] == ["q_halt", "residual", "lambda_1", "settled"]
+    page = (tmp_path / "page.html").read_text()
+    assert re.search(r"Of \d failures at segment 3", page)
+
+
+def mirrored(asked: bool) -> dict:
+    """A task whose answer is the grid from right to left."""
+    rng = np.random.default_rng(asked)
+    grids = [rng.integers(1, 10, (2, 3)) for _ in range(5)]
+    pairs = [{"input": grid.tolist(), "output": grid[:, ::-1].tolist()} for grid in grids]
+    return {"train": pairs[:3], "test": pairs[3:]}
