@@ -6,11 +6,12 @@
 
 Every step is a command of rrdyn. All models have one block of the same MLPs over positions and features in two places
 (HRM's two nets) or two of them in one (TRM's net), or as many numbers in SRM's bounded operator; a segment of any costs
-about the same operations. Steps are counted so that the operations of what is learnt from are equal to 1%; a model with
-a continue head runs one segment more at every step, for that head's target, which `training_operations` has too.
-`rates` tries two learning rates on a seed that is used for nothing else, by validation accuracy: `LR` says which was
-taken. `sudoku` and `maze` are the families, `kappa` an SRM with other bounds, `arms` fine-tunings of the TRMs of
-`sudoku`, each beside `none-fixed`. --only STAGE and --seeds do a part; the page is written of what is there.
+about the same operations. Steps are counted so that the operations of training are equal to 1%: every segment, what is
+differentiated of it twice more, and where a model has a continue head the segment that its target takes.
+`rates` tries three learning rates on a seed that is used for nothing else: `LR` says which was taken, the best or a
+lower one that validation puzzles do not tell from it. `sudoku` and `maze` are the families, `kappa` an SRM with other
+bounds, `base` shorter trained TRMs and `arms` fine-tunings of them, each beside `none-fixed`. --only STAGE and --seeds
+do a part; the page has what is there.
 
 Writes `models.csv` (a row a model), `seeds.csv` (their means over seeds, Student's t), `arms.csv` (a row an arm and
 seed), `arms_seeds.csv`, `families.json` and `README.md`, which has no number that is not in them.
@@ -53,15 +54,15 @@ from rrdyn.studies.steps import Step, run_steps
 N_RIGHT, N_ARMS, N_MEASURED, HORIZON, EXPONENTS = 512, 256, 64, 256, 4
 SEGMENTS, FINE_TUNED, GLOBAL_BATCH, FLOOR = "8", "24", 64, 1e-9
 HRM = ("model.name=hrm", "model.H_layers=1", "model.L_layers=1", "model.H_cycles=6", "model.L_cycles=3")
-RATES, PILOT, PILOT_STEPS = ("2e-3", "4e-3"), 9, 200
+RATES, PILOT = ("2e-3", "4e-3", "8e-3"), 9
 LR = {"trm": "4e-3", "hrm": "4e-3", "srm": "4e-3"}
 STEPS = {
-    "sudoku": {"trm": 400, "hrm": 571, "srm": 482},
-    "maze": {"trm": 400, "hrm": 571, "srm": 431},
+    "sudoku": {"trm": 742, "hrm": 571, "srm": 536},
+    "maze": {"trm": 742, "hrm": 571, "srm": 480},
 }
-"""Of training: times 1 + 2 x the differentiated share of a segment they are equal, a continue head's segment aside."""
+"""Of training; times `passes` and the operations of a segment they are equal. A rate is tried for half of them."""
+BASE_STEPS = 400
 DATA = {
-    "pilot": ("sudoku", "--source", "generate", "--size", "6", "--clues", "10"),
     "sudoku": ("sudoku", "--source", "generate", "--size", "6", "--clues", "14"),
     "maze": ("maze", "--size", "7"),
 }
@@ -135,7 +136,7 @@ def main() -> None:
     if not args.page:
         memory = make_folder(args.root) / f"{args.memory}.json"
         run_steps(steps, memory, lambda line: rrdyn([*line, "--quiet"]))
-        for one in (one for stage in models for one in models[stage] if stage != "rates"):
+        for one in (one for stage in models if stage not in UNMEASURED for one in models[stage]):
             known(one)
     written(args.root, make_folder(args.out))
 
@@ -144,10 +145,10 @@ def main() -> None:
 
 
 def rates(root: Path, seeds: Sequence[int]) -> Iterator[Trained]:
-    for name in STEPS["sudoku"]:
+    for name, steps in STEPS["sudoku"].items():
         for rate_ in RATES:
-            argv = (*family("sudoku", name, lr=rate_, steps=PILOT_STEPS), "--eval-every", str(PILOT_STEPS // 2))
-            yield trained(root, "rates", "pilot", f"{name}_{rate_}", PILOT, argv)
+            argv = (*family("sudoku", name, lr=rate_, steps=steps // 2), "--eval-every", str(steps // 4))
+            yield trained(root, "rates", "sudoku", f"{name}_{rate_}", PILOT, argv)
 
 
 def families(task: str) -> Callable[[Path, Sequence[int]], Iterator[Trained]]:
@@ -166,9 +167,13 @@ def kappas(root: Path, seeds: Sequence[int]) -> Iterator[Trained]:
             yield trained(root, "kappa", "sudoku", f"srm_{kappa}", seed, argv)
 
 
-def arms(root: Path, seeds: Sequence[int]) -> Iterator[Trained]:
+def bases(root: Path, seeds: Sequence[int]) -> Iterator[Trained]:
     for seed in seeds:
-        base = trained(root, "sudoku", "sudoku", "trm", seed, ())
+        yield trained(root, "base", "sudoku", "trm", seed, family("sudoku", "trm", steps=BASE_STEPS))
+
+
+def arms(root: Path, seeds: Sequence[int]) -> Iterator[Trained]:
+    for seed, base in zip(seeds, bases(root, seeds)):
         for name, settings in ARMS.items():
             more = ("--set", f"aug.settings={settings}") if settings else ()
             start = ("--preset", "sudoku-small", "--init", str(base.weights))
@@ -176,7 +181,9 @@ def arms(root: Path, seeds: Sequence[int]) -> Iterator[Trained]:
             yield trained(root, "arms", "sudoku", name, seed, argv)
 
 
-STAGES = {"rates": rates, "sudoku": families("sudoku"), "arms": arms, "maze": families("maze"), "kappa": kappas}
+STAGES = {"rates": rates, "sudoku": families("sudoku"), "maze": families("maze"), "kappa": kappas, "base": bases,
+          "arms": arms}  # fmt: skip
+UNMEASURED = ("rates", "base")
 
 
 def family(task: str, name: str, *settings: str, lr: str | None = None, steps: int | None = None) -> tuple[str, ...]:
@@ -204,7 +211,7 @@ def plan(root: Path, stage: str, models: Sequence[Trained], *, tiny: bool) -> It
         yield Step(title=says, makes=one.weights, seconds=60 * minutes,
                    argv=("train", str(data), *one.argv, "--seed", str(one.seed), *cpu, "--out", str(one.folder),
                          *(TINY if tiny else ())))  # fmt: skip
-        if stage == "rates":
+        if stage in UNMEASURED:
             continue
         few = ("--n", str(8 if tiny else N_MEASURED))
         many = ("--n", str(16 if tiny else N_RIGHT))
@@ -249,6 +256,11 @@ def size(subject: Subject) -> dict[str, Any]:
     return {"parameters": sum(p.numel() for p in model.parameters()), "operations": work.operations,
             "sub_updates": work.sub_updates, "layers": work.layers,
             "supervised": model.gradient_span / work.sub_updates, "continues": model.has_continue}  # fmt: skip
+
+
+def passes(facts: Mapping[str, Any]) -> float:
+    """Segments' worth of operations that a step of training takes a puzzle."""
+    return float(1 + facts["continues"] + 2 * facts["supervised"])
 
 
 def contracting(one: Trained) -> dict[str, float]:
@@ -302,7 +314,7 @@ def probes(z: Any, k: int, idx: np.ndarray) -> Any:
 def written(root: Path, out: Path) -> None:
     """All tables of the models that are there, and the page made of them."""
     there = {stage: [one for one in kind(root, (0, 1, 2)) if one.file("known.json").is_file()]
-             for stage, kind in STAGES.items() if stage != "rates"}  # fmt: skip
+             for stage, kind in STAGES.items() if stage not in UNMEASURED}  # fmt: skip
     models = frame(row(one) for stage in ("sudoku", "maze", "kappa") for one in sorted(there[stage], key=by_name))
     tried = frame(pilot(one) for one in rates(root, ()) if one.weights.is_dir())
     changed = frame(arm(one) for one in there["arms"])
@@ -311,7 +323,8 @@ def written(root: Path, out: Path) -> None:
     for name, table in tables.items():
         if len(table):
             write_frame(out / f"{name}.csv", table)
-    run = {**there, "rates": [one for one in rates(root, ()) if one.weights.is_dir()]}
+    run = {**there, **{stage: [one for one in STAGES[stage](root, (0, 1, 2)) if one.weights.is_dir()]
+                       for stage in UNMEASURED}}  # fmt: skip
     lines = [step.line for stage, models in run.items() for step in plan(root, stage, models, tiny=False)]
     write_json(out / "families.json", {
         "n_right": N_RIGHT, "n_arms": N_ARMS, "n_measured": N_MEASURED, "horizon": HORIZON,
@@ -336,12 +349,11 @@ def row(one: Trained) -> dict[str, Any]:
     steps = read_json(one.weights / "meta.json")["step"]
     rng = generator(0, "families", one.stage, one.name, one.seed)
     last = evaluation.segments[-1]
-    passes = 1 + facts["continues"] + 2 * facts["supervised"]
     ends = fate["right_end"].astype(bool)
     found: dict[str, Any] = {
         "stage": one.stage, "task": one.task, "model": one.name, "seed": one.seed, "steps": steps,
         **{key: facts[key] for key in ("parameters", "operations", "sub_updates", "layers")},
-        "training_operations": steps * GLOBAL_BATCH * facts["operations"] * passes,
+        "training_operations": steps * GLOBAL_BATCH * facts["operations"] * passes(facts),
         **bounds("right", last.exact), "n": last.exact.n,
         **bounds("right_first", evaluation.segments[0].exact), **bounds("token_acc", last.token_acc),
         **bounds("right_horizon", rate(int(ends.sum()), len(ends))),
@@ -528,8 +540,9 @@ def arm_parts(changed: pl.DataFrame, means: pl.DataFrame) -> list[str]:
 
 def pilots(tried: pl.DataFrame) -> list[str]:
     words = (
-        f"Of {N_VAL} validation puzzles after {PILOT_STEPS} steps, seed {PILOT}, on 6x6 Sudoku with 10 clues; neither "
-        "is used for anything else."
+        f"Of {N_VAL} validation puzzles of 6x6 Sudoku after half the steps, seed {PILOT}; neither is used for anything "
+        f"else. Taken: {', '.join(f'{name} {lr}' for name, lr in LR.items())}; the best, or a lower one that these "
+        "puzzles do not tell from it."
     )
     rows = [
         [one["model"], told(one, "acc"), f"{one['token_acc']:.3f}", f"{one['loss']:.3f}"] for one in tried.to_dicts()
