@@ -30,7 +30,7 @@ import polars as pl
 import torch
 
 from rrdyn.analysis.fates import read_fates
-from rrdyn.analysis.intervals import mean, mean_difference, mean_over_seeds, rate
+from rrdyn.analysis.intervals import mean, mean_difference, rate
 from rrdyn.artifacts.evaluation import EvaluationRecord
 from rrdyn.artifacts.files import make_folder, write_json, write_text
 from rrdyn.artifacts.frame import write_frame
@@ -48,7 +48,7 @@ from rrdyn.measurement import open_subject
 from rrdyn.measurement.subject import Subject
 from rrdyn.models.work import segment_work
 from rrdyn.runtime.streams import generator
-from rrdyn.studies.seed_tables import bounds, pipe, read_table, told
+from rrdyn.studies.seed_tables import bounds, over_seeds, pipe, read_table, told
 from rrdyn.studies.steps import Step, run_steps
 
 N_RIGHT, N_ARMS, N_MEASURED, HORIZON, EXPONENTS = 512, 256, 64, 256, 4
@@ -318,8 +318,10 @@ def written(root: Path, out: Path) -> None:
     models = frame(row(one) for stage in ("sudoku", "maze", "kappa") for one in sorted(there[stage], key=by_name))
     tried = frame(pilot(one) for one in rates(root, ()) if one.weights.is_dir())
     changed = frame(arm(one) for one in there["arms"])
-    tables = {"models": models, "seeds": over_seeds(models, MODEL_COLUMNS), "rates": tried, "arms": changed,
-              "arms_seeds": over_seeds(changed, ARM_COLUMNS)}  # fmt: skip
+    tables = {
+        "models": models, "seeds": over_seeds(models, ("stage", "task", "model"), MODEL_COLUMNS), "rates": tried,
+        "arms": changed, "arms_seeds": over_seeds(changed, ("arm",), ARM_COLUMNS),
+    }  # fmt: skip
     for name, table in tables.items():
         if len(table):
             write_frame(out / f"{name}.csv", table)
@@ -399,21 +401,10 @@ def arm(one: Trained) -> dict[str, Any]:
             **bounds("right_change", mean_difference(mine, others, rng))}  # fmt: skip
 
 
-MODEL_COLUMNS = (("right", True), ("right_first", True), ("token_acc", True), ("right_horizon", True),
-                 ("lambda_1", False), ("lambda_segment", False), ("residual", False))  # fmt: skip
-ARM_COLUMNS = (("right_change", False), *((f"{name}_change", False) for name in QUANTITIES))
-
-
-def over_seeds(table: pl.DataFrame, columns: Sequence[tuple[str, bool]]) -> pl.DataFrame:
-    """Means over seeds with Student's t; a share's on the logit scale."""
-    if not len(table):
-        return table
-    keys = [name for name in ("stage", "task", "model", "arm") if name in table.columns]
-    rows = []
-    for values, group in table.group_by(keys, maintain_order=True):
-        found = (bounds(name, mean_over_seeds(group[name].to_numpy(), share=share)) for name, share in columns)
-        rows.append({**dict(zip(keys, values)), "seeds": len(group), **{k: v for one in found for k, v in one.items()}})
-    return pl.DataFrame(rows, infer_schema_length=None)
+MODEL_COLUMNS = {"right": True, "right_first": True, "token_acc": True, "right_horizon": True,
+                 "lambda_1": False, "lambda_segment": False, "residual": False}  # fmt: skip
+"""What is averaged over seeds; True: a share."""
+ARM_COLUMNS = {f"{name}_change": False for name in ("right", *QUANTITIES)}
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------

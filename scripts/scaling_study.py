@@ -49,7 +49,7 @@ from rrdyn.artifacts.scaling import ScalingRecord
 from rrdyn.artifacts.schemas import SCALE
 from rrdyn.cli.app import main as rrdyn
 from rrdyn.runtime.streams import generator
-from rrdyn.studies.seed_tables import bounds, pipe, read_table, told
+from rrdyn.studies.seed_tables import bounds, over_seeds, pipe, read_table, told
 from rrdyn.studies.steps import Step, run_steps
 
 TASKS = {
@@ -192,7 +192,7 @@ def written(models: Sequence[Trained], out: Path, lines: Sequence[str]) -> None:
     curves = table(curve, everything)
     tables = {
         "curves": curves,
-        "seeds": over_seeds(curves),
+        "seeds": curves_over_seeds(curves),
         "areas": table(areas, everything),
         "freed": table(freed, everything),
         "readers": table(readers, everything),
@@ -226,19 +226,13 @@ def curve(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
             yield {**whose(one), **row.model_dump(exclude={"primary", "on_curve"})}
 
 
-def over_seeds(curves: pl.DataFrame) -> pl.DataFrame:
+def curves_over_seeds(curves: pl.DataFrame) -> pl.DataFrame:
     """Accuracy and gain over `longer`, their means over seeds with Student's t, and in how many Holm's p is small."""
-    rows = []
-    for keys, group in curves.group_by("task", "method", "reader", "budget", maintain_order=True):
-        over = group["over_longer"].drop_nulls().to_numpy()
-        small = group.filter(pl.col("over_longer_p_holm") < LEVEL)
-        rows.append({
-            **dict(zip(("task", "method", "reader", "budget"), keys)), "seeds": len(group),
-            **bounds("right", mean_over_seeds(group["right"].to_numpy(), share=True)),
-            **bounds("over_longer", mean_over_seeds(over) if len(over) else None),
-            "better": int((small["over_longer"] > 0).sum()), "worse": int((small["over_longer"] < 0).sum()),
-        })  # fmt: skip
-    return pl.DataFrame(rows, infer_schema_length=None)
+    keys, small = ("task", "method", "reader", "budget"), pl.col("over_longer_p_holm") < LEVEL
+    counted = curves.group_by(keys, maintain_order=True).agg(
+        better=(small & (pl.col("over_longer") > 0)).sum(), worse=(small & (pl.col("over_longer") < 0)).sum()
+    )
+    return over_seeds(curves, keys, {"right": True, "over_longer": False}).join(counted, on=keys, maintain_order="left")
 
 
 def areas(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:

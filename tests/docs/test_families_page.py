@@ -26,8 +26,8 @@ def check(folder):
         if row["proved"] is not None:
             assert row["hostile_gain"] < row["bound"] < 1
             assert row["lambda_certified_max"] < row["proved"] < 0
-    means(tables["seeds"], models, ["stage", "model"], script.MODEL_COLUMNS)
-    means(tables["arms_seeds"], tables["arms"], ["arm"], script.ARM_COLUMNS)
+    means(tables["seeds"], models, ["stage", "model"], script.MODEL_COLUMNS.items())
+    means(tables["arms_seeds"], tables["arms"], ["arm"], script.ARM_COLUMNS.items())
     for row in tables["arms"].to_dicts():
         base = tables["arms"].filter(arm="none-fixed", seed=row["seed"]).to_dicts()[0]
         for name in ("right", *script.QUANTITIES):
