@@ -79,14 +79,23 @@ ARMS = {
     "path-noise": "",
     "bptt": "",
 }
-"""Arms, and their settings here; '' for those of configs/stability. The weights make a term about as large as the loss
-of the models they begin with; one-sided ones aim below what those have."""
+"""Arms, and their settings here; '' for those of configs/stability. Larger weights, and lower targets of one-sided
+terms: some states are above them, others are not."""
 HELD = {
     "flossing": "square", "floss-leading": "lambda_1", "floss-spectrum": "lambda_1", "floss-volume": "volume",
     "jacobian": "jacobian", "radius": "radius", "fixed-point": "residual",
 }  # fmt: skip
 """What each arm holds down, by its column."""
+ARMS_ARE = (
+    f"{FINE_TUNED} steps of 16 puzzles at lr 1e-4 from TRMs of {BASE_STEPS} steps; a term is made of 4 of the 16. "
+    f"Right: of {N_ARMS} test puzzles at the end of the budget. The rest: of {N_MEASURED} at its last segment, where "
+    "terms are applied too. lambda_1, square (the mean of four squared exponents) and volume (their mean): growth of a "
+    "random frame over that segment alone, nats per sub-update. jacobian: log10 of the squared Frobenius norm over n; "
+    "residual: log10 of |F(z) - z|^2 / |z|^2. Intervals are over puzzles, each compares two given models, none is "
+    "corrected for their number."
+)
 QUANTITIES = ("lambda_1", "square", "volume", "jacobian", "radius", "residual")
+DECADES, ROUNDING = ("jacobian", "residual"), 1e-14
 TABLES = ("models", "seeds", "rates", "arms", "arms_seeds")
 TITLES = {"sudoku": "6x6 Sudoku", "maze": "7x7 mazes", "kappa": "SRMs with other bounds, 6x6 Sudoku"}
 N_VAL = 128
@@ -394,11 +403,17 @@ def arm(one: Trained) -> dict[str, Any]:
     rng = generator(0, "arms", one.name, one.seed)
     found: dict[str, Any] = {"arm": one.name, "seed": one.seed}
     for name in QUANTITIES:
-        mine, others = (np.array(known(side)["held"][name]) for side in (one, base))
+        mine, others = (scaled(name, known(side)["held"][name]) for side in (one, base))
         found |= {**bounds(name, mean(mine, rng)), **bounds(f"{name}_change", mean_difference(mine, others, rng))}
     mine, others = (read_npz(side.file("rollout.npz"), ROLLOUT)["exact"][:, -1].astype(float) for side in (one, base))
     return {**found, "n": len(mine), **bounds("right", mean(mine, rng)),
             **bounds("right_change", mean_difference(mine, others, rng))}  # fmt: skip
+
+
+def scaled(name: str, values: Sequence[float]) -> np.ndarray:
+    """Quantities that run over many decades by their logarithm: a mean would be that of one puzzle."""
+    found = np.array(values)
+    return np.log10(np.maximum(found, ROUNDING)) if name in DECADES else found
 
 
 MODEL_COLUMNS = {"right": True, "right_first": True, "token_acc": True, "right_horizon": True,
@@ -513,15 +528,15 @@ def arm_parts(changed: pl.DataFrame, means: pl.DataFrame) -> list[str]:
     seeds = sorted(set(changed["seed"]))
     base = changed.filter(arm="none-fixed")
     rows = [[name, *(told(one, name) for one in base.to_dicts())] for name in ("right", *QUANTITIES)]
-    lines = ["Of `none-fixed`, at the last segment of the budget (accuracy beside it):", "",
+    lines = [ARMS_ARE, "", "Of `none-fixed`:", "",
              *pipe(["", *(f"seed {seed}" for seed in base["seed"])], rows), "",
-             "Each arm less `none-fixed` of its seed, paired by puzzle: what it holds down, and accuracy.",
+             "Each arm less `none-fixed` of its seed, paired by puzzle: what it holds down, lambda_1, and accuracy.",
              ""]  # fmt: skip
     rows = []
     for over in means.filter(pl.col("arm") != "none-fixed").to_dicts():
         name = over["arm"]
         here = {row["seed"]: row for row in changed.filter(arm=name).to_dicts()}
-        for quantity in (HELD.get(name), "right"):
+        for quantity in dict.fromkeys((HELD.get(name), "lambda_1", "right")):
             if quantity is not None:
                 rows.append([name, quantity,
                              *(told(here.get(seed), f"{quantity}_change", sign=True) for seed in seeds),
