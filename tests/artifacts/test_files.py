@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rrdyn.artifacts.errors import InputError, RrdynError
-from rrdyn.artifacts.files import make_folder, plain, read_json, replacing, sha256, write_json, write_text
+from rrdyn.artifacts.files import (
+    make_folder,
+    output_folder,
+    plain,
+    read_json,
+    replacing,
+    sha256,
+    write_json,
+    write_text,
+)
 
 
 def test_replacing_keeps_the_old_file_when_the_writer_fails(tmp_path):
@@ -50,6 +59,11 @@ def test_a_file_in_the_way_of_a_folder_is_one_message(tmp_path):
     write_text(tmp_path / "a", "file")
     with pytest.raises(RrdynError, match="cannot write"):
         make_folder(tmp_path / "a" / "b")
+    for place in ("a", "a/b"):
+        with pytest.raises(RrdynError, match="cannot write into"):
+            output_folder(tmp_path / place)
+    assert output_folder(tmp_path / "new" / "one") == tmp_path / "new" / "one"
+    assert not (tmp_path / "new").exists()
 
 
 json_values = st.recursive(

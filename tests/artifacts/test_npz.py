@@ -36,6 +36,16 @@ def test_a_foreign_file_without_meta_is_read_by_the_asked_schema(tmp_path):
     assert read_npz(tmp_path / "a.npz", DIAG).meta == {}
 
 
+def test_a_file_that_is_not_whole_yet_says_how_to_go_on(tmp_path):
+    (tmp_path / "diag.npz.parts").mkdir()
+    with pytest.raises(InputError, match="does not exist") as caught:
+        read_npz(tmp_path / "diag.npz")
+    assert "once more: it goes on from" in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        read_npz(tmp_path / "other.npz")
+    assert "goes on" not in str(caught.value)
+
+
 @pytest.mark.parametrize("cut", [0, 10, 100, 1000, -1])
 def test_a_truncated_file_is_named(tmp_path, cut):
     path = write_npz(tmp_path / "a.npz", DIAG, diag(), {})

@@ -77,6 +77,20 @@ def test_a_run_folder(data, tmp_path, capsys):
     assert model.source.dataset is not None
 
 
+def test_a_run_of_the_same_settings_that_has_not_ended_is_told(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", data, *QUICK]) == 0
+    (first,) = (tmp_path / "runs").glob("*/*")
+    assert main(["train", data, *QUICK, "--dry-run"]) == 0
+    assert "has begun in" not in capsys.readouterr().err
+    shutil.rmtree(first / "checkpoints" / "step_4")  # as if it had been stopped at step 2
+    assert main(["train", data, *QUICK, "--dry-run"]) == 0
+    begun = first.relative_to(tmp_path)
+    assert f"a run of these settings has begun in {begun}: rrdyn train --resume {begun}" in capsys.readouterr().err
+    assert main(["train", data, *QUICK, "--lr", "1e-5", "--dry-run"]) == 0
+    assert "has begun in" not in capsys.readouterr().err
+
+
 def test_the_table_can_be_read_back(data, tmp_path, capsys):
     """What docs/training.md promises to whoever parses train.log."""
     run = tmp_path / "run"

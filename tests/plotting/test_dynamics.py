@@ -194,6 +194,18 @@ def test_the_config_of_a_run_folder_tells_models_apart_that_have_as_many_paramet
     ]
 
 
+def test_a_default_that_one_config_leaves_out_is_no_other_model(tmp_path):
+    """A run from a preset tells what the preset sets, one that begins with weights all that these have."""
+    whole = {"name": "trm", "H_cycles": 3, "L_cycles": 4, "rope_theta": 10000.0}
+    for arm, told in (("none", {"name": "trm", "L_cycles": 4}), ("multi4", whole)):
+        own_jsonl(tmp_path / arm, arm, 0, last=100)
+        (tmp_path / arm / "config.yaml").write_text(json.dumps({"model": told}))
+        (tmp_path / arm / "checkpoints" / "last").mkdir(parents=True)
+        (tmp_path / arm / "checkpoints" / "last" / "meta.json").write_text(json.dumps({"config": whole}))
+    columns = columns_of(read_runs(gather([tmp_path]), OURS)[0], OURS)
+    assert sorted(column.name for column in columns) == ["multi4", "none"]
+
+
 def test_a_run_that_starts_above_the_level_has_no_onset(tmp_path):
     path = own_log(tmp_path / "a.log", "none", 0, last=400)
     path.write_text(path.read_text().replace("   0.000", "   0.500").replace(" 0 ", " 0.5 "))

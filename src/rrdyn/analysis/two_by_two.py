@@ -248,14 +248,15 @@ def _warnings(puzzles: Puzzles, threshold: Threshold, cells: dict[str, CellRecor
 def _rough(bounds: dict[str, Interval | list[Interval]]) -> list[str]:
     """One warning for all AUCs whose interval comes from the method for few puzzles or areas near 1."""
     names = [
-        name.removeprefix("auc.") for name, bound in bounds.items()
+        summary.AUC_NAMES.get(key := name.removeprefix("auc."), key) for name, bound in bounds.items()
         if name.startswith("auc.") and isinstance(bound, Interval) and bound.method in ROUGH
     ]  # fmt: skip
     if not names:
         return []
     return [
         f"fewer than {CLASS_ENOUGH} puzzles in a class, or an AUC above {AREA_ENOUGH} or below {1 - AREA_ENOUGH:.2f}: "
-        f"intervals of {', '.join(names)} are score intervals, wide but rough (measured coverage in docs/statistics)"
+        f"intervals of the AUCs {'; '.join(names)} are score intervals, wide but rough (measured coverage in "
+        "docs/statistics)"
     ]
 
 

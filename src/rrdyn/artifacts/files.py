@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from rrdyn.artifacts.errors import RrdynError
-from rrdyn.artifacts.places import entries, existing, is_file, is_folder, opened, said, shown, spelled
+from rrdyn.artifacts.places import entries, existing, exists, is_file, is_folder, opened, said, shown, spelled
 from rrdyn.artifacts.reading import read_json
 
 __all__ = [
@@ -43,10 +43,7 @@ def make_folder(path: Path | str) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         writable = os.access(path, os.W_OK)
     except FileExistsError:
-        raise RrdynError(
-            f"cannot write into {shown(path)}", found="something that is no folder", expected="a folder or a new name",
-            run="give another place with --out",
-        ) from None  # fmt: skip
+        raise _no_folder(path) from None
     except (OSError, ValueError) as error:
         raise cannot_write(path, error) from None
     if not writable:
@@ -64,6 +61,22 @@ def cannot_write(path: Path | str, error: OSError | ValueError) -> RrdynError:
         expected="a writable folder with free space",
         run="give another place with --out",
     )
+
+
+def output_folder(path: Path | str) -> Path:
+    """The path, if a folder is there or may be made; nothing is made yet. Raises RrdynError (exit code 1)."""
+    path = Path(path)
+    there = next((place for place in (path, *path.parents) if exists(place)), None)
+    if there is not None and not is_folder(there):
+        raise _no_folder(there)
+    return path
+
+
+def _no_folder(path: Path) -> RrdynError:
+    return RrdynError(
+        f"cannot write into {shown(path)}", found="something that is no folder", expected="a folder or a new name",
+        run="give another place with --out",
+    )  # fmt: skip
 
 
 def output_file(path: Path | str, *, begins: bytes = b"") -> Path:

@@ -70,6 +70,15 @@ def write_npz(path: Path | str, schema: Schema, arrays: dict[str, np.ndarray], m
     return path
 
 
+GO_ON = "the command that measures it once more: it goes on from {}"
+
+
+def unfinished(path: Path | str) -> Path:
+    """The folder beside an output in which the parts of a measurement lie until it is whole."""
+    path = Path(path)
+    return path.with_name(f"{path.name}.parts")
+
+
 def read_npz(path: Path | str, schema: Schema | None = None) -> Artifact:
     """Read and check an npz file. Without `schema` the one its meta names is used, if any.
 
@@ -94,6 +103,8 @@ def read_meta(path: Path | str) -> Meta:
 
 def _read(path: Path | str, schema: Schema | None, wanted: Callable[[str, int], bool]) -> Artifact:
     run = schema.made_by if schema else ANY_COMMAND
+    if is_folder(unfinished(path)):
+        run = GO_ON.format(shown(unfinished(path)))
     path = existing(path, run=run)
     if is_folder(path):
         inside = sorted(path.glob("*.npz"))

@@ -164,7 +164,10 @@ class AnalysisOptions(PageOptions):
     """Write the tables only, no figures."""
 
     def folder(self, name: str) -> Path:
-        return self.out or self.files[0].parent / name
+        """Where the tables go; refused before the work where that is no folder."""
+        from rrdyn.artifacts.files import output_folder
+
+        return output_folder(self.out or self.files[0].parent / name)
 
 
 class BootstrapOptions(AnalysisOptions):

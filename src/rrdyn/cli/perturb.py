@@ -104,7 +104,7 @@ def run(args: Args) -> Outcome:
         kept=[] if result.fresh else [result.path],
         next=[
             f"rrdyn select {quoted(result.path)}",
-            *([f"rrdyn plot perturbation {quoted(cell.parent)}"] if cell else []),
+            *([f"rrdyn plot perturbation {quoted(cell.parent)}"] if cell and found and found.sigma_star else []),
         ],
     )
 

@@ -20,6 +20,7 @@ from rrdyn.artifacts.cells import write_cell
 from rrdyn.artifacts.errors import InputError, UsageError, notice
 from rrdyn.artifacts.files import make_folder, write_text
 from rrdyn.artifacts.lock import locked
+from rrdyn.artifacts.npz import unfinished
 from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.reading import read_text
 from rrdyn.measurement import parts as part_files
@@ -118,7 +119,7 @@ def calibrated(request: Request, budget: float, alphas: tuple[float, ...], *, pu
 
 
 def _folder(request: Request) -> Path:
-    return part_files.unfinished(output_files(request.checkpoints, request.out, request.measurement)[0])
+    return unfinished(output_files(request.checkpoints, request.out, request.measurement)[0])
 
 
 def _once(folder: Path, name: str, find: Callable[[], Calibration]) -> Calibration:

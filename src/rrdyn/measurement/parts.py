@@ -26,7 +26,7 @@ from pydantic import BaseModel, Field, ValidationError
 from rrdyn.artifacts.errors import InputError, Interrupted, RrdynError, notice
 from rrdyn.artifacts.files import make_folder, output_file, read_json, write_json
 from rrdyn.artifacts.lock import claimed, locked
-from rrdyn.artifacts.npz import BEGINS, Artifact, read_meta, read_npz, write_npz
+from rrdyn.artifacts.npz import BEGINS, Artifact, read_meta, read_npz, unfinished, write_npz
 from rrdyn.artifacts.places import is_file
 from rrdyn.artifacts.provenance import digest
 from rrdyn.artifacts.schema import Schema
@@ -108,11 +108,6 @@ class Parts:
         """Whether a part is there to its end, by the directory of its file: its arrays are not read."""
         path = self.path(part)
         return is_file(path) and zipfile.is_zipfile(path)
-
-
-def unfinished(out: Path) -> Path:
-    """The folder beside an output in which its parts lie until it is whole."""
-    return out.with_name(out.name + ".parts")
 
 
 def key_of(fingerprint: Mapping[str, object]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from rrdyn.artifacts.errors import InputError, notice
 from rrdyn.artifacts.places import entries, existing, is_file, is_folder, shown
-from rrdyn.artifacts.reading import read_yaml
+from rrdyn.artifacts.reading import read_json, read_yaml
 from rrdyn.plotting.log_exports import EVENTS, read_events, read_export
 from rrdyn.plotting.log_schema import LogSchema
 from rrdyn.plotting.logs import Run, Skipped, find_facts, joined, read_jsonl, read_log, read_loose
@@ -129,15 +129,21 @@ def read_any(path: Path, schema: LogSchema) -> list[Run]:
         table = path.with_suffix(TABLE)
         head = read_loose(table).splitlines()[:HEAD] if is_file(table) else []
         run = read_jsonl(path, schema, find_facts(head, schema))
-    facts = run.facts | _model(path.with_name("config.yaml"), schema)
+    facts = run.facts | _model(path.parent, schema)
     return [replace(run, facts=facts | {"arm": facts.get("arm") or run.name})]
 
 
-def _model(config: Path, schema: LogSchema) -> dict[str, str]:
-    """The model of a run folder's config, setting by setting, where the schema tells runs apart by it."""
-    if "model" not in schema.apart or not is_file(config):
+def _model(folder: Path, schema: LogSchema) -> dict[str, str]:
+    """The model of a run folder, setting by setting, where the schema tells runs apart by it.
+
+    The config of a run has what was asked for, that of its checkpoints the defaults too.
+    """
+    if "model" not in schema.apart:
         return {}
-    model = read_yaml(config).get("model")
+    config, meta = folder / "config.yaml", folder / "checkpoints" / "last" / "meta.json"
+    model: object = read_json(meta).get("config") if is_file(meta) else None
+    if model is None and is_file(config):
+        model = read_yaml(config).get("model")
     if not isinstance(model, dict) or not model:
         return {}
     plain = {key: value for key, value in model.items() if key != "name" and not isinstance(value, dict | list)}

@@ -31,7 +31,7 @@ FIRST = (("fig_", "_scatter"), ("puzzle_", ""))
 """What begins and ends the names of the pictures on the first screen: the scatter, and one answer over the segments."""
 MISSING = (
     '<p class="doubt">There is no explorer of single puzzles on this page: plotly was not installed where it was made '
-    "(<code>pip install 'rrdyn[report]'</code>, and the same command again).</p>"
+    "(<code>python -m pip install plotly</code>, and the same command again).</p>"
 )
 BEGINS = b"<!"
 """What a page begins with; another file is not replaced by one."""
@@ -107,7 +107,7 @@ def _charting_library() -> str:
     try:
         from plotly.offline import get_plotlyjs
     except ImportError:
-        notice("the page has no explorer: it needs plotly (pip install 'rrdyn[report]')")
+        notice("the page has no explorer: it needs plotly (python -m pip install plotly)")
         return ""
     script: str = get_plotlyjs()
     return script

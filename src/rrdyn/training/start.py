@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.record import Settings
 from rrdyn.data.finding import find_dataset
 from rrdyn.models.family import find_family
@@ -15,7 +16,7 @@ from rrdyn.runtime import devices, launch
 from rrdyn.runtime.progress import say
 from rrdyn.training import loop, store
 from rrdyn.training.config import TrainConfig
-from rrdyn.training.folder import find_run, is_run, new_run_folder
+from rrdyn.training.folder import RunFolder, find_run, is_run, new_run_folder
 from rrdyn.training.recipes import Changes, put, resolve
 
 
@@ -73,6 +74,8 @@ def settle(request: Request) -> tuple[TrainConfig, Path, Path | None]:
     if name is None:
         config = _config(request)
         folder = request.out or new_run_folder(config.task, architecture(config), config.aug.name, config.seed)
+        if request.out is None and (begun := _begun(config, folder.parent)) is not None:
+            say(f"a run of these settings has begun in {begun}: rrdyn train --resume {quoted(begun)} goes on with it")
         return config, folder, None
     folder, state = find_run(name)
     if request.out is not None and request.out.resolve() != folder.resolve():
@@ -88,6 +91,15 @@ def settle(request: Request) -> tuple[TrainConfig, Path, Path | None]:
     else:
         say(f"going on from {state.parent}")
     return config, folder, state
+
+
+def _begun(config: TrainConfig, parent: Path) -> Path | None:
+    """The last run of the same settings beside a new one that has not come to its end."""
+    for folder in sorted((path for path in parent.glob("*") if is_run(path)), reverse=True):
+        saved, steps = store.read_config(folder), RunFolder(folder).steps()
+        if steps and steps[-1] < (saved.steps or 0) and saved.comparable() == config.comparable():
+            return folder
+    return None
 
 
 def _config(request: Request) -> TrainConfig:
