@@ -17,14 +17,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from rrdyn.analysis.fates import read_fates
 from rrdyn.analysis.intervals import mean
 from rrdyn.analysis.vote_readers import vote_scores
-from rrdyn.analysis.votes import tally
+from rrdyn.analysis.votes import confident, tally, within_questions
 from rrdyn.artifacts.files import make_folder, write_json, write_text
 from rrdyn.artifacts.frame import write_frame
+from rrdyn.artifacts.interval import Interval
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_json
@@ -39,6 +41,8 @@ SEEDS, COPIES, HORIZON = (0, 1, 2), 256, 64
 ASKED = {"budget": (), "first segment": ("--segments", "1"), "blank identifier": ("--identifiers", "blank")}
 TINY = ("--steps", "4", "--batch", "8", "--eval-every", "4", "--eval-n", "8")
 TABLES = ("models", "votes", "readers")
+DRAWS = 300
+"""Of the placebo."""
 ALL = "all"
 """In the column of seeds: the mean over them."""
 
@@ -85,14 +89,18 @@ def plan(root: Path, *, tiny: bool) -> Iterator[Step]:
 
 def written(root: Path, out: Path, lines: list[str]) -> None:
     models, votes, readers = [], [], []
+    drawn: dict[str, dict[str, np.ndarray]] = {}
     for seed in SEEDS:
         folder = root / f"s{seed}"
         files = {asked: read_npz(folder / f"{asked.replace(' ', '_')}.npz") for asked in ASKED}
         models.append({"seed": str(seed), **model(folder)})
         votes += [{"seed": str(seed), "asked": asked, **voted(file)} for asked, file in files.items()]
-        readers += [{"seed": str(seed), **row} for row in read(files["budget"], folder)]
+        scores = scores_of(files["budget"], folder)
+        readers += [{"seed": str(seed), **row} for row in read(files["budget"], scores)]
+        every = {"q_halt": confident(files["budget"]["q_halt"]), **scores}
+        drawn[str(seed)] = placebo(files["budget"].arrays, every, generator(0, "copies", seed))
     tables = {"models": pl.DataFrame(models), "votes": with_means(votes, "asked", VOTED),
-              "readers": with_means(readers, "reader", READ)}  # fmt: skip
+              "readers": judged(with_means(readers, "reader", READ), drawn)}  # fmt: skip
     for name, table in tables.items():
         write_frame(out / f"{name}.csv", table)
     write_json(out / "arc_small.json", {"copies": COPIES, "horizon": HORIZON, "lines": lines, "meta": provenance()})
@@ -115,20 +123,66 @@ def model(folder: Path) -> dict[str, Any]:
 
 def voted(file: Artifact) -> dict[str, Any]:
     found = tally(file.arrays)
-    return {**bounds("pass_1", found.passes["pass@1"]), **bounds("pass_2", found.passes["pass@2"]),
-            **bounds("one_vote", found.single), "questions": found.questions, "votes": found.votes}  # fmt: skip
+    gain = Interval(value=(found.passes["pass@1"].value or 0) - (found.single.value or 0), low=None, high=None)
+    return {**bounds("gain", gain), **bounds("pass_1", found.passes["pass@1"]),
+            **bounds("pass_2", found.passes["pass@2"]), **bounds("one_vote", found.single),
+            "questions": found.questions, "votes": found.votes}  # fmt: skip
 
 
-def read(file: Artifact, folder: Path) -> Iterator[dict[str, Any]]:
+def scores_of(file: Artifact, folder: Path) -> dict[str, np.ndarray]:
+    return vote_scores(file["idx"], file.meta, [folder / "diag.npz", folder / "fate.npz"])
+
+
+def read(file: Artifact, scores: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
     """A row for each reader of the votes after the budget."""
-    scores = vote_scores(file["idx"], file.meta, [folder / "diag.npz", folder / "fate.npz"])
     for row in tally(file.arrays, scores).readers:
         yield {"reader": row.reader, "mixed_questions": row.tells.n, **bounds("tells", row.tells),
                **bounds("tells_over_q_halt", row.tells_over_q_halt),
                **bounds("counted_1", row.counted["pass@1"]), **bounds("alone_1", row.alone["pass@1"])}  # fmt: skip
 
 
-VOTED = {"pass_1": True, "pass_2": True, "one_vote": True}
+def placebo(
+    arrays: Mapping[str, np.ndarray], scores: Mapping[str, np.ndarray], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """(DRAWS,) `tells` by chance, of a reader that knows which copies are right more often, and nothing else.
+
+    Which votes are right is drawn anew, with as many right ones of every copy and of every question (2 x 2 swaps).
+    """
+    right, tasks = arrays["right"].astype(bool).copy(), []
+    for task in np.unique(arrays["task"]):
+        here = np.flatnonzero(arrays["task"] == task)
+        (questions, row), (copies, column) = (np.unique(arrays[name][here], return_inverse=True)
+                                              for name in ("question", "identifier"))  # fmt: skip
+        place = np.empty((len(questions), len(copies)), dtype=int)
+        place[row, column] = here
+        tasks.append(place)
+    found: dict[str, list[float]] = {name: [] for name in scores}
+    for _ in range(DRAWS):
+        for place in tasks:
+            for _ in range(5 * place.size):
+                rows, columns = (rng.choice(size, 2, replace=False) for size in place.shape)
+                square = place[np.ix_(rows, columns)]
+                a, b, c, d = right[square].ravel()
+                if a == d and b == c and a != b:
+                    right[square] = ~right[square]
+        drawn = {**arrays, "right": right}
+        for name, score in scores.items():
+            found[name].append(float(within_questions(drawn, score).mean()))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def judged(table: pl.DataFrame, drawn: Mapping[str, Mapping[str, np.ndarray]]) -> pl.DataFrame:
+    """The readers, each with what `placebo` gives and how often it gives as much; over seeds, of the mean."""
+    rows = []
+    for row in table.to_dicts():
+        seeds = list(drawn) if row["seed"] == ALL else [row["seed"]]
+        draws = np.mean([drawn[seed][row["reader"]] for seed in seeds], axis=0)
+        above = row["tells"] is not None and (1 + int((draws >= row["tells"] - 1e-12).sum())) / (1 + DRAWS)
+        rows.append({**row, "chance": float(draws.mean()), "p": float(above)})
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+VOTED = {"gain": False, "pass_1": True, "pass_2": True, "one_vote": True}
 READ = {"tells": True, "tells_over_q_halt": False, "counted_1": True, "alone_1": True}
 """What is averaged over seeds; True: a share."""
 
@@ -157,17 +211,22 @@ def page(folder: Path) -> str:
         "Written by `python scripts/arc_study.py`, from the files beside it: `arc-small`, four generated "
         f"transformations, {first['questions']} questions of the test split in "
         f"{first['votes'] // first['questions']} copies each. "
-        "Brackets: 95% intervals, of pass@k over four tasks, over seeds Student's t.", "",
+        "Brackets: 95% intervals, of pass@k over four tasks, of one vote as if votes were independent, over seeds "
+        "Student's t.", "",
         "## Right answers", "",
         *pipe(["asked", "", *(f"seed {seed}" for seed in seeds), "over seeds"],
-              by_seed(votes, "asked", {"pass_1": "pass@1", "pass_2": "pass@2", "one_vote": "one vote"})), "",
+              by_seed(votes, "asked", {"pass_1": "pass@1", "pass_2": "pass@2", "one_vote": "one vote",
+                                       "gain": "pass@1 less one vote"})), "",
         "## What tells the right votes", "",
         "*tells*: how often a right vote stands above a wrong one of its question, over the questions that have both "
-        f"({', '.join(mixed)}); one half is chance. pass@1 with votes counted and the reader among equals, and by the "
-        "reader alone.", "",
+        f"({', '.join(mixed)}). Chance: the same for a reader that knows how often each copy and each question is "
+        f"right, and nothing else ({DRAWS} draws; not one half, as the rule of mirror and turn is another for the "
+        "original than for its copies); p, one-sided, is not corrected for the number of readers. pass@1 with votes "
+        "counted and the reader among equals, and by the reader alone.", "",
         *pipe(["reader", "", *(f"seed {seed}" for seed in seeds), "over seeds"],
-              by_seed(readers, "reader", {"tells": "tells", "tells_over_q_halt": "less q_halt's",
-                                          "counted_1": "pass@1, counted", "alone_1": "pass@1, alone"})), "",
+              by_seed(readers, "reader", {"tells": "tells", "chance": "chance (p)",
+                                          "tells_over_q_halt": "less q_halt's", "counted_1": "pass@1, counted",
+                                          "alone_1": "pass@1, alone"})), "",
         "## Fates of the copies", "",
         f"Of {facts['copies']} copies, followed to {facts['horizon']} segments: wrong / right at the budget.", "",
         *pipe(["fate", *(f"seed {seed}" for seed in seeds)], fates(own)), "",
@@ -183,8 +242,13 @@ def by_seed(table: pl.DataFrame, key: str, columns: Mapping[str, str]) -> list[l
         rows = table.filter(pl.col(key) == kind).to_dicts()
         for name, words in columns.items():
             lines.append([kind if name == next(iter(columns)) else "", words,
-                          *(told(row, name, sign="over" in name) for row in rows)])  # fmt: skip
+                          *(chance(row) if name == "chance" else told(row, name, sign="over" in name or name == "gain")
+                            for row in rows)])  # fmt: skip
     return lines
+
+
+def chance(row: Mapping[str, Any]) -> str:
+    return f"{row['chance']:.3f} ({row['p']:.3f})" if np.isfinite(row["chance"]) else "-"
 
 
 def fates(own: Sequence[Mapping[str, Any]]) -> list[list[str]]:

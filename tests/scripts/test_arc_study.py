@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.docs.test_arc_small_page import check
 from tests.outside_modules import module
@@ -32,9 +33,21 @@ def test_every_step_is_a_command_line_that_is_accepted(tmp_path, monkeypatch, ca
     assert not (tmp_path / "root").exists()
 
 
+def test_what_chance_tells_of_a_reader_that_knows_the_copies_alone():
+    """Of two copies one is right three times of four: what is higher for it tells .75 of the time, by chance too."""
+    arrays = {"task": np.zeros(8, int), "question": np.repeat(np.arange(4), 2), "identifier": np.tile([1, 2], 4),
+              "right": np.array([1, 0, 1, 0, 1, 0, 0, 1], bool)}  # fmt: skip
+    knows = arrays["identifier"] == 1
+    drawn = script.placebo(arrays, {"copy": knows.astype(float)}, np.random.default_rng(0))["copy"]
+    assert drawn == pytest.approx(0.75)
+    truth = script.placebo(arrays, {"right": arrays["right"].astype(float)}, np.random.default_rng(0))["right"]
+    assert 0.4 < truth.mean() < 0.9
+
+
 @pytest.mark.slow
 def test_all_of_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(script, "DRAWS", 3)
     line = ["root", "--out", "page", "--tiny"]
     called(monkeypatch, *line)
     check(tmp_path / "page")

@@ -90,7 +90,8 @@ class ReaderRow(Written):
     alone_over_q_halt: dict[str, Interval]
     tells: Interval
     """How often a right vote scores above a wrong one of its question (the AUC within a question, chance one half): a
-    mean over the questions that have both, as if these were independent."""
+    mean over the questions that have both, as if these were independent. A reader that knows which copies are right
+    more often tells as well."""
     tells_over_q_halt: Interval
 
 
