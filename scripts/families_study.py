@@ -66,7 +66,8 @@ DATA = {
     "sudoku": ("sudoku", "--source", "generate", "--size", "6", "--clues", "14"),
     "maze": ("maze", "--size", "7"),
 }
-KAPPAS = ("0.5", "0.97")
+OTHER_SRMS = {"srm_0.5": "model.kappa=0.5", "srm_0.97": "model.kappa=0.97", "srm_alpha-0.1": "model.alpha=0.1"}
+"""Of what a sub-update may part: (1 - alpha) + alpha kappa; the others have alpha .5 and kappa .9."""
 ARMS = {
     "none-fixed": "",
     "flossing": "{term: flossing, weight: 10.0, k: 4}",
@@ -171,9 +172,8 @@ def families(task: str) -> Callable[[Path, Sequence[int]], Iterator[Trained]]:
 
 def kappas(root: Path, seeds: Sequence[int]) -> Iterator[Trained]:
     for seed in seeds:
-        for kappa in KAPPAS:
-            argv = family("sudoku", "srm", f"model.kappa={kappa}")
-            yield trained(root, "kappa", "sudoku", f"srm_{kappa}", seed, argv)
+        for name, changed in OTHER_SRMS.items():
+            yield trained(root, "kappa", "sudoku", name, seed, family("sudoku", "srm", changed))
 
 
 def bases(root: Path, seeds: Sequence[int]) -> Iterator[Trained]:

@@ -31,7 +31,7 @@ def called(monkeypatch, *line):
 def test_every_step_is_a_command_line_that_is_accepted(tmp_path, monkeypatch, capsys):
     called(monkeypatch, tmp_path / "root", "--out", tmp_path / "out", "--list", "--seeds", "0")
     lines = [shlex.split(line)[1:] for line in capsys.readouterr().out.splitlines()]
-    assert [line[0] for line in lines].count("train") == 9 + 3 + 3 + 2 + 1 + 10
+    assert [line[0] for line in lines].count("train") == 9 + 3 + 3 + 3 + 1 + 10
     assert len({tuple(line) for line in lines}) == len(lines)
     for line in lines:
         name, rest = find_command(line)
