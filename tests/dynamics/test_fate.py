@@ -40,6 +40,35 @@ def test_what_settles_says_since_when_and_is_left_early():
     assert math.isnan(found.lambda_late[0])
 
 
+@pytest.mark.parametrize("rate", [0.43, 0.6, 0.7, -0.6])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_fixed_point_that_is_reached_to_the_bit_is_no_cycle(rate, dtype):
+    """Back at the same bits a few segments after it came within tolerance: steps of one add up to more than that, steps
+    of two, counted from a segment later, do not."""
+    generator = torch.Generator().manual_seed(0)
+    target = torch.randn(1, 64, generator=generator, dtype=dtype)
+    for scale in (1, 3, 30):
+        start = scale * torch.randn(16, 64, generator=generator, dtype=dtype)
+        found = classify_fate(lambda z: target + rate * (z - target), start, 256)
+        assert (found.period == 1).all()
+        assert set(found.names) == {"fixed"}
+    for horizon in range(16, 64, 6):  # on its way when it is last seen: not yet at rest, or at rest
+        found = classify_fate(lambda z: target + rate * (z - target), start, horizon)
+        assert "cycle" not in found.names
+
+
+def test_a_cycle_that_is_reached_to_the_bit_is_one():
+    table = torch.tensor([1, 2, 3, 1, 0])  # 4 to 0 to 1 to 2 to 3 to 1: a cycle of three
+    states = torch.tensor([0.0, 1.0, 2.0, 5.0, 9.0], dtype=torch.float64)
+
+    def step(z):
+        return states[table[(z[:, 0, None] - states).abs().argmin(1)]][:, None]
+
+    found = classify_fate(step, states[:, None], 256)
+    assert found.names == ["cycle"] * 5
+    assert found.period.tolist() == [3] * 5
+
+
 def test_chaos_has_an_exponent_with_an_interval_that_holds_the_known_one():
     found = classify_fate(maps.logistic(4.0), maps.logistic(4.0).start, 600)
     assert found.lambda_low[0] <= math.log(2) <= found.lambda_high[0]

@@ -31,7 +31,9 @@ class Settling:
     """Fixed points and cycles: return distances within tolerance over at least two periods, to the last step.
 
     It must also stand still in between: a trajectory that has been within tolerance for long may not have moved by more
-    than the tolerance over the longest multiple of its period, up to P segments. A slow drift does.
+    than the tolerance over the longest multiple of its period, up to P segments. A slow drift does. What is back at the
+    very bits of an earlier state goes round for ever: it stands still if it was within tolerance all the way round, however
+    far away it was when it came within tolerance.
 
     period : (B,) smallest such period as of each trajectory's last step, 0 without.
     settled_at : (B,) first segment that lies on it, -1 without.
@@ -56,7 +58,10 @@ class Settling:
         if not (run >= 2).any():
             return None
         longest = np.minimum(run, len(self.lags)) // self.lags * self.lags
-        still = (run >= 2 * self.lags) & np.take_along_axis(within, np.maximum(longest - 1, 0), 1)
+        round_ = np.where(distance == 0, self.lags, np.inf).min(1, keepdims=True)
+        stands = np.take_along_axis(within, np.maximum(longest - 1, 0), 1) | (run >= round_)
+        shorter = np.maximum.accumulate(np.pad(run, ((0, 0), (1, 0))), axis=1)[:, :-1]
+        still = (run >= 2 * self.lags) & stands & (shorter < self.lags)  # the states of a cycle differ
         found, first = still.any(1), still.argmax(1)
         if not found.any():
             return None

@@ -49,7 +49,7 @@ class FateConfig(OperationsConfig):
 class Fate(Measurement[FateConfig]):
     """The columns of `fate.npz`."""
 
-    name, config, schema = "fate", FateConfig, FATE
+    name, config, schema, revision = "fate", FateConfig, FATE, 2
     following = "inspect"
 
     def __init__(self, subject: Subject, config: FateConfig) -> None:
