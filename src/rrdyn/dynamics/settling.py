@@ -32,8 +32,8 @@ class Settling:
 
     It must also stand still in between: a trajectory that has been within tolerance for long may not have moved by more
     than the tolerance over the longest multiple of its period, up to P segments. A slow drift does. What is back at the
-    very bits of an earlier state goes round for ever: it stands still if it was within tolerance all the way round, however
-    far away it was when it came within tolerance.
+    very bits of an earlier state goes round for ever: it stands still if it was within tolerance all the way round,
+    however far away it was when it came within tolerance. The states of a cycle differ by more than the tolerance.
 
     period : (B,) smallest such period as of each trajectory's last step, 0 without.
     settled_at : (B,) first segment that lies on it, -1 without.
@@ -61,7 +61,7 @@ class Settling:
         round_ = np.where(distance == 0, self.lags, np.inf).min(1, keepdims=True)
         stands = np.take_along_axis(within, np.maximum(longest - 1, 0), 1) | (run >= round_)
         shorter = np.maximum.accumulate(np.pad(run, ((0, 0), (1, 0))), axis=1)[:, :-1]
-        still = (run >= 2 * self.lags) & stands & (shorter < self.lags)  # the states of a cycle differ
+        still = (run >= 2 * self.lags) & stands & (shorter < self.lags)
         found, first = still.any(1), still.argmax(1)
         if not found.any():
             return None
