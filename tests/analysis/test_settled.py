@@ -95,7 +95,7 @@ def test_cells_that_are_not_told_apart_are_no_headline(tmp_path):
     assert "no 2x2" in shown
     assert shown.index("AUC") < shown.index("no 2x2")
     pages = [text({"x": found.results}) for found in (two, one)]
-    assert [page.index("A settled, right") < page.index("-lambda_1 -> right") for page in pages] == [True, False]
+    assert [page.index("| A settled, right") < page.index("| -lambda_1 -> right") for page in pages] == [True, False]
 
 
 def test_a_clipped_log_is_told(tmp_path):
