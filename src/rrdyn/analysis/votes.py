@@ -68,13 +68,18 @@ def rankings(
 ) -> Iterator[Ranking]:
     """One for each question that votes were given on, by task; `score` (N,) in the place of q_halt's."""
     score = confident(arrays["q_halt"]) if score is None else score
+    for rows in by_question(arrays):
+        first, votes, confidence = ranked(arrays["answer"][rows], score[rows], alone=alone)
+        yield Ranking(task=int(arrays["task"][rows[0]]), question=int(arrays["question"][rows[0]]), rows=rows[first],
+                     votes=votes, confidence=confidence, right=arrays["right"][rows[first]])  # fmt: skip
+
+
+def by_question(arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The rows of the votes on each question, by task, as they came."""
     task, question = arrays["task"], arrays["question"]
     order = np.lexsort((np.arange(len(task)), question, task))
     changed = (np.diff(task[order]) != 0) | (np.diff(question[order]) != 0)
-    for rows in np.split(order, np.flatnonzero(changed) + 1):
-        first, votes, confidence = ranked(arrays["answer"][rows], score[rows], alone=alone)
-        yield Ranking(task=int(task[rows[0]]), question=int(question[rows[0]]), rows=rows[first], votes=votes,
-                     confidence=confidence, right=arrays["right"][rows[first]])  # fmt: skip
+    return np.split(order, np.flatnonzero(changed) + 1)
 
 
 class ReaderRow(Written):
@@ -156,10 +161,7 @@ def read(arrays: Mapping[str, np.ndarray], readers: Mapping[str, np.ndarray]) ->
 
 def within_questions(arrays: Mapping[str, np.ndarray], score: np.ndarray) -> np.ndarray:
     """(Q,) the AUC of a score (N,) over the votes of each question that has right and wrong ones."""
-    _, question = np.unique(np.stack([arrays["task"], arrays["question"]], 1), axis=0, return_inverse=True)
-    order = np.argsort(question, kind="stable")
-    rows = np.split(order, np.flatnonzero(np.diff(question[order])) + 1)
-    areas = np.array([auc(score[here], arrays["right"][here]) for here in rows], dtype=float)
+    areas = np.array([auc(score[rows], arrays["right"][rows]) for rows in by_question(arrays)], dtype=float)
     both: np.ndarray = areas[np.isfinite(areas)]
     return both
 
