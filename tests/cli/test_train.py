@@ -89,6 +89,8 @@ def test_a_run_of_the_same_settings_that_has_not_ended_is_told(data, tmp_path, m
     assert f"a run of these settings has begun in {begun}: rrdyn train --resume {begun}" in capsys.readouterr().err
     assert main(["train", data, *QUICK, "--lr", "1e-5", "--dry-run"]) == 0
     assert "has begun in" not in capsys.readouterr().err
+    (first / "config.yaml").write_text("steps: [")  # damaged: no reason not to begin another
+    assert main(["train", data, *QUICK, "--dry-run"]) == 0
 
 
 def test_the_table_can_be_read_back(data, tmp_path, capsys):

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rrdyn.artifacts.errors import UsageError
+from rrdyn.artifacts.errors import RrdynError, UsageError
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.record import Settings
 from rrdyn.data.finding import find_dataset
@@ -94,9 +94,12 @@ def settle(request: Request) -> tuple[TrainConfig, Path, Path | None]:
 
 
 def _begun(config: TrainConfig, parent: Path) -> Path | None:
-    """The last run of the same settings beside a new one that has not come to its end."""
+    """The last run of the same settings beside a new one that has not come to its end; what cannot be read is none."""
     for folder in sorted((path for path in parent.glob("*") if is_run(path)), reverse=True):
-        saved, steps = store.read_config(folder), RunFolder(folder).steps()
+        try:
+            saved, steps = store.read_config(folder), RunFolder(folder).steps()
+        except RrdynError:
+            continue
         if steps and steps[-1] < (saved.steps or 0) and saved.comparable() == config.comparable():
             return folder
     return None
