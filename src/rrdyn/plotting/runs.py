@@ -141,7 +141,8 @@ def _model(folder: Path, schema: LogSchema) -> dict[str, str]:
     if "model" not in schema.apart:
         return {}
     config, meta = folder / "config.yaml", folder / "checkpoints" / "last" / "meta.json"
-    model: object = read_json(meta).get("config") if is_file(meta) else None
+    kept = read_json(meta) if is_file(meta) else None
+    model: object = kept.get("config") if isinstance(kept, dict) else None
     if model is None and is_file(config):
         model = read_yaml(config).get("model")
     if not isinstance(model, dict) or not model:
