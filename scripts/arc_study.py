@@ -103,7 +103,10 @@ def written(root: Path, out: Path, lines: list[str]) -> None:
               "readers": judged(with_means(readers, "reader", READ), drawn)}  # fmt: skip
     for name, table in tables.items():
         write_frame(out / f"{name}.csv", table)
-    write_json(out / "arc_small.json", {"copies": COPIES, "horizon": HORIZON, "lines": lines, "meta": provenance()})
+    write_json(
+        out / "arc_small.json",
+        {"copies": COPIES, "horizon": HORIZON, "draws": DRAWS, "lines": lines, "meta": provenance()},
+    )
     write_text(out / "README.md", page(out))
 
 
@@ -220,7 +223,7 @@ def page(folder: Path) -> str:
         "## What tells the right votes", "",
         "*tells*: how often a right vote stands above a wrong one of its question, over the questions that have both "
         f"({', '.join(mixed)}). Chance: the same for a reader that knows how often each copy and each question is "
-        f"right, and nothing else ({DRAWS} draws; not one half, as the rule of mirror and turn is another for the "
+        f"right, and nothing else ({facts['draws']} draws; not one half, as the rule of mirror and turn is another for the "
         "original than for its copies); p, one-sided, is not corrected for the number of readers. pass@1 with votes "
         "counted and the reader among equals, and by the reader alone.", "",
         *pipe(["reader", "", *(f"seed {seed}" for seed in seeds), "over seeds"],
