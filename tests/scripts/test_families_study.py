@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +9,8 @@ import pytest
 import yaml
 from tests.docs.test_families_page import check
 from tests.outside_modules import module
+from tests.scripts.study_scripts import accepted, again_the_same, called
 
-from rrdyn.cli.app import find_command, load
-from rrdyn.cli.command import parse
 from rrdyn.models import build
 from rrdyn.models.description import parts
 from rrdyn.models.work import segment_work
@@ -23,19 +20,11 @@ RECIPES = ROOT / "configs" / "train"
 script = module(ROOT / "scripts" / "families_study.py")
 
 
-def called(monkeypatch, *line):
-    monkeypatch.setattr(sys, "argv", ["families_study.py", *map(str, line)])
-    script.main()
-
-
 def test_every_step_is_a_command_line_that_is_accepted(tmp_path, monkeypatch, capsys):
-    called(monkeypatch, tmp_path / "root", "--out", tmp_path / "out", "--list", "--seeds", "0")
-    lines = [shlex.split(line)[1:] for line in capsys.readouterr().out.splitlines()]
+    called(script, monkeypatch, tmp_path / "root", "--out", tmp_path / "out", "--list", "--seeds", "0")
+    lines = accepted(capsys.readouterr().out)
     assert [line[0] for line in lines].count("train") == 9 + 3 + 3 + 3 + 1 + 10
     assert len({tuple(line) for line in lines}) == len(lines)
-    for line in lines:
-        name, rest = find_command(line)
-        parse(load(name).Args, rest, f"rrdyn {name}")
     assert not (tmp_path / "root").exists()
 
 
@@ -61,9 +50,6 @@ def test_training_takes_equal_operations_whatever_the_family(task, sizes):
 def test_all_of_it(tmp_path, monkeypatch):
     monkeypatch.setattr(script, "N_MEASURED", 8)
     line = [tmp_path / "root", "--out", tmp_path / "page", "--tiny", "--only", "sudoku", "arms", "--seeds", "0"]
-    called(monkeypatch, *line)
+    called(script, monkeypatch, *line)
     check(tmp_path / "page")
-    written = {path.name: path.read_bytes() for path in (tmp_path / "page").glob("*.[cm]*")}
-    monkeypatch.setattr(script, "rrdyn", lambda line: pytest.fail("run again"))
-    called(monkeypatch, *line)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "page").glob("*.[cm]*")} == written
+    again_the_same(script, monkeypatch, tmp_path / "page", *line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,13 @@ import pytest
 from tests.analysis.test_scaling import N, fates
 from tests.docs.test_scaling_page import check
 from tests.outside_modules import module
+from tests.scripts.study_scripts import accepted, again_the_same, called
 
 from rrdyn.analysis.readers import Particles
 from rrdyn.artifacts.errors import UsageError
 from rrdyn.artifacts.npz import write_npz
 from rrdyn.artifacts.schemas import SCALE
-from rrdyn.cli.app import find_command, load, main
-from rrdyn.cli.command import parse
+from rrdyn.cli.app import main
 from rrdyn.measurement.scaling import METHODS
 from rrdyn.measurement.scaling.particles import layout
 from rrdyn.runtime.streams import generator
@@ -25,31 +24,36 @@ from rrdyn.runtime.streams import generator
 script = module(Path(__file__).parents[2] / "scripts" / "scaling_study.py")
 
 
-def called(monkeypatch, *line):
-    monkeypatch.setattr(sys, "argv", ["scaling_study.py", *map(str, line)])
-    script.main()
-
-
 def test_every_step_is_a_command_line_that_is_accepted(tmp_path, monkeypatch, capsys):
-    called(monkeypatch, tmp_path / "root", "--out", tmp_path / "out", "--list")
-    lines = [line.split()[1:] for line in capsys.readouterr().out.splitlines()]
+    called(script, monkeypatch, tmp_path / "root", "--out", tmp_path / "out", "--list")
+    lines = accepted(capsys.readouterr().out)
     assert [line[0] for line in lines].count("scale") == 12
-    for line in lines:
-        name, rest = find_command(line)
-        parse(load(name).Args, rest, f"rrdyn {name}")
     assert not (tmp_path / "root").exists()
 
 
 def test_checkpoints_that_are_given_are_not_trained(tmp_path, monkeypatch, capsys):
     called(
-        monkeypatch, tmp_path, "--out", tmp_path, "--list", "--task", "maze", "--maze", "a", "b", "c", "--seeds", "1"
+        script,
+        monkeypatch,
+        tmp_path,
+        "--out",
+        tmp_path,
+        "--list",
+        "--task",
+        "maze",
+        "--maze",
+        "a",
+        "b",
+        "c",
+        "--seeds",
+        "1",
     )
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["fate", "scale", "analyze-scale", "scale", "analyze-scale"]
     assert all(line.split()[2] == "b" for line in lines if "analyze" not in line)
     assert "--members a c" in lines[1]
     with pytest.raises(UsageError, match="too few checkpoints"):
-        called(monkeypatch, tmp_path, "--out", tmp_path, "--list", "--maze", "a", "b")
+        called(script, monkeypatch, tmp_path, "--out", tmp_path, "--list", "--maze", "a", "b")
 
 
 def test_a_shuffled_reader_is_as_good_as_chance_and_no_better():
@@ -122,9 +126,6 @@ def test_the_page_is_made_of_its_tables(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_all_of_it(tmp_path, monkeypatch):
     line = [tmp_path / "root", "--out", tmp_path / "page", "--tiny"]
-    called(monkeypatch, *line)
+    called(script, monkeypatch, *line)
     check(tmp_path / "page")
-    written = {path.name: path.read_bytes() for path in (tmp_path / "page").glob("*.[cm]*")}
-    monkeypatch.setattr(script, "rrdyn", lambda line: pytest.fail("run again"))
-    called(monkeypatch, *line)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "page").glob("*.[cm]*")} == written
+    again_the_same(script, monkeypatch, tmp_path / "page", *line)
