@@ -224,8 +224,8 @@ def page(folder: Path) -> str:
         "*tells*: how often a right vote stands above a wrong one of its question, over the questions that have both "
         f"({', '.join(mixed)}). Chance: the same for a reader that knows how often each copy and each question is "
         f"right, and nothing else ({facts['draws']} draws; not one half, as the rule of mirror and turn is another for "
-        "the original than for its copies); p, one-sided, is not corrected for the number of readers. pass@1 with votes "
-        "counted and the reader among equals, and by the reader alone.", "",
+        "the original than for its copies); p, one-sided, is not corrected for the number of readers. pass@1 with "
+        "votes counted and the reader among equals, and by the reader alone.", "",
         *pipe(["reader", "", *(f"seed {seed}" for seed in seeds), "over seeds"],
               by_seed(readers, "reader", {"tells": "tells", "chance": "chance (p)",
                                           "tells_over_q_halt": "less q_halt's", "counted_1": "pass@1, counted",
