@@ -2,10 +2,11 @@
 
     python benchmarks/scaling.py        # the study's small model, every method, 8 rounds
 
-One thread; the clock is that of the process, so that other programs do not count. A round follows 8 particles of one
-puzzle (one where a method has one) through the model's budget, with everything that is read and kept, and as many rows
-through as many segments of the recurrence alone. Which of the two comes first alternates, the methods of a round are in
-random order, and a first round that warms up does not count. Medians of the ratios are printed with their quartiles.
+One thread; the clock is that of the process, so that other programs do not count. A round follows 8 particles of each
+of --puzzles puzzles (one particle where a method has one) through the model's budget, with everything that is read and
+kept, and as many rows through as many segments of the recurrence alone. Which of the two comes first alternates, the
+methods of a round are in random order, and a first round that warms up does not count. Printed are medians of the ratios
+with their quartiles.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", default="docs/study/checkpoint")
     parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--puzzles", type=int, default=8, help="that share their products, as `rrdyn scale` has them")
     args = parser.parse_args()
     torch.set_num_threads(1)
     subject = open_subject(args.checkpoint)
@@ -45,7 +47,7 @@ def main() -> None:
             for words in order.permutation(list(scale.chosen)):
                 kind, strength = scale.chosen[words]
                 particles = range(1 if kind.single else ROWS)
-                method = kind(scale.setting, subject.questions(np.array([number])), particles, strength)
+                method = kind(scale.setting, subject.questions(np.arange(args.puzzles) + number), particles, strength)
                 asked = method.asked()
                 recurrence = model.recurrence(model.embed(asked.inputs, asked.identifiers))
 
@@ -62,7 +64,7 @@ def main() -> None:
                 if number:
                     ratios[words].append(took[whole] / took[plain])
     for words, found in ratios.items():
-        rows = 1 if scale.chosen[words][0].single else ROWS
+        rows = args.puzzles * (1 if scale.chosen[words][0].single else ROWS)
         ordered = sorted(found)
         low, high = ordered[len(ordered) // 4], ordered[-1 - len(ordered) // 4]
         print(f"{words:16} {rows} rows: {statistics.median(ordered):.3f} (quartiles {low:.3f} .. {high:.3f}, "

@@ -104,7 +104,7 @@ def made(path, seed, methods, budget, depth):
 
 def test_the_page_is_made_of_its_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(script, "REPLICATES", 100)
-    models = [script.trained(tmp_path, "maze", seed, []) for seed in range(2)]
+    models = [script.trained(tmp_path, "maze", seed, [], 500) for seed in range(2)]
     for one in models:
         made(one.file("all"), one.seed, tuple(CHANCE), 2, 1)
         made(one.file("map"), one.seed, ("longer", "restarts"), 2, 2)

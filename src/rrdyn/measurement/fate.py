@@ -22,11 +22,6 @@ from rrdyn.measurement.perturbation import perturbed
 from rrdyn.measurement.subject import Questions, Subject
 from rrdyn.models import Model, build
 
-TOGETHER = 8
-"""Puzzles followed together on a CPU, at most; 16 are no faster."""
-WORK_A_GROUP = 2e9
-"""State elements times sub-updates: a group's work, at most, is about a minute of one core."""
-
 
 class FateConfig(OperationsConfig):
     """How far trajectories are followed, and what is asked of those that return."""
@@ -75,8 +70,7 @@ class Fate(Measurement[FateConfig]):
 
     @property
     def group(self) -> int:
-        """Small models are faster with several puzzles a product; of a large one, eight would be long to lose."""
-        return max(1, min(TOGETHER, int(WORK_A_GROUP / self.cost().work)))
+        return self.cost().group
 
     def observe(self, questions: Questions) -> Arrays:
         fates, rightness = self._followed(questions, self.subject.model.initial(len(questions)))

@@ -78,6 +78,12 @@ class ProductsConfig(MeasurementConfig):
 C = TypeVar("C", bound=MeasurementConfig)
 
 
+TOGETHER = 8
+"""Puzzles followed together on a CPU, at most; 16 are no faster."""
+WORK_A_GROUP = 2e9
+"""State elements times sub-updates: a group's work, at most, is about a minute of one core."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cost:
     """What one puzzle takes, for the size of the parts."""
@@ -86,6 +92,11 @@ class Cost:
     """Bytes on the device while it is measured."""
     work: float
     """Elements of the state (and of tangents or copies) times sub-updates."""
+
+    @property
+    def group(self) -> int:
+        """Small models are faster with several puzzles a product; of a large one, eight would be long to lose."""
+        return max(1, min(TOGETHER, int(WORK_A_GROUP / self.work)))
 
 
 class Measurement(ABC, Generic[C]):

@@ -62,7 +62,7 @@ class ScaleConfig(MeasurementConfig):
 class Scale(Measurement[ScaleConfig]):
     """The columns of `scale.npz`."""
 
-    name, config, schema = "scale", ScaleConfig, SCALE
+    name, config, schema, revision = "scale", ScaleConfig, SCALE, 2
     following = "analyze-scale"
 
     def __init__(self, subject: Subject, config: ScaleConfig) -> None:
@@ -130,6 +130,10 @@ class Scale(Measurement[ScaleConfig]):
             + deepest * (model.config.seq_len + 32),
             work=times * model.state_elements * segments * model.sub_updates_per_segment,
         )
+
+    @property
+    def group(self) -> int:
+        return self.cost().group
 
     def observe(self, questions: Questions) -> Arrays:
         known = _Answers(questions)
