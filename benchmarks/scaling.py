@@ -5,8 +5,8 @@
 One thread; the clock is that of the process, so that other programs do not count. A round follows 8 particles of each
 of --puzzles puzzles (one particle where a method has one) through the model's budget, with everything that is read and
 kept, and as many rows through as many segments of the recurrence alone. Which of the two comes first alternates, the
-methods of a round are in random order, and a first round that warms up does not count. Printed are medians of the ratios
-with their quartiles.
+methods of a round are in random order, and a first round that warms up does not count. Printed are medians of the
+ratios, and their quartiles.
 """
 
 from __future__ import annotations

@@ -1,90 +1,269 @@
 #!/usr/bin/env bash
-# The reference study: train TRM and HRM, measure how they succeed and fail, and hold multi4 against its baseline.
+# The reference study: TRM-MLP, TRM-attention, HRM and SRM at equal parameters and operations of training, measured in every
+# way that rrdyn has, and what arms of training change.
 #
-#   scripts/reference_study.sh cpu [OUT]         two cores, about an hour; generated 6x6 Sudoku and 7x7 mazes
-#   scripts/reference_study.sh gpu [OUT] CSVS    one GPU; CSVS holds train.csv and test.csv of 9x9 Sudoku
-#   scripts/reference_study.sh tiny [OUT]        the same path in two minutes, on models too small to mean anything
+#   scripts/reference_study.sh cpu [PIECE ...]    two cores, pieces of at most two hours; generated 6x6 Sudoku and 7x7 mazes
+#   scripts/reference_study.sh tiny [PIECE ...]   the same path in minutes, on models too small to mean anything
+#   scripts/reference_study.sh gpu [PIECE ...]    one GPU; TRM on 9x9 Sudoku from the CSV files in $CSVS
 #
-# OUT defaults to runs/study-SIZE. Started again after a stop, it goes on; what is finished is kept.
+# Pieces, in order of priority: models fates arms spectra starts far scale training real deep tables. Without any: all.
+# Narrowed, for processes that share the work, or replaced by the environment:
+#   OUT=runs/study-SIZE   SEEDS="0 1 2"   TASKS="sudoku maze"   FAMILIES="trm att hrm srm"   ARMS="..."   DEEP="..."   DOCS=OUT/page
+#   CSVS: a folder with sudoku-extreme/ and sudoku-hard/ of 9x9 puzzles.   WEIGHTS: a folder of other people's checkpoints.
+# Every step is a public command. Started again after a stop, it goes on; what is finished is kept.
 set -euo pipefail
-size="${1:-cpu}" out="${2:-runs/study-${1:-cpu}}" csvs="${3:-}"
+size="${1:-cpu}"
+pieces=("${@:2}")
+[ "${#pieces[@]}" -gt 0 ] || pieces=(models fates arms spectra starts far scale training real deep tables)
+out="${OUT:-runs/study-$size}"
+read -ra seeds <<<"${SEEDS:-0 1 2}"
+read -ra tasks <<<"${TASKS:-sudoku maze}"
+every_family="trm att hrm srm" every_arm="none-fixed multi4 single wta4 curriculum flossing radius"
+every_depth="base cycles layers width budget ema"
+[ "$size" != tiny ] || every_family="trm srm" every_arm="none-fixed multi4" every_depth="base"
+read -ra families <<<"${FAMILIES:-$every_family}"
+read -ra arms <<<"${ARMS:-$every_arm}"
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
-seeds=(0 1 2)
-wide=(--set aug.noise.sigma_min=0.03 aug.noise.sigma_max=1.0) # narrower noise changes no answer of a small model
+# ---- sizes: 1x is 4 segments; steps are counted so that the operations of training are equal -------------------------
+declare -A puzzles=(
+  [sudoku]="sudoku --source generate --size 6 --clues 10"
+  [maze]="maze --source generate --size 7 --loops 0"
+)
+declare -A model=(
+  [trm]="" [hrm]="model.name=hrm model.H_layers=1 model.L_layers=1 model.H_cycles=6 model.L_cycles=3" [srm]=""
+  [att]="model.mlp_t=false model.pos_encodings=rope"
+)
+declare -A wide=([sudoku]="model.hidden_size=72" [maze]="model.hidden_size=80") # of att, for as many parameters
+declare -A steps=(
+  [trm.sudoku]=800 [att.sudoku]=968 [hrm.sudoku]=615 [srm.sudoku]=578
+  [trm.maze]=800 [att.maze]=829 [hrm.maze]=615 [srm.maze]=517
+)
+many=(--n 1000 --test-n 512 --val-groups 128) short=() evaluated=512 diagnosed=256 followed=64 k=4
+horizon=512 far=1024 restarts=(--n 64 --copies 4 --segments 12 --alphas 0 0.5 1 2 4)
+arm_steps=(--steps 150 --eval-every 50) scaled=(--n 32 --budget 64)
+real=(--steps 2000 --eval-every 250) real_n=512 scaling=() deep=(--steps 1500)
 case "$size" in
+cpu) ;;
 tiny)
-  tasks=(trm hrm) steps=(--steps 24 --eval-every 12 --eval-n 16 --batch 16)
-  arm_steps=(--steps 4 --eval-every 2 --batch 4)
-  n=24 k=2 budget=8 series_n=8 arm_k=2 far=32 far_n=16 restarts=(--n 8 --copies 2 --segments 12 --calibrate-n 4) split=(--devices 1)
+  many=(--n 64 --test-n 16 --val-groups 8)
+  puzzles=([sudoku]="sudoku --source generate --size 4 --clues 8" [maze]="maze --source generate --size 5 --loops 0")
+  short=(--steps 4 --eval-every 2 --eval-n 8 --batch 8)
+  small="model.hidden_size=16 model.num_heads=2 model.H_cycles=2 model.L_cycles=1 eval.perturbed_n=4 eval.lyapunov_n=1"
+  wide=([sudoku]="" [maze]="")
+  evaluated=16 diagnosed=12 followed=6 k=2 horizon=24 far=16
+  restarts=(--n 4 --copies 2 --segments 8 --calibrate-n 4 --alphas 0 1)
+  arm_steps=(--steps 2 --eval-every 2 --eval-n 8 --batch 4) scaled=(--n 4 --budget 2)
+  real=("${short[@]}") real_n=8 scaling=(--tiny) deep=("${short[@]}")
   ;;
-cpu)
-  tasks=(trm hrm maze) steps=() arm_steps=()
-  n=512 k=8 budget=8 series_n=128 arm_k=4 far=128 far_n=256 restarts=(--n 64 --copies 4 --segments 24 --alphas 0 0.5 1 2 4) split=(--devices 2)
-  ;;
-gpu)
-  tasks=(trm) steps=(--steps 20000 --eval-every 2500 --eval-n 1024)
-  arm_steps=(--steps 2000 --batch 16 --eval-every 500 --eval-n 1024)
-  n=2048 k=8 budget=16 series_n=512 arm_k=8 far=128 far_n=256 restarts=(--n 96 --copies 8 --segments 48) split=(--devices 1)
-  wide=(--ramp-steps 500)
+gpu) # sizes of the source study; never run
+  tasks=(sudoku) families=(trm)
+  puzzles=([sudoku]="sudoku --source csv --train ${CSVS:-CSVS}/train.csv --test ${CSVS:-CSVS}/test.csv --aug 1000")
+  many=(--n 1000) steps=([trm.sudoku]=20000) evaluated=2048 diagnosed=2048 followed=512 k=8 far=4096 horizon=4096
+  restarts=(--n 96 --copies 8 --segments 64) arm_steps=(--steps 2000 --batch 16 --eval-every 500 --eval-n 1024)
   ;;
 *)
-  echo "usage: $0 cpu|gpu|tiny [OUT] [CSVS]" >&2
+  echo "usage: $0 cpu|tiny|gpu [PIECE ...]" >&2
   exit 2
   ;;
 esac
+# noise that changes answers of models so small: the published scales (3e-5 to 3e-3) change none
+declare -A noise=(
+  [multi4]="aug.noise.sigma_min=0.03 aug.noise.sigma_max=1.0" [wta4]="aug.noise.sigma_min=0.03 aug.noise.sigma_max=1.0"
+  [single]="aug.noise.sigma=0.3" [curriculum]="aug.noise.sigma=0.3 aug.noise.warmup_steps=15 aug.noise.ramp_steps=45"
+)
 
-# ---- data ------------------------------------------------------------------------------------------------------------
-if [ "$size" = gpu ]; then
-  rrdyn data sudoku --source csv --train "${csvs:?the folder with train.csv and test.csv}/train.csv" \
-    --test "$csvs/test.csv" --n 1000 --aug 1000 --out "$out/data/trm"
-  preset_trm=sudoku-trm-mlp
-else
-  rrdyn data sudoku --source generate --size 6 --clues 10 --n 1000 --test-n 512 --out "$out/data/trm"
-  rrdyn data sudoku --source generate --size 6 --clues 20 --n 1000 --test-n 512 --out "$out/data/hrm"
-  rrdyn data maze --source generate --size 7 --method carve --split-by puzzle --loops 0 --n 1000 --test-n 512 --out "$out/data/maze"
-  preset_trm=sudoku-small preset_hrm=sudoku-small-hrm preset_maze=maze-small
-fi
+data() { echo "$out/$1/data"; }
+folder() { echo "$out/$1/${2}_s$3"; }             # task, family, seed
+weights() { echo "$(folder "$@")/checkpoints/last"; }
 
-# ---- train: TRM from three seeds, the others from one ----------------------------------------------------------------
-for task in "${tasks[@]}"; do
-  preset="preset_$task"
-  for seed in "${seeds[@]}"; do
-    if [ "$task" = trm ] && [ "$size" != gpu ] || [ "$seed" = 0 ]; then
-      rrdyn train "$out/data/$task" --preset "${!preset}" --seed "$seed" "${steps[@]}" --out "$out/$task/s$seed"
-    fi
+# make FILE COMMAND ...: nothing where FILE is there
+make() {
+  [ -e "$1" ] || rrdyn "${@:2}" --quiet
+}
+
+# each FUNCTION: for every model, in the order in which they are wanted
+each() {
+  for family in "${families[@]}"; do
+    for task in "${tasks[@]}"; do
+      for seed in "${seeds[@]}"; do "$1" "$task" "$family" "$seed"; done
+    done
   done
-done
+}
 
-# ---- measure each model of seed 0, and analyse -----------------------------------------------------------------------
-for task in "${tasks[@]}"; do
-  last="$out/$task/s0/checkpoints/last"
-  rrdyn evaluate "$last" --n "$n" --segments "$budget" --out "$out/evaluate/$task.json"
-  rrdyn diagnose "$last" --n "$n" --k "$k" --segments "$budget" "${split[@]}" --out "$out/diag/diag_$task.npz"
-  rrdyn analyze-2x2 "$out/diag/diag_$task.npz" --out "$out/analysis/$task" # apart: their clocks differ
-  rrdyn diagnose "$out/$task/s0"/checkpoints/step_* --n "$series_n" --k 1 --segments "$budget" "${split[@]}" \
-    --out "$out/series/$task"
-  rrdyn evolution "$out/series/$task"/*.npz --tag "$task" --out "$out/evolution"
-  rrdyn rollout "$last" --segments "$far" --n "$far_n" "${split[@]}" --out "$out/rollout/rollout_$task.npz"
-  rrdyn perturb "$last" "${restarts[@]}" --readout "$budget" --calibrate-kl 1.0 "${split[@]}" --cells "$out/cells" \
-    --out "$out/perturb/perturb_$task.npz"
-done
-rrdyn survival "$out"/rollout/rollout_*.npz --readout "$budget" --out "$out/survival"
-rrdyn select "$out"/perturb/perturb_*.npz --out "$out/select"
+set_of() { # task, family: what --set is told
+  local words="${model[$2]} model.halt_max_steps=4"
+  [ "$2" = att ] && words+=" ${wide[$1]}"
+  [ "$size" = tiny ] && words+=" $small"
+  [ "$size" = gpu ] && words=""
+  echo "$words"
+}
 
-# ---- multi4 beside whole rollouts without noise, from the same checkpoints -------------------------------------------
-for seed in "${seeds[@]}"; do
-  start="$out/trm/s$seed/checkpoints/last"
-  [ -e "$start" ] || start="$out/trm/s0/checkpoints/last" # gpu: one pretraining
-  for arm in none-fixed multi4; do
-    changes=()
-    [ "$arm" = multi4 ] && changes=("${wide[@]}")
-    rrdyn train "$out/data/trm" --preset "$preset_trm" --init "$start" --aug "$arm" --seed "$seed" "${arm_steps[@]}" \
-      "${changes[@]}" --out "$out/arms/$arm/s$seed"
-    rrdyn diagnose "$out/arms/$arm/s$seed/checkpoints/last" --n "$n" --k "$arm_k" --segments "$budget" "${split[@]}" \
-      --out "$out/arms/$arm/s$seed/diag/diag.npz"
+preset_of() { # task, family
+  case "$size.$2" in
+  gpu.*) echo sudoku-trm-mlp ;;
+  *.srm) echo "$1-small-srm" ;;
+  *) echo "$1-small" ;;
+  esac
+}
+
+# ---- models ----------------------------------------------------------------------------------------------------------
+train() {
+  local changed rate=(--lr 4e-3) words=()
+  read -ra changed <<<"$(set_of "$1" "$2")"
+  [ "$size" = gpu ] && rate=()
+  [ "${#changed[@]}" -eq 0 ] || words=(--set "${changed[@]}")
+  rrdyn train "$(data "$1")" --preset "$(preset_of "$1" "$2")" --seed "$3" --steps "${steps[$2.$1]}" "${rate[@]}" \
+    --out "$(folder "$@")" "${words[@]}" "${short[@]}" --quiet
+  make "$(folder "$@")/evaluation.json" evaluate "$(weights "$@")" --n "$evaluated" --out "$(folder "$@")/evaluation.json"
+}
+models() {
+  local words
+  for task in "${tasks[@]}"; do
+    read -ra words <<<"${puzzles[$task]}"
+    rrdyn data "${words[@]}" "${many[@]}" --seed 0 --out "$(data "$task")" --quiet
   done
+  each train
+}
+
+# ---- what becomes of every puzzle, with the multipliers of what settles ----------------------------------------------
+fate() {
+  make "$(folder "$@")/fate.npz" fate "$(weights "$@")" --n "$followed" --horizon "$horizon" --out "$(folder "$@")/fate.npz"
+}
+fates() { each fate; }
+
+# ---- arms: fine-tuned from each TRM of Sudoku, and judged beside none-fixed ------------------------------------------
+arms() {
+  local arm seed at changed words
+  for arm in "${arms[@]}"; do
+    for seed in "${seeds[@]}"; do
+      at="$out/arms/$arm/s$seed"
+      read -ra changed <<<"${noise[$arm]:-}"
+      words=()
+      [ "${#changed[@]}" -eq 0 ] || words=(--set "${changed[@]}")
+      rrdyn train "$(data sudoku)" --preset "$(preset_of sudoku trm)" --init "$(weights sudoku trm "$seed")" --aug "$arm" \
+        --seed "$seed" "${arm_steps[@]}" --out "$at" "${words[@]}" --quiet
+      make "$at/diag/diag.npz" diagnose "$at/checkpoints/last" --n "$evaluated" --k 1 --out "$at/diag/diag.npz"
+      make "$at/fate.npz" fate "$at/checkpoints/last" --n "$followed" --horizon "$horizon" --multipliers 0 \
+        --out "$at/fate.npz"
+    done
+  done
+  rrdyn aggregate "$out/arms" --out "$out/aggregate" --quiet
+}
+
+# ---- exponents, the 2x2 where it may be read, and what lambda_1 adds -------------------------------------------------
+spectrum() {
+  local at
+  at="$(folder "$@")"
+  make "$at/diag.npz" diagnose "$(weights "$@")" --n "$diagnosed" --k "$k" --out "$at/diag.npz"
+  make "$at/analysis/results_diag.json" analyze-2x2 "$at/diag.npz" --fate "$at/fate.npz" --tag diag --out "$at/analysis"
+}
+spectra() { each spectrum; }
+
+# ---- restarts from starts that move the answers equally (KL) ---------------------------------------------------------
+start() {
+  local at
+  at="$(folder "$@")"
+  make "$at/perturb.npz" perturb "$(weights "$@")" "${restarts[@]}" --calibrate-kl 1.0 --out "$at/perturb.npz"
+  make "$at/select/select_perturb.json" select "$at/perturb.npz" --out "$at/select" --no-figures
+}
+starts() { each start; }
+
+# ---- far past the budget ---------------------------------------------------------------------------------------------
+beyond() {
+  make "$(folder "$@")/rollout.npz" rollout "$(weights "$@")" --segments "$far" --n "$followed" \
+    --out "$(folder "$@")/rollout.npz"
+}
+far() {
+  each beyond
+  for task in "${tasks[@]}"; do
+    rrdyn survival "$out/$task"/*/rollout.npz --out "$out/$task/survival" --quiet
+  done
+}
+
+# ---- inference compute: the whole table for the TRMs, four ways for the others ---------------------------------------
+compute() {
+  local at
+  [ "$2" = trm ] && return
+  at="$(folder "$@")"
+  make "$at/scale.npz" scale "$(weights "$@")" "${scaled[@]}" --methods longer restarts path-noise random-start \
+    --out "$at/scale.npz"
+  make "$at/scaling/scaling_scale.json" analyze-scale "$at/scale.npz" --fate "$at/fate.npz" --no-figures --out "$at/scaling"
+}
+scale() {
+  local given=() task seed
+  for task in "${tasks[@]}"; do
+    given+=("--$task")
+    for seed in 0 1 2; do given+=("$(weights "$task" trm "$seed")"); done
+  done
+  python "$here/scaling_study.py" "$out/scaling" --out "$out/scaling/page" --task "${tasks[@]}" --seeds "${seeds[@]}" \
+    "${given[@]}" "${scaling[@]}"
+  each compute
+}
+
+# ---- over the checkpoints of training --------------------------------------------------------------------------------
+series() {
+  local at
+  at="$(folder "$@")"
+  [ -e "$at/evolution/evolution_training.json" ] && return
+  rrdyn diagnose "$at"/checkpoints/step_* --n "$diagnosed" --k 1 --out "$at/series" --quiet
+  rrdyn evolution "$at"/series/*.npz --tag training --out "$at/evolution" --quiet
+}
+training() { each series; }
+
+# ---- real puzzles and other people's models: only statistics are kept ------------------------------------------------
+real() {
+  local at="$out/real" kind name
+  if [ -n "${CSVS:-}" ]; then
+    rrdyn data sudoku --source csv --train "$CSVS/sudoku-extreme/train.csv" --test "$CSVS/sudoku-extreme/test.csv" \
+      --n 1000 --aug 20 --seed 0 --out "$at/extreme" --quiet
+    rrdyn data sudoku --source csv --train "$CSVS/sudoku-hard/train.csv" --test "$CSVS/sudoku-hard/test.csv" \
+      --n 1000 --seed 0 --out "$at/hard" --quiet
+    rrdyn train "$at/extreme" --preset sudoku-small --seed 0 --lr 2e-3 --out "$at/trm" "${real[@]}" \
+      --set model.halt_max_steps=4 model.hidden_size=96 --quiet
+    for kind in extreme hard; do
+      make "$at/$kind.json" evaluate "$at/trm/checkpoints/last" --data "$at/$kind" --n "$real_n" --out "$at/$kind.json"
+      make "$at/fate_$kind.npz" fate "$at/trm/checkpoints/last" --data "$at/$kind" --n "$followed" --multipliers 0 \
+        --out "$at/fate_$kind.npz"
+    done
+  fi
+  for path in ${WEIGHTS:+"$WEIGHTS"/*.pt}; do
+    name="$(basename "$path" .pt)"
+    make "$at/fate_$name.npz" fate "$path" --n "$followed" --multipliers 0 --out "$at/fate_$name.npz"
+  done
+}
+
+# ---- the deeper recipe, one thing changed at a time ------------------------------------------------------------------
+declare -A changes=(
+  [base]="" [cycles]="model.L_cycles=3" [layers]="model.L_layers=1" [width]="model.hidden_size=48"
+  [budget]="model.halt_max_steps=8" [ema]="optim.ema_rate=0.999"
+)
+deep() {
+  local name seed at changed words
+  for name in ${DEEP:-$every_depth}; do
+    for seed in "${seeds[@]}"; do
+      at="$out/deep/$name/s$seed"
+      read -ra changed <<<"${changes[$name]} $([ "$size" = tiny ] && echo "$small" || true)"
+      words=()
+      [ "${#changed[@]}" -eq 0 ] || words=(--set "${changed[@]}")
+      rrdyn train "$(data sudoku)" --preset sudoku-deep --seed "$seed" --out "$at" "${deep[@]}" "${words[@]}" --quiet
+      rrdyn fate "$at"/checkpoints/step_* --n 24 --horizon 256 --out "$at/fates" --quiet
+    done
+  done
+}
+
+tables() { python "$here/study_tables.py" "$out" --out "${DOCS:-$out/page}"; }
+
+for piece in "${pieces[@]}"; do
+  case "$piece" in
+  models | fates | arms | spectra | starts | far | scale | training | real | deep | tables) ;;
+  *)
+    echo "no such piece: $piece" >&2
+    exit 2
+    ;;
+  esac
 done
-rrdyn aggregate "$out/arms" --out "$out/aggregate"
-rrdyn plot dynamics "$out/arms" --out "$out/figures/arms"
-rrdyn plot dynamics "$out/trm" --out "$out/figures/training"
-rrdyn report "$out"
+for piece in "${pieces[@]}"; do
+  echo "== $piece" >&2
+  "$piece"
+done

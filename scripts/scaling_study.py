@@ -6,19 +6,16 @@
 
 Three seeds of a small TRM on 6x6 Sudoku with 10 clues and on 7x7 mazes are trained, or those given with --sudoku and
 --maze are taken. Every step is a command of rrdyn; ROOT/TASK/study.json remembers those that are done. `scale` follows
-all methods to 64 times the model's own compute on 128 puzzles, once more to 8 times for depth x breadth; `fate` follows
-the same puzzles; `analyze-scale` judges. --task and --seeds do a part of it (two processes may do a task each): the
-page is written by a run without them, once all is there.
+all methods to 64 times the model's own compute on 128 puzzles, on half of them once more to 8 times for depth x breadth
+and to 16 times for other strengths of the noise; `fate` follows the same puzzles; `analyze-scale` judges. --task and
+--seeds do a part of it (two processes may do a task each): the page is written by a run without them, once all is
+there.
 
-Processor time, in one thread: about 70 minutes a task and seed, 7 hours in all, the analyses not counted. So much was
-found, while other programs ran, of a step of training (0.45 s: 30 steps less 5), of all methods to 64 times on one
-puzzle of the small Sudoku model (25.3 s), of its units of compute (35 ms in eights, 60 ms alone; 100 of them for the
-map) and of three fates (0.5 s each; they came to rest, others take longer). A segment of the maze model took as long
-(30.6 ms for 8 rows against 31.3).
+Processor time, in one thread with AVX-512: about 30 minutes a task and seed, 3 hours in all, the analyses not counted.
 
 What is written: `curves.csv` (a row a seed, method and compute), `seeds.csv` (over seeds), `areas.csv`, `freed.csv`,
-`readers.csv`, `placebo.csv`, `map.csv`, `scaling.json` and `README.md`, which has no number that is not in them.
-Comparisons are paired (the same puzzles) and corrected after Holm over methods x budgets within a seed, by
+`readers.csv`, `placebo.csv`, `map.csv`, `noise.csv`, `scaling.json` and `README.md`, which has no number that is not
+in them. Comparisons are paired (the same puzzles) and corrected after Holm over methods x budgets within a seed, by
 `analyze-scale`; over seeds stands the mean with Student's t. Beside them two placebos: `random` takes a particle at
 random, `shuffled` takes one by the method's own reader once its scores have changed places among the particles.
 """
@@ -62,7 +59,9 @@ TRAINED = ("--steps", "800", "--lr", "4e-3", "--set", "model.halt_max_steps=4")
 right so often that little is left to gain (validation puzzles of seed 0: .95 of Sudoku, all of the mazes)."""
 MAPPED = ("longer", "restarts", "path-noise", "random-start", "smc")
 """Methods that are also followed deeper."""
-TABLES = ("curves", "seeds", "areas", "freed", "readers", "placebo", "map")
+NOISES = ("longer", "path-noise=0.1", "path-noise=1", "path-noise=3", "restarts=1", "restarts=3", "smc=1")
+"""Other strengths than the default of .3, on as many puzzles as depth x breadth."""
+TABLES = ("curves", "seeds", "areas", "freed", "readers", "placebo", "map", "noise")
 LEVEL = 0.05
 REPLICATES = 2000
 
@@ -76,6 +75,8 @@ class Size:
     mapped: int = 8
     """Of depth x breadth; on so many puzzles:"""
     mapped_puzzles: int = 64
+    noisy: int = 16
+    """Largest compute of other strengths of the noise."""
     horizon: int = 512
     train: tuple[str, ...] = TRAINED
     step: int = 500
@@ -84,7 +85,7 @@ class Size:
 
 
 TINY = Size(
-    puzzles=6, budget=4, mapped=2, mapped_puzzles=6, horizon=24, step=4,
+    puzzles=6, budget=4, mapped=2, mapped_puzzles=6, noisy=2, horizon=24, step=4,
     data=("--n", "64", "--test-n", "16", "--val-groups", "8"),
     train=("--steps", "4", "--batch", "8", "--eval-every", "4", "--eval-n", "8",
            "--set", "eval.perturbed_n=4", "eval.lyapunov_n=1", "model.hidden_size=16", "model.num_heads=2",
@@ -176,6 +177,7 @@ def plan(
             "all": (*n, "--budget", str(size.budget), "--members", *others),
             "map": ("--n", str(size.mapped_puzzles), "--budget", str(size.mapped), "--depth", str(size.mapped),
                     "--methods", *MAPPED),
+            "noise": ("--n", str(size.mapped_puzzles), "--budget", str(size.noisy), "--methods", *NOISES),
         }  # fmt: skip
         fate = one.fates
         yield Step(title=f"{task}: fates, seed {one.seed}", makes=fate, seconds=MINUTES["fate"] * 60,
@@ -196,7 +198,8 @@ def plan(
 def written(models: Sequence[Trained], out: Path, lines: Sequence[str]) -> None:
     """All tables, and the page made of them."""
     everything = [(one, read_json(one.analysis("all"), ScalingRecord)) for one in models]
-    maps = [(one, read_json(one.analysis("map"), ScalingRecord)) for one in models]
+    maps, noises = ([(one, read_json(one.analysis(name), ScalingRecord)) for one in models]
+                    for name in ("map", "noise"))  # fmt: skip
     curves = table(curve, everything)
     tables = {
         "curves": curves,
@@ -206,6 +209,7 @@ def written(models: Sequence[Trained], out: Path, lines: Sequence[str]) -> None:
         "readers": table(readers, everything),
         "placebo": table(placebo, [(one,) for one in models]),
         "map": table(depths, maps),
+        "noise": table(strengths, noises),
     }
     assert tuple(tables) == TABLES
     for name, rows in tables.items():
@@ -270,8 +274,18 @@ def readers(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
 def depths(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
     for row in record.rows:
         if row.primary and row.method in MAPPED:
-            yield {**whose(one), "method": row.method, "breadth": row.breadth, "depth": row.depth, "right": row.right,
-                   "right_low": row.right_low, "right_high": row.right_high}  # fmt: skip
+            yield {**whose(one), "n": row.n, "method": row.method, "breadth": row.breadth, "depth": row.depth,
+                   "right": row.right, "right_low": row.right_low, "right_high": row.right_high}  # fmt: skip
+
+
+def strengths(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
+    """Other strengths of the noise at their largest compute: by the method's own reader, by who knows the answer."""
+    most = max(row.budget for row in record.rows)
+    kept = ("method", "reader", "budget", "n", "right", "right_low", "right_high",
+            "over_longer", "over_longer_low", "over_longer_high")  # fmt: skip
+    for row in record.rows:
+        if row.on_curve and row.budget == most and (row.primary or row.reader == "oracle"):
+            yield {**whose(one), **row.model_dump(include=set(kept))}
 
 
 def placebo(one: Trained) -> Iterator[dict[str, Any]]:
@@ -420,6 +434,15 @@ def parts(mine: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, list[str]]]
         rows.append([row["placebo"], row["method"], f"{row['budget']}x", f"{row['right']:.3f}", over.told(sign=True)])
     yield ("Placebos", "Mean over seeds: right, and gain over `longer` with Student's t.",
            pipe(["placebo", "method", "compute", "right", "over longer"], rows))  # fmt: skip
+    rows = []
+    for (name, reader), own in mine["noise"].group_by("method", "reader", maintain_order=True):
+        over = "-" if name == PLAIN else mean_over_seeds(np.array(own["over_longer"].drop_nulls())).told(sign=True)
+        rows.append([name, reader, f"{own['budget'][0]}x", average(own["right"]), over])
+    few = mine["noise"]["n"][0]
+    yield ("Other strengths of the noise",
+           f"{few} puzzles a seed; mean over seeds, and gain over `longer` with Student's t; `oracle` takes a right "
+           "particle wherever there is one. Exploration, not corrected.",
+           pipe(["method", "reader", "compute", "right", "over longer"], rows))  # fmt: skip
     chart = mine["map"]
     across = sorted(set(chart["breadth"]))
     rows = []
@@ -427,7 +450,8 @@ def parts(mine: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, list[str]]]
         for depth in sorted(set(chart.filter(method=method)["depth"])):
             own = [chart.filter(method=method, depth=depth, breadth=breadth)["right"] for breadth in across]
             rows.append([method, f"{depth}x", *map(average, own)])
-    yield ("Depth x breadth", "Mean over seeds; a cell costs its breadth times its depth.",
+    yield ("Depth x breadth",
+           f"{chart['n'][0]} puzzles a seed; mean over seeds; a cell costs its breadth times its depth.",
            pipe(["method", "depth", *(f"{breadth} particles" for breadth in across)], rows))  # fmt: skip
 
 
@@ -439,7 +463,7 @@ def average(values: pl.Series) -> str:
     return "-" if len(values) == 0 else f"{values.mean():.3f}"
 
 
-MINUTES = {"train": 5.5, "fate": 3.0, "all": 54.0, "map": 8.0}
+MINUTES = {"train": 5.5, "fate": 1.0, "all": 20.0, "map": 1.7, "noise": 2.0}
 """Of processor time, a seed: for what is told to be left."""
 
 if __name__ == "__main__":

@@ -54,9 +54,12 @@ def check(folder):
         curves, left_on=["task", "seed", "method", "breadth"], right_on=["task", "seed", "method", "budget"],
         suffix="_curve",
     )  # fmt: skip
-    both = both.filter(pl.col("breadth") == pl.col("breadth_curve"))
-    assert len(both)
+    both = both.filter((pl.col("breadth") == pl.col("breadth_curve")) & (pl.col("n") == pl.col("n_curve")))
     np.testing.assert_array_equal(both["right"], both["right_curve"])
+    for row in tables["noise"].filter(pl.col("method") == "longer").to_dicts():
+        same = tables["noise"].filter(task=row["task"], seed=row["seed"], budget=row["budget"])
+        gains = same.filter(pl.col("over_longer").is_not_null())
+        np.testing.assert_allclose(gains["right"] - row["right"], gains["over_longer"], atol=1e-9)
 
 
 def seeds_add_up(tables):

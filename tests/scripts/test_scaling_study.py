@@ -27,7 +27,7 @@ script = module(Path(__file__).parents[2] / "scripts" / "scaling_study.py")
 def test_every_step_is_a_command_line_that_is_accepted(tmp_path, monkeypatch, capsys):
     called(script, monkeypatch, tmp_path / "root", "--out", tmp_path / "out", "--list")
     lines = accepted(capsys.readouterr().out)
-    assert [line[0] for line in lines].count("scale") == 12
+    assert [line[0] for line in lines].count("scale") == 18
     assert not (tmp_path / "root").exists()
 
 
@@ -49,7 +49,7 @@ def test_checkpoints_that_are_given_are_not_trained(tmp_path, monkeypatch, capsy
         "1",
     )
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == ["fate", "scale", "analyze-scale", "scale", "analyze-scale"]
+    assert [line.split()[1] for line in lines] == ["fate", *["scale", "analyze-scale"] * 3]
     assert all(line.split()[2] == "b" for line in lines if "analyze" not in line)
     assert "--members a c" in lines[1]
     with pytest.raises(UsageError, match="too few checkpoints"):
@@ -108,8 +108,9 @@ def test_the_page_is_made_of_its_tables(tmp_path, monkeypatch):
     for one in models:
         made(one.file("all"), one.seed, tuple(CHANCE), 2, 1)
         made(one.file("map"), one.seed, ("longer", "restarts"), 2, 2)
+        made(one.file("noise"), one.seed, ("longer", "restarts"), 2, 1)
         fates(one.fates)
-        for name in ("all", "map"):
+        for name in ("all", "map", "noise"):
             line = ["analyze-scale", one.file(name), "--fate", one.fates, "--no-figures", "--replicates", 100,
                     "--quiet", "--out", one.file(name).parent]  # fmt: skip
             assert main(list(map(str, line))) == 0
