@@ -39,7 +39,7 @@ declare -A steps=(
   [trm.sudoku]=800 [att.sudoku]=968 [hrm.sudoku]=615 [srm.sudoku]=578
   [trm.maze]=800 [att.maze]=829 [hrm.maze]=615 [srm.maze]=517
 )
-many=(--n 1000 --test-n 512 --val-groups 128) short=() evaluated=512 diagnosed=256 followed=64 k=4
+many=(--n 1000 --test-n 512 --val-groups 128) short=() evaluated=512 diagnosed=256 followed=64 escaping=32 k=4
 horizon=512 far=1024 restarts=(--n 64 --copies 4 --segments 12 --alphas 0 0.5 1 2 4)
 arm_steps=(--steps 150 --eval-every 50) scaled=(--n 32 --budget 64)
 real=(--steps 2000 --eval-every 250) real_n=512 scaling=() deep=(--steps 1500)
@@ -51,7 +51,7 @@ tiny)
   short=(--steps 4 --eval-every 2 --eval-n 8 --batch 8)
   small="model.hidden_size=16 model.num_heads=2 model.H_cycles=2 model.L_cycles=1 eval.perturbed_n=4 eval.lyapunov_n=1"
   wide=([sudoku]="" [maze]="")
-  evaluated=16 diagnosed=12 followed=6 k=2 horizon=24 far=16
+  evaluated=16 diagnosed=12 followed=6 escaping=6 k=2 horizon=24 far=16
   restarts=(--n 4 --copies 2 --segments 8 --calibrate-n 4 --alphas 0 1)
   arm_steps=(--steps 2 --eval-every 2 --eval-n 8 --batch 4) scaled=(--n 4 --budget 2)
   real=("${short[@]}") real_n=8 scaling=(--tiny) deep=("${short[@]}")
@@ -59,7 +59,7 @@ tiny)
 gpu) # sizes of the source study; never run
   tasks=(sudoku) families=(trm)
   puzzles=([sudoku]="sudoku --source csv --train ${CSVS:-CSVS}/train.csv --test ${CSVS:-CSVS}/test.csv --aug 1000")
-  many=(--n 1000) steps=([trm.sudoku]=20000) evaluated=2048 diagnosed=2048 followed=512 k=8 far=4096 horizon=4096
+  many=(--n 1000) steps=([trm.sudoku]=20000) evaluated=2048 diagnosed=2048 followed=512 escaping=256 k=8 far=4096 horizon=4096
   restarts=(--n 96 --copies 8 --segments 64) arm_steps=(--steps 2000 --batch 16 --eval-every 500 --eval-n 1024)
   ;;
 *)
@@ -171,7 +171,7 @@ starts() { each start; }
 
 # ---- far past the budget ---------------------------------------------------------------------------------------------
 beyond() {
-  make "$(folder "$@")/rollout.npz" rollout "$(weights "$@")" --segments "$far" --n "$followed" \
+  make "$(folder "$@")/rollout.npz" rollout "$(weights "$@")" --segments "$far" --n "$escaping" \
     --out "$(folder "$@")/rollout.npz"
 }
 far() {

@@ -23,9 +23,11 @@ random, `shuffled` takes one by the method's own reader once its scores have cha
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,9 @@ TRAINED = ("--steps", "800", "--lr", "4e-3", "--set", "model.halt_max_steps=4")
 right so often that little is left to gain (validation puzzles of seed 0: .95 of Sudoku, all of the mazes)."""
 MAPPED = ("longer", "restarts", "path-noise", "random-start", "smc")
 """Methods that are also followed deeper."""
+FIGURES = {"all": ("compute", "freed"), "map": ("map",)}
+"""What is drawn, of which run."""
+DRAWN = {"compute": "accuracy against compute", "freed": "freed fates", "map": "depth x breadth"}
 NOISES = ("longer", "path-noise=0.1", "path-noise=1", "path-noise=3", "restarts=1", "restarts=3", "smc=1")
 """Other strengths than the default of .3, on as many puzzles as depth x breadth."""
 REPORTED = {
@@ -229,7 +234,21 @@ def written(models: Sequence[Trained], out: Path, lines: Sequence[str]) -> None:
         for one, record in everything
     ]  # fmt: skip
     write_json(out / "scaling.json", {"models": facts, "lines": list(lines), "meta": provenance()})
+    drawn(models, out / "figures")
     write_text(out / "README.md", page(out))
+
+
+def drawn(models: Sequence[Trained], out: Path) -> None:
+    """The figures of the first seed of each task: accuracy against compute, freed fates, depth x breadth."""
+    for one in models:
+        if one.seed == models[0].seed:
+            for name, kinds in FIGURES.items():
+                with TemporaryDirectory() as folder:
+                    source = one.analysis(name).with_suffix(".csv")
+                    rrdyn(["plot", "scaling", str(source), "--out", folder, "--quiet"])
+                    for path in (path for kind in kinds for path in Path(folder).glob(f"*_{kind}.*")):
+                        if path.suffix != ".pdf":
+                            shutil.copy(path, make_folder(out) / path.name)
 
 
 def table(kind: Callable[..., Iterator[dict[str, Any]]], about: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
@@ -352,6 +371,10 @@ def page(folder: Path) -> str:
         mine = {name: table.filter(task=task) for name, table in tables.items()}
         models = [model for model in facts["models"] if model["task"] == task]
         lines += ["", f"## {task.capitalize()}", "", *head(models, mine)]
+        for kind, words in DRAWN.items():
+            name = f"figures/scaling_{task}_s0_{kind}.png"
+            if (folder / name).is_file():
+                lines += ["", f"![{task}, seed 0: {words}]({name})"]
         for title, words, table in parts(mine):
             lines += ["", f"### {title}, {task}", "", words, "", *table]
     lines += ["", "## Command lines", "", *(f"    {line}" for line in facts["lines"])]
