@@ -101,8 +101,9 @@ def nano_line(args: argparse.Namespace, root: Path, out: Path, seed: int) -> lis
     }  # fmt: skip
     return [
         str(args.python.absolute()), "src/nn/train.py", "experiment=trm_sudoku_6x6_medium", "trainer=cpu", "logger=csv",
-        f"data.data_dir={root / 'nano_data'}", f"seed={seed}", f"data.seed={seed}", f"hydra.run.dir={out}",
-        f"paths.output_dir={out}", "save_dir=null", f"timekeeping.max_epochs={args.steps // epoch}",
+        f"data.data_dir={root / 'nano_data'}", "data.max_grid_size=6", f"seed={seed}", f"data.seed={seed}",
+        f"hydra.run.dir={out}", f"paths.output_dir={out}", "save_dir=null",
+        f"timekeeping.max_epochs={args.steps // epoch}",
         f"timekeeping.batch_size={BATCH}", "timekeeping.num_workers=0", "callbacks.ema.decay=0.99",
         f"trainer.check_val_every_n_epoch={EVERY // epoch}",
         *(f"model_tuning.{name}={value}" for name, value in tuning.items()),
