@@ -1,6 +1,6 @@
 """The mended statistics on the committed study: what its tables permit, without the models.
 
-    python scripts/study_again.py [--study docs/study]
+    python scripts/study_again.py [--study docs/study/first]
 
 Reads `survival/survival_*.csv`, `aggregate/runs.csv` and `analysis/*/points_*.csv` and writes `again/again.json` and
 `again/again.md`: escapes compared on the evaluation clock over a common horizon, the share that never escapes, metrics
@@ -107,7 +107,7 @@ def page(record: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--study", type=Path, default=Path("docs/study"), help="folder of the study")
+    parser.add_argument("--study", type=Path, default=Path("docs/study/first"), help="folder of the study")
     study = parser.parse_args().study
     record = {"escapes": escapes(study), "seeds": seeds(study), "increments": increments(study)}
     out = make_folder(study / "again")

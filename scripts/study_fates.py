@@ -2,7 +2,7 @@
 
     rrdyn fate docs/study/checkpoint --n 512 --multipliers 0 --out fate_f32_256.npz
     rrdyn fate docs/study/checkpoint --n 512 --multipliers 0 --dtype float64 --out fate_f64_256.npz
-    python scripts/study_fates.py fate_f32_256.npz fate_f64_256.npz ... --out docs/study/fates
+    python scripts/study_fates.py fate_f32_256.npz fate_f64_256.npz ... --out docs/study/first/fates
 
 The first file is what the others are compared with, on the puzzles that both have. Writes `points.csv` (a row a puzzle
 of the first file), `fates.json` (its table) and `agreement.json` (how many puzzles come out otherwise in each other

@@ -55,10 +55,10 @@ def test_what_the_readme_says_of_recipes_stands_in_the_docs():
 
 def test_the_first_sentences_of_the_readme_are_the_studys():
     opening = (ROOT / "README.md").read_text().split("## Install")[0]
-    study = (ROOT / "docs" / "study" / "fates" / "README.md").read_text()
+    study = (ROOT / "docs" / "study" / "first" / "fates" / "README.md").read_text()
     said = re.search(r"[Oo]f (192 failures.*?39 cycle)", opening)[1]
     assert said in study
-    assert "154,754 parameters" in (ROOT / "docs" / "study" / "README.md").read_text()
+    assert "154,754 parameters" in (ROOT / "docs" / "study" / "first" / "README.md").read_text()
 
 
 def test_what_was_told_is_what_the_data_say(told, data):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.outside_modules import module
+
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.cli.app import main
@@ -26,3 +28,9 @@ def test_the_checkpoint_opens_out_of_the_box(tmp_path, monkeypatch):
     out = tmp_path / "diag.npz"
     assert main(["diagnose", str(STUDY / "checkpoint"), "--n", "2", "--k", "2", "--out", str(out), "--quiet"]) == 0
     assert read_npz(out, DIAG)["lyap_spec"].shape == (2, 2)
+
+
+def test_the_tables_of_the_page_are_those_of_its_files():
+    script = module(ROOT / "scripts" / "study_tables.py")
+    text = (STUDY / "README.md").read_text()
+    assert script.filled(text, STUDY) == text

@@ -12,7 +12,7 @@ import pytest
 from rrdyn.analysis.fates import WORDS, fate_table, sentences
 from rrdyn.artifacts.files import read_json
 
-FATES = Path(__file__).resolve().parents[2] / "docs" / "study" / "fates"
+FATES = Path(__file__).resolve().parents[2] / "docs" / "study" / "first" / "fates"
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-STUDY = Path(__file__).resolve().parents[2] / "docs" / "study"
+STUDY = Path(__file__).resolve().parents[2] / "docs" / "study" / "first"
 MODELS = {"TRM": "trm", "HRM": "hrm", "maze": "maze"}
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+(?:,\d{3})*(?:\.\d+)*|\.\d+)(?:e-?\d+)?(?!\w)")
 

@@ -86,7 +86,7 @@ def test_a_row_of_the_coverage_table_is_measured_again():
 
 
 def test_the_study_under_the_mended_statistics():
-    study = ROOT / "docs" / "study"
+    study = ROOT / "docs" / "study" / "first"
     written = json.loads((study / "again" / "again.json").read_text())
     assert (study / "again" / "again.md").read_text() == again.page(written)
     found = json.loads(json.dumps({"escapes": again.escapes(study), "seeds": again.seeds(study)}))
