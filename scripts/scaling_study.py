@@ -33,8 +33,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rrdyn.analysis.intervals import mean, mean_over_seeds
+from rrdyn.analysis.intervals import mean, mean_over_seeds, rate
 from rrdyn.analysis.particles import PLAIN, Grid, Point, grid
+from rrdyn.analysis.ranks import auc
 from rrdyn.analysis.readers import MEANING, READERS, Particles
 from rrdyn.analysis.scaling import RIGHT, flip_test, gain
 from rrdyn.analysis.significance import holm
@@ -75,7 +76,9 @@ REPORTED = {
     "ensemble": "the same, together with permutations",
 }
 """What the papers of the methods report, of full-size models on Sudoku-Extreme."""
-TABLES = ("curves", "seeds", "areas", "freed", "readers", "placebo", "map", "noise")
+ENDING = ("longer", "restarts", "restarts=1", "path-noise", "path-noise=1", "random-start", "smc", "permute")
+"""What is followed of the Sudoku models at the end of training, on all test puzzles; smc resamples at every segment."""
+TABLES = ("curves", "seeds", "areas", "freed", "readers", "placebo", "map", "noise", "heads", "end")
 LEVEL = 0.05
 REPLICATES = 2000
 
@@ -95,11 +98,14 @@ class Size:
     train: tuple[str, ...] = TRAINED
     step: int = 500
     """Of training, at which a model is measured."""
+    ending: int = 8
+    """Largest compute at the end of training; on so many puzzles:"""
+    ending_puzzles: int = 512
     data: tuple[str, ...] = ("--n", "1000", "--test-n", "512", "--val-groups", "128")
 
 
 TINY = Size(
-    puzzles=6, budget=4, mapped=2, mapped_puzzles=6, noisy=2, horizon=24, step=4,
+    puzzles=6, budget=4, mapped=2, mapped_puzzles=6, noisy=2, horizon=24, step=4, ending=2, ending_puzzles=6,
     data=("--n", "64", "--test-n", "16", "--val-groups", "8"),
     train=("--steps", "4", "--batch", "8", "--eval-every", "4", "--eval-n", "8",
            "--set", "eval.perturbed_n=4", "eval.lyapunov_n=1", "model.hidden_size=16", "model.num_heads=2",
@@ -114,6 +120,8 @@ class Trained:
     task: str
     seed: int
     model: Path
+    end: Path | None
+    """The same at the end of training, where that is measured too."""
     root: Path
     """Where its files go."""
 
@@ -162,7 +170,8 @@ def main() -> None:
 
 def trained(root: Path, task: str, seed: int, given: Sequence[Path], step: int) -> Trained:
     model = given[seed] if seed < len(given) else root / task / f"s{seed}" / "checkpoints" / f"step_{step}"
-    return Trained(task=task, seed=seed, model=model, root=root)
+    end = model.with_name("last") if task == "sudoku" and not given else None
+    return Trained(task=task, seed=seed, model=model, end=end, root=root)
 
 
 def plan(
@@ -192,17 +201,22 @@ def plan(
             "map": ("--n", str(size.mapped_puzzles), "--budget", str(size.mapped), "--depth", str(size.mapped),
                     "--methods", *MAPPED),
             "noise": ("--n", str(size.mapped_puzzles), "--budget", str(size.noisy), "--methods", *NOISES),
+            "end": ("--n", str(size.ending_puzzles), "--budget", str(size.ending), "--depth", "2", "--methods", *ENDING,
+                    "--resample-below", "1.0"),
         }  # fmt: skip
+        if one.end is None:
+            del runs["end"]
         fate = one.fates
         yield Step(title=f"{task}: fates, seed {one.seed}", makes=fate, seconds=MINUTES["fate"] * 60,
                    argv=("fate", str(one.model), *n, "--horizon", str(size.horizon), "--multipliers", "0", *cpu,
                          "--out", str(fate)))  # fmt: skip
         for name, more in runs.items():
-            file = one.file(name)
+            file, model = one.file(name), one.end if name == "end" else one.model
+            joined = () if name == "end" else ("--fate", str(fate))
             yield Step(title=f"{task}: {name}, seed {one.seed}", makes=file, seconds=MINUTES[name] * 60,
-                       argv=("scale", str(one.model), *cpu, "--out", str(file), *more))  # fmt: skip
+                       argv=("scale", str(model), *cpu, "--out", str(file), *more))  # fmt: skip
             yield Step(title=f"{task}: {name} analysed, seed {one.seed}", makes=one.analysis(name), seconds=60,
-                       argv=("analyze-scale", str(file), "--fate", str(fate), "--no-figures", "--replicates",
+                       argv=("analyze-scale", str(file), *joined, "--no-figures", "--replicates",
                              str(REPLICATES), "--out", str(file.parent)))  # fmt: skip
 
 
@@ -214,6 +228,7 @@ def written(models: Sequence[Trained], out: Path, lines: Sequence[str]) -> None:
     everything = [(one, read_json(one.analysis("all"), ScalingRecord)) for one in models]
     maps, noises = ([(one, read_json(one.analysis(name), ScalingRecord)) for one in models]
                     for name in ("map", "noise"))  # fmt: skip
+    ended = [one for one in models if one.end is not None]
     curves = table(curve, everything)
     tables = {
         "curves": curves,
@@ -224,10 +239,13 @@ def written(models: Sequence[Trained], out: Path, lines: Sequence[str]) -> None:
         "placebo": table(placebo, [(one,) for one in models]),
         "map": table(depths, maps),
         "noise": table(strengths, noises),
+        "heads": table(head_of, [*((one, "all") for one in models), *((one, "end") for one in ended)]),
+        "end": table(at_the_end, [(one, read_json(one.analysis("end"), ScalingRecord)) for one in ended]),
     }
     assert tuple(tables) == TABLES
     for name, rows in tables.items():
-        write_frame(out / f"{name}.csv", rows)
+        if len(rows):
+            write_frame(out / f"{name}.csv", rows)
     facts = [
         {"task": one.task, "seed": one.seed, "n": record.n, "segments": record.segments,
          "evaluations": record.evaluations, **bounds("plain", record.plain)}
@@ -316,6 +334,41 @@ def strengths(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
             yield {**whose(one), **row.model_dump(include=set(kept))}
 
 
+def head_of(one: Trained, run: str) -> Iterator[dict[str, Any]]:
+    """What the halt head knows of the plain rollout and among random starts of one puzzle; what smc makes of it."""
+    found = grid(read_npz(one.file(run), SCALE))
+    plain = found.at(PLAIN, Point(1, 1))
+    agrees = (plain.q_halt[:, 0, -1] > 0) == plain.right[:, 0, -1]
+    areas, shares = [], []
+    if "random-start" in found.methods:
+        many = found.at("random-start", max(found.curve("random-start")))
+        areas = [auc(*pair) for pair in zip(many.q_halt[:, :, -1], many.right[:, :, -1])]
+    if "smc" in found.methods:
+        shares = [effective(found.at("smc", point).q_halt) for point in found.curve("smc") if point.breadth > 1]
+    known = [area for area in areas if np.isfinite(area)]
+    yield {**whose(one), "at": "the end" if run == "end" else "step 500", "n": found.n,
+           **bounds("agrees", rate(int(agrees.sum()), found.n)), "positive": float((plain.q_halt[:, 0, -1] > 0).mean()),
+           "mixed": len(known), "auc": float(np.mean(known)) if known else None,
+           "effective": min(shares, default=None)}  # fmt: skip
+
+
+def effective(q_halt: np.ndarray) -> float:
+    """The smallest share of K particles that an effective sample holds (N,K,T), as long as none was resampled."""
+    weights = 1 / (1 + np.exp(-q_halt.astype(np.float64)))
+    return float((weights.sum(1) ** 2 / np.square(weights).sum(1) / weights.shape[1]).min())
+
+
+def at_the_end(one: Trained, record: ScalingRecord) -> Iterator[dict[str, Any]]:
+    """All ways to spend the largest compute at the end of training, by three readers and by who knows the answer."""
+    most = max(row.budget for row in record.rows)
+    kept = ("method", "reader", "primary", "breadth", "depth", "budget", "n", "right", "right_low", "right_high",
+            "over_longer", "over_longer_low", "over_longer_high", "over_longer_p")  # fmt: skip
+    for row in record.rows:
+        plain = row.method == PLAIN and row.reader == "q_halt"
+        if plain or (row.method != PLAIN and row.budget == most and (row.primary or row.reader in CHOOSING)):
+            yield {**whose(one), **row.model_dump(include=set(kept))}
+
+
 def placebo(one: Trained) -> Iterator[dict[str, Any]]:
     """What is left where nothing is known of the particles: against `longer` at the same compute, as the methods."""
     found = grid(read_npz(one.file("all"), SCALE))
@@ -335,6 +388,9 @@ def placebo(one: Trained) -> Iterator[dict[str, Any]]:
         mine = [row for row in rows if row["placebo"] == name]
         for row, p in zip(mine, holm([row["over_longer_p"] for row in mine])):
             yield {**row, "over_longer_p_holm": p}
+
+
+CHOOSING = ("q_halt", "majority", "oracle")
 
 
 def compared(found: Grid) -> set[int]:
@@ -365,7 +421,8 @@ def page(folder: Path) -> str:
     lines = [
         "# Inference compute of small trained models", "",
         "Written by `python scripts/scaling_study.py`, from the files beside it. What the methods, readers and the axis"
-        " are stands in [inference compute](../scaling.md). Brackets: 95% intervals.",
+        " are stands in [inference compute](../scaling.md), and what follows from the tables. The models are those of "
+        "step 500 of 800, whose halt heads know little yet. Brackets: 95% intervals.",
     ]  # fmt: skip
     for task in dict.fromkeys(tables["curves"]["task"]):
         mine = {name: table.filter(task=task) for name, table in tables.items()}
@@ -383,7 +440,7 @@ def page(folder: Path) -> str:
 
 def read(folder: Path) -> dict[str, pl.DataFrame]:
     """The tables of a folder."""
-    return {name: read_table(folder / f"{name}.csv") for name in TABLES}
+    return {name: read_table(path) for name in TABLES if (path := folder / f"{name}.csv").is_file()}
 
 
 def head(models: Sequence[dict[str, Any]], mine: dict[str, pl.DataFrame]) -> list[str]:
@@ -484,6 +541,18 @@ def parts(mine: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, list[str]]]
            f"{few} puzzles a seed; mean over seeds, and gain over `longer` with Student's t; `oracle` takes a right "
            "particle wherever there is one. Exploration, not corrected.",
            pipe(["method", "reader", "compute", "right", "over longer"], rows))  # fmt: skip
+    rows = [[str(row["seed"]), row["at"], told(row, "agrees"), f"{row['positive']:.3f}",
+             "-" if row["auc"] is None else f"{row['auc']:.3f} ({row['mixed']} puzzles)",
+             "-" if row["effective"] is None else f"{row['effective']:.2f}"]
+            for row in mine["heads"].sort("at", "seed").to_dicts()]  # fmt: skip
+    yield ("The halt head",
+           "Puzzles of whose plain rollout the sign of q_halt agrees with whether the answer is right; those whose "
+           "q_halt is above 0; the AUC of q_halt among random starts of one puzzle, where some are right and some are "
+           "wrong; and the smallest share of the particles that an effective sample of smc holds: by default it "
+           "resamples below .5.",
+           pipe(["seed", "at", "q_halt agrees", "above 0", "AUC in a puzzle", "effective share"], rows))  # fmt: skip
+    if "end" in mine and len(mine["end"]):
+        yield from ending(mine["end"], everyone)
     chart = mine["map"]
     across = sorted(set(chart["breadth"]))
     rows = []
@@ -496,6 +565,20 @@ def parts(mine: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str, list[str]]]
            pipe(["method", "depth", *(f"{breadth} particles" for breadth in across)], rows))  # fmt: skip
 
 
+def ending(end: pl.DataFrame, everyone: Sequence[int]) -> Iterator[tuple[str, str, list[str]]]:
+    rows = []
+    for key, own in end.group_by("method", "reader", "breadth", "depth", maintain_order=True):
+        here = {row["seed"]: row for row in own.to_dicts()}
+        gains = own["over_longer"].drop_nulls().to_numpy()
+        over = mean_over_seeds(gains).told(sign=True) if len(gains) else "-"
+        rows.append([str(key[0]), str(key[1]), f"{key[2]} x {key[3]}",
+                     *(told(here.get(seed), "right") for seed in everyone), over])  # fmt: skip
+    yield ("At the end of training",
+           f"{end['n'][0]} test puzzles a seed; particles x depth; the gain over `longer` at the same compute is the "
+           "mean over seeds with Student's t. smc resamples at every segment. Exploration, not corrected.",
+           pipe(["method", "reader", "spent", *(f"seed {one}" for one in everyone), "over longer"], rows))  # fmt: skip
+
+
 def small(p: float | None) -> str:
     return "-" if p is None else f"{p:.2g}"
 
@@ -504,7 +587,7 @@ def average(values: pl.Series) -> str:
     return "-" if len(values) == 0 else f"{values.mean():.3f}"
 
 
-MINUTES = {"train": 5.5, "fate": 1.0, "all": 20.0, "map": 1.7, "noise": 2.0}
+MINUTES = {"train": 5.5, "fate": 1.0, "all": 20.0, "map": 1.7, "noise": 2.0, "end": 9.0}
 """Of processor time, a seed: for what is told to be left."""
 
 if __name__ == "__main__":

@@ -98,3 +98,68 @@ def test_the_page_says_what_its_tables_say():
         assert [path.name for path in FOLDER.iterdir()] == ["README.md"]
     else:
         check(FOLDER)
+
+
+def short(value):
+    return "-" if value is None else f"{value:.3f}".replace("0.", ".", 1)
+
+
+def phrases(tables):
+    """What docs/scaling.md says of the tables, in its words."""
+    curves, heads, end = tables["curves"], tables["heads"].filter(task="sudoku"), tables["end"]
+    points = [("longer", 1), ("longer", 64), ("path-noise", 64), ("restarts", 64), ("permute", 4), ("permute", 8),
+              ("permute", 64), ("ensemble", 3)]  # fmt: skip
+    lines = []
+    for task, name in (("sudoku", "6x6 Sudoku"), ("maze", "7x7 mazes")):
+        for seed in range(3):
+            own = {
+                (row["method"], row["budget"]): row["right"] for row in curves.filter(task=task, seed=seed).to_dicts()
+            }
+            lines.append(f"| {name} | {seed} | {' | '.join(short(own.get(point)) for point in points)} |")
+    agrees = {at: ", ".join(short(value) for value in heads.filter(at=at).sort("seed")["agrees"]) for at in heads["at"]}
+    tested = curves.filter(pl.col("over_longer_p_holm").is_not_null())
+    others = tested.filter(~pl.col("method").is_in(["permute", "ensemble"]))
+    small = others.filter(pl.col("over_longer_p_holm") < 0.05)
+    assert set(small.select("task", "seed").rows()) == {("sudoku", 0)}
+    assert (small["over_longer"] < 0).all()
+    best = tested.filter((pl.col("method") == "permute") & (pl.col("budget") >= 8))
+    assert len(best) == 3 * 4 + 3
+    assert (best["over_longer_p_holm"] < 0.05).all()
+    assert (best["over_longer"] > 0).all()
+    oracle = tables["readers"].filter(task="sudoku", method="random-start", reader="oracle").sort("seed")["right"]
+    chosen = end.filter(method="restarts", reader="q_halt", breadth=8).sort("seed")
+    longer = end.filter(method="longer", budget=8).sort("seed")["right"]
+    plain = end.filter(method="longer", budget=1).sort("seed")["right"]
+    wrong = tables["freed"].filter((pl.col("method") == "longer") & (pl.col("fate") != "right at the budget"))
+    fixed, whole = ([wrong.filter(task=task, **kind)["n"].sum() for task in ("sudoku", "maze")]
+                    for kind in ({"fate": "fixed"}, {}))  # fmt: skip
+    three = {task: curves.filter(task=task, method="ensemble", budget=3)["right"][0] for task in ("sudoku", "maze")}
+    member = {task: curves.filter(task=task, method="longer", budget=1)["right"].max() for task in ("sudoku", "maze")}
+
+    eight = end.filter(method="permute", breadth=8).sort("seed")
+
+    def listed(values):
+        return ", ".join(map(short, values))
+
+    return {
+        "TABLE": "\n".join(
+            ["| right of 128 | seed | 1x | `longer`, 64x | noise on the path, 64x | restarts, 64x | views, 4x | 8x | "
+             "64x | three checkpoints |", "|---|---|---|---|---|---|---|---|---|---|", *lines]),
+        "AGREES500": agrees["step 500"], "AGREESEND": agrees["the end"],
+        "OTHERS": str(len(others)), "WORSE": str(len(small)), "ORACLE": listed(oracle),
+        "PEND": f"{10 ** np.ceil(np.log10(chosen['over_longer_p'].max())):g}".lstrip("0"),
+        "SEED2": f"(AUC {short(heads.filter(at='step 500', seed=2)['auc'][0])}), comes nearest: 64 restarts "
+                 f"{short(curves.filter(task='sudoku', seed=2, method='restarts', budget=64)['right'][0])}, p .07",
+        "VIEWS": f"Eight views give {listed(eight.filter(reader='q_halt')['right'])} there by q_halt, and "
+                 f"{listed(eight.filter(reader='majority')['right'])} by votes",
+        "RESTARTS": listed(chosen["right"]), "LONGER": listed(longer), "ENDPLAIN": listed(plain),
+        "ENSEMBLE": f"{short(three['sudoku'])} on Sudoku, where the best of them has {short(member['sudoku'])} alone; "
+                    f"{short(three['maze'])} on mazes, where it has {short(member['maze'])}",
+        "FIXED": f"{fixed[0]} of {whole[0]} Sudoku failures and {fixed[1]} of {whole[1]} in mazes stand still",
+    }  # fmt: skip
+
+
+def test_what_docs_scaling_says_in_words():
+    words = " ".join((ROOT / "docs" / "scaling.md").read_text().split())
+    for phrase in phrases(script.read(FOLDER)).values():
+        assert " ".join(phrase.split()) in words

@@ -27,7 +27,7 @@ script = module(Path(__file__).parents[2] / "scripts" / "scaling_study.py")
 def test_every_step_is_a_command_line_that_is_accepted(tmp_path, monkeypatch, capsys):
     called(script, monkeypatch, tmp_path / "root", "--out", tmp_path / "out", "--list")
     lines = accepted(capsys.readouterr().out)
-    assert [line[0] for line in lines].count("scale") == 18
+    assert [line[0] for line in lines].count("scale") == 21
     assert not (tmp_path / "root").exists()
 
 
