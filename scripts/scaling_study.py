@@ -48,6 +48,7 @@ from rrdyn.artifacts.reading import read_json
 from rrdyn.artifacts.scaling import ScalingRecord
 from rrdyn.artifacts.schemas import SCALE
 from rrdyn.cli.app import main as rrdyn
+from rrdyn.plotting.registry import plot
 from rrdyn.runtime.streams import generator
 from rrdyn.studies.seed_tables import bounds, over_seeds, pipe, read_table, told
 from rrdyn.studies.steps import Step, run_steps
@@ -263,7 +264,7 @@ def drawn(models: Sequence[Trained], out: Path) -> None:
             for name, kinds in FIGURES.items():
                 with TemporaryDirectory() as folder:
                     source = one.analysis(name).with_suffix(".csv")
-                    rrdyn(["plot", "scaling", str(source), "--out", folder, "--quiet"])
+                    plot("scaling", source, out=folder)
                     for path in (path for kind in kinds for path in Path(folder).glob(f"*_{kind}.*")):
                         if path.suffix != ".pdf":
                             shutil.copy(path, make_folder(out) / path.name)
