@@ -46,7 +46,7 @@ from rrdyn.dynamics.stability import exponents, jacobian_square, residual, spect
 from rrdyn.dynamics.trajectory import follow
 from rrdyn.measurement import open_subject
 from rrdyn.measurement.subject import Subject
-from rrdyn.models.work import segment_work
+from rrdyn.models.work import segment_work, training_passes
 from rrdyn.runtime.streams import generator
 from rrdyn.studies.seed_tables import bounds, over_seeds, pipe, read_table, told
 from rrdyn.studies.steps import Step, run_steps
@@ -269,7 +269,7 @@ def size(subject: Subject) -> dict[str, Any]:
 
 def passes(facts: Mapping[str, Any]) -> float:
     """Segments' worth of operations that a step of training takes a puzzle."""
-    return float(1 + facts["continues"] + 2 * facts["supervised"])
+    return training_passes(facts["continues"], facts["supervised"])
 
 
 def contracting(one: Trained) -> dict[str, float]:

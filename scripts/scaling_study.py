@@ -79,6 +79,8 @@ REPORTED = {
 """What the papers of the methods report, of full-size models on Sudoku-Extreme."""
 ENDING = ("longer", "restarts", "restarts=1", "path-noise", "path-noise=1", "random-start", "smc", "permute")
 """What is followed of the Sudoku models at the end of training, on all test puzzles; smc resamples at every segment."""
+CHOOSING = ("q_halt", "majority", "oracle")
+"""Readers told of every method there, beside its own."""
 TABLES = ("curves", "seeds", "areas", "freed", "readers", "placebo", "map", "noise", "heads", "end")
 LEVEL = 0.05
 REPLICATES = 2000
@@ -389,9 +391,6 @@ def placebo(one: Trained) -> Iterator[dict[str, Any]]:
         mine = [row for row in rows if row["placebo"] == name]
         for row, p in zip(mine, holm([row["over_longer_p"] for row in mine])):
             yield {**row, "over_longer_p_holm": p}
-
-
-CHOOSING = ("q_halt", "majority", "oracle")
 
 
 def compared(found: Grid) -> set[int]:

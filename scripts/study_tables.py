@@ -32,7 +32,7 @@ from rrdyn.artifacts.selection import SelectionRecord
 from rrdyn.artifacts.survival import SurvivalRecord
 from rrdyn.dynamics import FATES
 from rrdyn.measurement import open_subject
-from rrdyn.models.work import segment_work
+from rrdyn.models.work import segment_work, training_passes
 from rrdyn.runtime.streams import generator
 from rrdyn.studies.seed_tables import bounds, over_seeds, pipe, read_table, told
 
@@ -79,8 +79,7 @@ def main() -> None:
     for name, found in tables.items():
         write_frame(out / f"{name}.csv", found)
         if name in MEANS:
-            keys = [key for key in ("task", "model", "sigma") if key in found.columns and key not in MEANS[name]]
-            write_frame(out / f"{name}_seeds.csv", over_seeds(found, keys, MEANS[name]))
+            write_frame(out / f"{name}_seeds.csv", over_seeds(found, ("task", "model"), MEANS[name]))
     write_json(out / "study.json", {"not_reached": missing, "meta": provenance()})
     page = out / "README.md"
     written = page.read_text() if page.is_file() else f"# The reference study\n\n{BEGIN}\n{END}\n"
@@ -128,7 +127,7 @@ def models(one: Trained) -> Iterator[dict[str, Any]]:
     subject = open_subject(one.file("checkpoints/last"))
     work, model = segment_work(subject.model), subject.model
     steps = read_json(one.file("checkpoints/last") / "meta.json")["step"]
-    passes = 1 + model.has_continue + 2 * model.gradient_span / work.sub_updates
+    passes = training_passes(model.has_continue, model.gradient_span / work.sub_updates)
     own = found.segments[model.budget - 1]
     yield {
         "steps": steps, "parameters": sum(part.numel() for part in model.parameters()), "segments": model.budget,
@@ -142,23 +141,23 @@ def fates(one: Trained) -> Iterator[dict[str, Any]]:
     """Of the right and of the wrong at the budget: what became of them, and how stable what settled is."""
     found = read_fates(one.file("fate.npz"))
     right = found["right_budget"].astype(bool)
-    sizes = multipliers(found)
     for word, here in (("right", right), ("wrong", ~right)):
-        known = sizes[here & np.isfinite(sizes)]
-        yield {
-            "at_budget": word, "n": int(here.sum()),
-            **{name: int((found["fate"][here] == code).sum()) for code, name in enumerate(found.meta["fates"])},
-            "right_end": int(found["right_end"][here].sum()), "refined": len(known),
-            "multiplier": float(np.median(known)) if len(known) else None,
-        }  # fmt: skip
+        yield {"at_budget": word, "n": int(here.sum()), **counts(found, here),
+               "right_end": int(found["right_end"][here].sum()), **stability(found, here)}  # fmt: skip
 
 
-def multipliers(found: Artifact) -> np.ndarray:
-    """(N,) the largest modulus of an eigenvalue of one period, NaN where none was refined."""
+def counts(found: Artifact, here: np.ndarray | slice = slice(None)) -> dict[str, int]:
+    """How many of some puzzles have each fate."""
+    return {name: int((found["fate"][here] == code).sum()) for code, name in enumerate(found.meta["fates"])}
+
+
+def stability(found: Artifact, here: np.ndarray | slice = slice(None)) -> dict[str, float | None]:
+    """Of how many puzzles multipliers were refined, and the median size of the leading one."""
     if "multiplier_re" not in found:
-        return np.full(len(found["fate"]), np.nan)
-    sizes = np.hypot(found["multiplier_re"], found["multiplier_im"])
-    return np.where(np.isnan(sizes).all(1), np.nan, np.where(np.isnan(sizes), -np.inf, sizes).max(1))
+        return {"refined": 0, "multiplier": None}
+    sizes = np.hypot(found["multiplier_re"][here, 0], found["multiplier_im"][here, 0])
+    known = sizes[np.isfinite(sizes)]
+    return {"refined": len(known), "multiplier": float(np.median(known)) if len(known) else None}
 
 
 def spectra(one: Trained) -> Iterator[dict[str, Any]]:
@@ -230,14 +229,12 @@ def changed(one: Trained) -> Iterator[dict[str, Any]]:
     mine, others = (read_npz(folder / "diag/diag.npz", DIAG) for folder in (one.folder, base))
     rng = generator(0, "study arms", one.model, one.seed)
     right, than = (side["exact_correct"].astype(float) for side in (mine, others))
-    found = read_fates(one.file("fate.npz"))
-    names = found.meta["fates"]
     yield {
         "n": len(right), **bounds("right", rate(int(right.sum()), len(right))),
         **bounds("right_change", mean_difference(right, than, rng)),
         **bounds("lambda_1", mean(mine["lyap_spec"][:, 0], rng)),
         **bounds("lambda_1_change", mean_difference(mine["lyap_spec"][:, 0], others["lyap_spec"][:, 0], rng)),
-        **{name: int((found["fate"] == code).sum()) for code, name in enumerate(names)},
+        **counts(read_fates(one.file("fate.npz"))),
     }  # fmt: skip
 
 
@@ -251,13 +248,8 @@ def deep_fates(one: Trained) -> Iterator[dict[str, Any]]:
     """What became of the same puzzles at every checkpoint of the deeper recipe."""
     for path in sorted(one.file("fates").glob("fate_step_*.npz")):
         found = read_fates(path)
-        sizes = multipliers(found)
-        known = sizes[np.isfinite(sizes)]
-        yield {
-            "step": int(path.stem.split("_")[-1]), "n": len(found["fate"]), "right": int(found["right_budget"].sum()),
-            **{name: int((found["fate"] == code).sum()) for code, name in enumerate(found.meta["fates"])},
-            "multiplier": float(np.median(known)) if len(known) else None,
-        }  # fmt: skip
+        yield {"step": int(path.stem.split("_")[-1]), "n": len(found["fate"]),
+               "right": int(found["right_budget"].sum()), **counts(found), **stability(found)}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -134,9 +134,9 @@ def test_the_same_draws_whatever_the_batch_and_the_company(subject, tmp_path):
     for key in one:
         np.testing.assert_array_equal(one[key], all_[key], err_msg=key)
     with torch.no_grad():  # in other company: the same up to rounding
-        alone = scale.observe(subject.questions(one["idx"][:1]))
+        alone = [scale.observe(subject.questions(one["idx"][row : row + 1]))["q_halt"][0, 0] for row in range(2)]
     # ... which later segments stretch, further than any tolerance on some processors: the first point is compared.
-    np.testing.assert_allclose(alone["q_halt"][0, 0], one["q_halt"][0, 0], atol=2e-2)
+    np.testing.assert_allclose(alone, one["q_halt"][:2, 0], atol=2e-2)
 
 
 def test_a_tangent_of_every_particle_has_the_exponent_of_its_trajectory(subject, measured, tmp_path):

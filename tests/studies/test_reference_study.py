@@ -20,10 +20,10 @@ DEPTHS = ("cycles", "layers", "width", "budget", "ema")
 SCRIPT = Path(__file__).parents[2] / "scripts" / "reference_study.sh"
 
 
-def study(folder: Path, *pieces: str) -> str:
+def study(folder: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = os.environ | {"PATH": path, "OUT": "study"}
-    command = ["bash", str(SCRIPT), "tiny", *pieces]
+    command = ["bash", str(SCRIPT), "tiny"]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stderr

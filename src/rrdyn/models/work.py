@@ -50,6 +50,12 @@ def segment_work(model: Model) -> Work:
     )  # fmt: skip
 
 
+def training_passes(continues: bool, supervised: float) -> float:
+    """Segments' worth of operations that a step of training takes a puzzle: the segment, the one more that the target
+    of a continue head takes, and two for what of it is differentiated (a share from 0 to 1)."""
+    return 1 + continues + 2 * supervised
+
+
 def equal_segments(model: Model, other: Model, segments: int) -> int:
     """How many segments of a model cost at most the operations of so many of another; at least 1."""
     return max(1, segments * segment_work(other).operations // segment_work(model).operations)
