@@ -6,23 +6,24 @@
 #   scripts/reference_study.sh tiny [PIECE ...]   the same path in minutes, on models too small to mean anything
 #   scripts/reference_study.sh gpu [PIECE ...]    one GPU; TRM on 9x9 Sudoku from the CSV files in $CSVS
 #
-# Pieces, in order of priority: models fates arms spectra starts far scale training real deep tables. Without any: all.
+# Pieces, in order of priority: models fates arms spectra recipes starts far training scale real tables. Without any: all.
 # Narrowed, for processes that share the work, or replaced by the environment:
-#   OUT=runs/study-SIZE   SEEDS="0 1 2"   TASKS="sudoku maze"   FAMILIES="trm att hrm srm"   ARMS="..."   DEEP="..."   DOCS=OUT/page
+#   OUT=runs/study-SIZE   SEEDS="0 1 2"   TASKS="sudoku maze"   FAMILIES="trm att hrm srm"   ARMS="..."   RECIPES="..."   DOCS=OUT/page
 #   CSVS: a folder with sudoku-extreme/ and sudoku-hard/ of 9x9 puzzles.   WEIGHTS: a folder of other people's checkpoints.
 # Every step is a public command. Started again after a stop, it goes on; what is finished is kept.
 set -euo pipefail
 size="${1:-cpu}"
 pieces=("${@:2}")
-[ "${#pieces[@]}" -gt 0 ] || pieces=(models fates arms spectra starts far scale training real deep tables)
+[ "${#pieces[@]}" -gt 0 ] || pieces=(models fates arms spectra recipes starts far training scale real tables)
 out="${OUT:-runs/study-$size}"
 read -ra seeds <<<"${SEEDS:-0 1 2}"
 read -ra tasks <<<"${TASKS:-sudoku maze}"
 every_family="trm att hrm srm" every_arm="none-fixed multi4 single wta4 curriculum flossing radius"
-every_depth="base cycles layers width budget ema"
-[ "$size" != tiny ] || every_family="trm srm" every_arm="none-fixed multi4" every_depth="base"
+every_recipe="base raw rate length data ema cycles layers width budget"
+[ "$size" != tiny ] || every_family="trm srm" every_arm="none-fixed multi4" every_recipe="base raw data"
 read -ra families <<<"${FAMILIES:-$every_family}"
 read -ra arms <<<"${ARMS:-$every_arm}"
+read -ra recipes <<<"${RECIPES:-$every_recipe}"
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 # ---- sizes: 1x is 4 segments; steps are counted so that the operations of training are equal -------------------------
@@ -39,27 +40,32 @@ declare -A steps=(
   [trm.sudoku]=800 [att.sudoku]=968 [hrm.sudoku]=615 [srm.sudoku]=578
   [trm.maze]=800 [att.maze]=829 [hrm.maze]=615 [srm.maze]=517
 )
-many=(--n 1000 --test-n 512 --val-groups 128) short=() evaluated=512 diagnosed=256 followed=64 escaping=32 k=4
-horizon=512 far=1024 restarts=(--n 64 --copies 4 --segments 12 --alphas 0 0.5 1 2 4)
+declare -A lr=([trm]=4e-3 [att]=1e-3 [hrm]=4e-3 [srm]=4e-3) # att as small-att has it: at 4e-3 it learns nothing
+many=(--n 1000 --test-n 512 --val-groups 128) short=() evaluated=512 diagnosed=256 followed=64 escaping=64 k=4
+horizon=512 watched=32 first=250 second=500 few=(--n 250)
+far=(--segments 1024 --stop-after 64) restarts=(--n 64 --copies 4 --segments 12 --alphas 0 0.5 1 2 4)
 arm_steps=(--steps 150 --eval-every 50) scaled=(--n 32 --budget 64)
-real=(--steps 2000 --eval-every 250) real_n=512 scaling=() deep=(--steps 1500)
+real=(--steps 2000 --eval-every 250) real_n=512 scaling=()
 case "$size" in
 cpu) ;;
 tiny)
   many=(--n 64 --test-n 16 --val-groups 8)
   puzzles=([sudoku]="sudoku --source generate --size 4 --clues 8" [maze]="maze --source generate --size 5 --loops 0")
-  short=(--steps 4 --eval-every 2 --eval-n 8 --batch 8)
+  short=(--eval-every 1 --eval-n 8 --batch 8)
+  for one in "${!steps[@]}"; do steps[$one]=4; done
   small="model.hidden_size=16 model.num_heads=2 model.H_cycles=2 model.L_cycles=1 eval.perturbed_n=4 eval.lyapunov_n=1"
   wide=([sudoku]="" [maze]="")
-  evaluated=16 diagnosed=12 followed=6 escaping=6 k=2 horizon=24 far=16
+  evaluated=16 diagnosed=12 followed=6 escaping=6 k=2 horizon=24
+  far=(--segments 16 --stop-after 8) watched=4 first=1 second=2 few=(--n 16)
   restarts=(--n 4 --copies 2 --segments 8 --calibrate-n 4 --alphas 0 1)
   arm_steps=(--steps 2 --eval-every 2 --eval-n 8 --batch 4) scaled=(--n 4 --budget 2)
-  real=("${short[@]}") real_n=8 scaling=(--tiny) deep=("${short[@]}")
+  real=(--steps 4 "${short[@]}") real_n=8 scaling=(--tiny)
   ;;
 gpu) # sizes of the source study; never run
-  tasks=(sudoku) families=(trm)
+  tasks=(sudoku) families=(trm) recipes=(base raw) watched=512 first=5000 second=10000
   puzzles=([sudoku]="sudoku --source csv --train ${CSVS:-CSVS}/train.csv --test ${CSVS:-CSVS}/test.csv --aug 1000")
-  many=(--n 1000) steps=([trm.sudoku]=20000) evaluated=2048 diagnosed=2048 followed=512 escaping=256 k=8 far=4096 horizon=4096
+  many=(--n 1000) steps=([trm.sudoku]=20000) evaluated=2048 diagnosed=2048 followed=512 escaping=256 k=8 horizon=4096
+  far=(--segments 4096 --stop-after 64)
   restarts=(--n 96 --copies 8 --segments 64) arm_steps=(--steps 2000 --batch 16 --eval-every 500 --eval-n 1024)
   ;;
 *)
@@ -109,7 +115,7 @@ preset_of() { # task, family
 
 # ---- models ----------------------------------------------------------------------------------------------------------
 train() {
-  local changed rate=(--lr 4e-3) words=()
+  local changed rate=(--lr "${lr[$2]}") words=()
   read -ra changed <<<"$(set_of "$1" "$2")"
   [ "$size" = gpu ] && rate=()
   [ "${#changed[@]}" -eq 0 ] || words=(--set "${changed[@]}")
@@ -171,7 +177,7 @@ starts() { each start; }
 
 # ---- far past the budget ---------------------------------------------------------------------------------------------
 beyond() {
-  make "$(folder "$@")/rollout.npz" rollout "$(weights "$@")" --segments "$far" --n "$escaping" \
+  make "$(folder "$@")/rollout.npz" rollout "$(weights "$@")" "${far[@]}" --n "$escaping" \
     --out "$(folder "$@")/rollout.npz"
 }
 far() {
@@ -233,21 +239,32 @@ real() {
   done
 }
 
-# ---- the deeper recipe, one thing changed at a time ------------------------------------------------------------------
+# ---- what sets states in motion as training goes on: the TRM of Sudoku, one thing of its recipe changed at a time --------
 declare -A changes=(
-  [base]="" [cycles]="model.L_cycles=3" [layers]="model.L_layers=1" [width]="model.hidden_size=48"
-  [budget]="model.halt_max_steps=8" [ema]="optim.ema_rate=0.999"
+  [cycles]="model.L_cycles=1" [layers]="model.L_layers=1" [width]="model.hidden_size=48" [budget]="model.halt_max_steps=8"
+  [ema]="optim.ema_rate=0.9"
 )
-deep() {
-  local name seed at changed words
-  for name in ${DEEP:-$every_depth}; do
+recipes() {
+  local name seed at learned from n rate changed more
+  read -ra changed <<<"${puzzles[sudoku]}"
+  rrdyn data "${changed[@]}" "${many[@]}" "${few[@]}" --seed 0 --out "$out/recipes/few" --quiet
+  for name in "${recipes[@]}"; do
     for seed in "${seeds[@]}"; do
-      at="$out/deep/$name/s$seed"
-      read -ra changed <<<"${changes[$name]} $([ "$size" = tiny ] && echo "$small" || true)"
-      words=()
-      [ "${#changed[@]}" -eq 0 ] || words=(--set "${changed[@]}")
-      rrdyn train "$(data sudoku)" --preset sudoku-deep --seed "$seed" --out "$at" "${deep[@]}" "${words[@]}" --quiet
-      rrdyn fate "$at"/checkpoints/step_* --n 24 --horizon 256 --out "$at/fates" --quiet
+      at="$out/recipes/$name/s$seed" learned="$at" from="$(data sudoku)" n="${steps[trm.sudoku]}" rate="${lr[trm]}" more=(--multipliers 0)
+      case "$name" in
+      base) learned="$(folder sudoku trm "$seed")" more=() ;;
+      raw) learned="$(folder sudoku trm "$seed")" more+=(--weights raw) ;;
+      data) from="$out/recipes/few" ;;
+      length) n=$((2 * n)) ;;
+      rate) rate=2e-3 ;;
+      esac
+      if [ "$learned" = "$at" ]; then
+        read -ra changed <<<"$(set_of sudoku trm) ${changes[$name]:-}"
+        rrdyn train "$from" --preset "$(preset_of sudoku trm)" --seed "$seed" --steps "$n" --lr "$rate" --out "$at" \
+          --set "${changed[@]}" "${short[@]}" --quiet
+      fi
+      rrdyn fate "$learned"/checkpoints/step_{"$first","$second","$n"} --data "$(data sudoku)" --n "$watched" --horizon 256 \
+        --out "$at/fates" "${more[@]}" --quiet
     done
   done
 }
@@ -256,7 +273,7 @@ tables() { python "$here/study_tables.py" "$out" --out "${DOCS:-$out/page}"; }
 
 for piece in "${pieces[@]}"; do
   case "$piece" in
-  models | fates | arms | spectra | starts | far | scale | training | real | deep | tables) ;;
+  models | fates | arms | spectra | recipes | starts | far | training | scale | real | tables) ;;
   *)
     echo "no such piece: $piece" >&2
     exit 2

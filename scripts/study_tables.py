@@ -38,7 +38,7 @@ from rrdyn.studies.seed_tables import bounds, over_seeds, pipe, read_table, told
 
 TASKS, FAMILIES, SEEDS = ("sudoku", "maze"), ("trm", "att", "hrm", "srm"), (0, 1, 2)
 ARMS = ("none-fixed", "multi4", "single", "wta4", "curriculum", "flossing", "radius")
-DEEP = ("base", "cycles", "layers", "width", "budget", "ema")
+RECIPES = ("base", "raw", "rate", "length", "data", "ema", "cycles", "layers", "width", "budget")
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 MEANS = {
     "models": {"right": True, "right_first": True, "token_acc": True},
@@ -46,8 +46,11 @@ MEANS = {
     "survival": {"escaped": True},
     "starts": {"sigma_star": False, "best": True, "best_gain": False},
     "arms": {"right": True, "right_change": False, "lambda_1": False, "lambda_1_change": False},
+    "recipes": {"right": True, "moving": True, "moving_change": False},
 }
 """What is averaged over seeds; True: a share."""
+WITHIN = {"recipes": ("stage",)}
+"""What else, beside task and model, is the same in what is averaged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +82,8 @@ def main() -> None:
     for name, found in tables.items():
         write_frame(out / f"{name}.csv", found)
         if name in MEANS:
-            write_frame(out / f"{name}_seeds.csv", over_seeds(found, ("task", "model"), MEANS[name]))
+            same = ("task", "model", *WITHIN.get(name, ()))
+            write_frame(out / f"{name}_seeds.csv", over_seeds(found, same, MEANS[name]))
     write_json(out / "study.json", {"not_reached": missing, "meta": provenance()})
     page = out / "README.md"
     written = page.read_text() if page.is_file() else f"# The reference study\n\n{BEGIN}\n{END}\n"
@@ -238,18 +242,33 @@ def changed(one: Trained) -> Iterator[dict[str, Any]]:
     }  # fmt: skip
 
 
-def deep(study: Path) -> Iterator[Trained]:
-    for name in DEEP:
+def recipes(study: Path) -> Iterator[Trained]:
+    for name in RECIPES:
         for seed in SEEDS:
-            yield Trained(task="sudoku", model=name, seed=seed, folder=study / "deep" / name / f"s{seed}")
+            yield Trained(task="sudoku", model=name, seed=seed, folder=study / "recipes" / name / f"s{seed}")
 
 
-def deep_fates(one: Trained) -> Iterator[dict[str, Any]]:
-    """What became of the same puzzles at every checkpoint of the deeper recipe."""
-    for path in sorted(one.file("fates").glob("fate_step_*.npz")):
-        found = read_fates(path)
-        yield {"step": int(path.stem.split("_")[-1]), "n": len(found["fate"]),
-               "right": int(found["right_budget"].sum()), **counts(found), **stability(found)}  # fmt: skip
+def recipe_fates(one: Trained) -> Iterator[dict[str, Any]]:
+    """What became of the same puzzles at three checkpoints, and how many more move than of the base there."""
+    for stage, (step, found) in enumerate(over_steps(one.file("fates"))):
+        than = dict(enumerate(over_steps(one.folder.parents[1] / "base" / one.folder.name / "fates"))).get(stage)
+        right, moving = int(found["right_budget"].sum()), moves(found)
+        yield {"stage": stage, "step": step, "n": len(moving), **bounds("right", rate(right, len(moving))),
+               **bounds("moving", rate(int(moving.sum()), len(moving))),
+               "moving_change": None if than is None else float(moving.mean() - moves(than[1]).mean()),
+               **counts(found), **stability(found)}  # fmt: skip
+
+
+def over_steps(folder: Path) -> list[tuple[int, Artifact]]:
+    """Fates at the checkpoints of a folder, the first step first."""
+    paths = {int(path.stem.split("_")[-1]): path for path in folder.glob("fate_step_*.npz")}
+    return [(step, read_fates(paths[step])) for step in sorted(paths)]
+
+
+def moves(found: Artifact) -> np.ndarray:
+    """(n,) whether a puzzle has come to rest neither at a fixed point nor on a cycle."""
+    names = list(found.meta["fates"])
+    return ~np.isin(found["fate"], [names.index("fixed"), names.index("cycle")])
 
 
 @dataclass(frozen=True)
@@ -271,7 +290,7 @@ KINDS = {
     "compute": Kind(lambda study: (one for one in trained(study) if one.model != "trm"),
                     "scaling/scaling_scale.json", compute),
     "training": Kind(trained, "evolution/evolution_training.csv", training),
-    "deep": Kind(deep, "fates", deep_fates),
+    "recipes": Kind(recipes, "fates", recipe_fates),
 }  # fmt: skip
 
 
@@ -404,20 +423,22 @@ def arm_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
     yield from ("", *pipe(["arm", "seed", *names], rows))
 
 
-def deep_part(found: pl.DataFrame, _: pl.DataFrame) -> Iterator[str]:
-    names = [name for name in FATES if name in found.columns]
-    rows = [
-        [row["model"], str(row["seed"]), str(row["step"]), f"{row['right']} of {row['n']}",
-         *(str(row[name]) for name in names), number(row["multiplier"])]
-        for row in found.to_dicts()
-    ]  # fmt: skip
-    yield from ("### The deeper recipe", "", *pipe(["changed", "seed", "step", "right", *names,
-                                                    "median largest multiplier"], rows))  # fmt: skip
+def recipe_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
+    rows = []
+    for over in means.to_dicts():
+        mine = found.filter(model=over["model"], stage=over["stage"]).sort("seed").to_dicts()
+        rows.append([over["model"], str(mine[0]["step"]), told(over, "right"), told(over, "moving"),
+                     ", ".join(f"{row['moving'] * row['n']:.0f}" for row in mine) + f" of {mine[0]['n']}",
+                     told(over, "moving_change", sign=True),
+                     ", ".join(number(row["multiplier"]) for row in mine)])  # fmt: skip
+    heads = ["changed", "step", "right", "moving", "of the seeds", "less base", "median multiplier of what rests"]
+    yield from ("### What sets states in motion", "", *pipe(heads, rows))
 
 
 PAGES: dict[str, Callable[..., Iterator[str]]] = {
     "models": model_part, "fates": fate_part, "spectra": spectrum_part, "starts": start_part,
-    "survival": survival_part, "compute": compute_part, "training": training_part, "arms": arm_part, "deep": deep_part,
+    "survival": survival_part, "compute": compute_part, "training": training_part, "arms": arm_part,
+    "recipes": recipe_part,
 }  # fmt: skip
 
 

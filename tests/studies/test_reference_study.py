@@ -16,7 +16,7 @@ from rrdyn.cli.app import find_command, load
 from rrdyn.cli.command import parse
 
 ARMS = ("single", "wta4", "curriculum", "flossing", "radius")
-DEPTHS = ("cycles", "layers", "width", "budget", "ema")
+RECIPES = ("rate", "length", "ema", "cycles", "layers", "width", "budget")
 SCRIPT = Path(__file__).parents[2] / "scripts" / "reference_study.sh"
 
 
@@ -66,11 +66,11 @@ def test_the_study_twice_and_once_more(tmp_path):
         study(folder)
     first, second = (numbers(folder / "study") for folder in folders)
     page = folders[0] / "study" / "page"
-    assert {"models.csv", "fates.csv", "arms.csv", "spectra.csv", "survival.csv", "deep.csv", "README.md"} <= {
+    assert {"models.csv", "fates.csv", "arms.csv", "spectra.csv", "survival.csv", "recipes.csv", "README.md"} <= {
         path.name for path in page.iterdir()
     }
     missing = json.loads((page / "study.json").read_text())["not_reached"]  # what tiny leaves out, and nothing else
-    assert all(any(word in one for word in (" att,", " hrm,", *ARMS, *DEPTHS)) for one in missing)
+    assert all(any(word in one for word in (" att,", " hrm,", *ARMS, *RECIPES)) for one in missing)
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name] and not name.endswith("runs.csv")] == []
     stamps = {path: path.stat().st_mtime_ns for path in folders[0].rglob("*.safetensors")}
