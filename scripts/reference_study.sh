@@ -53,7 +53,7 @@ tiny)
   puzzles=([sudoku]="sudoku --source generate --size 4 --clues 8" [maze]="maze --source generate --size 5 --loops 0")
   short=(--eval-every 1 --eval-n 8 --batch 8)
   for one in "${!steps[@]}"; do steps[$one]=4; done
-  small="model.hidden_size=16 model.num_heads=2 model.H_cycles=2 model.L_cycles=1 eval.perturbed_n=4 eval.lyapunov_n=1"
+  small="model.hidden_size=16 model.H_cycles=2 model.L_cycles=1 eval.perturbed_n=4 eval.lyapunov_n=1"
   wide=([sudoku]="" [maze]="")
   evaluated=16 diagnosed=12 followed=6 escaping=6 k=2 horizon=24
   far=(--segments 16 --stop-after 8) watched=4 first=1 second=2 few=(--n 16)
