@@ -6,7 +6,7 @@
 #   scripts/reference_study.sh tiny [PIECE ...]   the same path in minutes, on models too small to mean anything
 #   scripts/reference_study.sh gpu [PIECE ...]    one GPU; TRM on 9x9 Sudoku from the CSV files in $CSVS
 #
-# Pieces, in order of priority: models fates arms spectra recipes starts far training scale real tables. Without any: all.
+# Pieces, in order of priority: models fates arms spectra recipes starts far training scale real keep tables. Without any: all.
 # Narrowed, for processes that share the work, or replaced by the environment:
 #   OUT=runs/study-SIZE   SEEDS="0 1 2"   TASKS="sudoku maze"   FAMILIES="trm att hrm srm"   ARMS="..."   RECIPES="..."   DOCS=OUT/page
 #   CSVS: a folder with sudoku-extreme/ and sudoku-hard/ of 9x9 puzzles.   WEIGHTS: a folder of other people's checkpoints.
@@ -14,8 +14,8 @@
 set -euo pipefail
 size="${1:-cpu}"
 pieces=("${@:2}")
-[ "${#pieces[@]}" -gt 0 ] || pieces=(models fates arms spectra recipes starts far training scale real tables)
-out="${OUT:-runs/study-$size}"
+[ "${#pieces[@]}" -gt 0 ] || pieces=(models fates arms spectra recipes starts far training scale real keep tables)
+out="${OUT:-runs/study-$size}" docs="${DOCS:-${OUT:-runs/study-$size}/page}"
 read -ra seeds <<<"${SEEDS:-0 1 2}"
 read -ra tasks <<<"${TASKS:-sudoku maze}"
 every_family="trm att hrm srm" every_arm="none-fixed multi4 single wta4 curriculum flossing radius"
@@ -269,11 +269,30 @@ recipes() {
   done
 }
 
-tables() { python "$here/study_tables.py" "$out" --out "${DOCS:-$out/page}"; }
+# ---- what is kept of it: weights for others, a row a puzzle, the tables ------------------------------------------------
+kept() {
+  local to="$docs/models/$1_$2_s$3" one
+  [ -e "$(folder "$@")/evaluation.json" ] || return 0
+  make "$to/meta.json" export "$(weights "$@")" "$to" --layout rrdyn --data "$docs/models/data/$1"
+  for one in evaluation.json fate.npz analysis/points_diag.csv; do
+    [ ! -e "$(folder "$@")/$one" ] || cp "$(folder "$@")/$one" "$to"
+  done
+}
+keep() {
+  local task
+  for task in "${tasks[@]}"; do
+    [ -e "$docs/models/data/$task" ] || [ ! -e "$(data "$task")" ] || {
+      mkdir -p "$docs/models/data"
+      cp -r "$(data "$task")" "$docs/models/data/$task"
+    }
+  done
+  each kept
+}
+tables() { python "$here/study_tables.py" "$out" --out "$docs"; }
 
 for piece in "${pieces[@]}"; do
   case "$piece" in
-  models | fates | arms | spectra | recipes | starts | far | training | scale | real | tables) ;;
+  models | fates | arms | spectra | recipes | starts | far | training | scale | real | keep | tables) ;;
   *)
     echo "no such piece: $piece" >&2
     exit 2
