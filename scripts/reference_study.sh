@@ -219,23 +219,24 @@ training() { each series; }
 
 # ---- real puzzles and other people's models: only statistics are kept ------------------------------------------------
 real() {
-  local at="$out/real" kind name
+  local at="$out/real" kind path
   if [ -n "${CSVS:-}" ]; then
     rrdyn data sudoku --source csv --train "$CSVS/sudoku-extreme/train.csv" --test "$CSVS/sudoku-extreme/test.csv" \
-      --n 1000 --aug 20 --seed 0 --out "$at/extreme" --quiet
+      --n 1000 --aug 20 --seed 0 --out "$at/data/extreme" --quiet
     rrdyn data sudoku --source csv --train "$CSVS/sudoku-hard/train.csv" --test "$CSVS/sudoku-hard/test.csv" \
-      --n 1000 --seed 0 --out "$at/hard" --quiet
-    rrdyn train "$at/extreme" --preset sudoku-small --seed 0 --lr 2e-3 --out "$at/trm" "${real[@]}" \
+      --n 1000 --seed 0 --out "$at/data/hard" --quiet
+    rrdyn train "$at/data/extreme" --preset sudoku-small --seed 0 --lr 2e-3 --out "$at/trm" "${real[@]}" \
       --set model.halt_max_steps=4 model.hidden_size=96 --quiet
     for kind in extreme hard; do
-      make "$at/$kind.json" evaluate "$at/trm/checkpoints/last" --data "$at/$kind" --n "$real_n" --out "$at/$kind.json"
-      make "$at/fate_$kind.npz" fate "$at/trm/checkpoints/last" --data "$at/$kind" --n "$followed" --multipliers 0 \
-        --out "$at/fate_$kind.npz"
+      make "$at/$kind/evaluation.json" evaluate "$at/trm/checkpoints/last" --data "$at/data/$kind" --n "$real_n" \
+        --out "$at/$kind/evaluation.json"
+      make "$at/$kind/fate.npz" fate "$at/trm/checkpoints/last" --data "$at/data/$kind" --n "$followed" --multipliers 0 \
+        --out "$at/$kind/fate.npz"
     done
   fi
   for path in ${WEIGHTS:+"$WEIGHTS"/*.pt}; do
-    name="$(basename "$path" .pt)"
-    make "$at/fate_$name.npz" fate "$path" --n "$followed" --multipliers 0 --out "$at/fate_$name.npz"
+    kind="$(basename "$path" .pt)"
+    make "$at/$kind/fate.npz" fate "$path" --n "$followed" --multipliers 0 --out "$at/$kind/fate.npz"
   done
 }
 

@@ -39,6 +39,7 @@ from rrdyn.studies.seed_tables import bounds, over_seeds, pipe, read_table, told
 TASKS, FAMILIES, SEEDS = ("sudoku", "maze"), ("trm", "att", "hrm", "srm"), (0, 1, 2)
 ARMS = ("none-fixed", "multi4", "single", "wta4", "curriculum", "flossing", "radius")
 RECIPES = ("base", "raw", "rate", "length", "data", "ema", "cycles", "layers", "width", "budget")
+REAL = ("extreme", "hard")
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 MEANS = {
     "models": {"right": True, "right_first": True, "token_acc": True},
@@ -271,6 +272,22 @@ def moves(found: Artifact) -> np.ndarray:
     return ~np.isin(found["fate"], [names.index("fixed"), names.index("cycle")])
 
 
+def real(study: Path) -> Iterator[Trained]:
+    others = {path.parent.name for path in (study / "real").glob("*/fate.npz")}.difference(REAL)
+    for name in (*REAL, *sorted(others)):
+        yield Trained(task=name, model="trm", seed=0, folder=study / "real" / name)
+
+
+def real_fates(one: Trained) -> Iterator[dict[str, Any]]:
+    """Real puzzles, and other people's models: right at the budget, and what becomes of some."""
+    found = read_fates(one.file("fate.npz"))
+    right, path = found["right_budget"].astype(bool), one.file("evaluation.json")
+    own = read_json(path, EvaluationRecord).segments[found.meta["budget"] - 1] if path.is_file() else None
+    exact = own.exact if own else rate(int(right.sum()), len(right))
+    yield {"n": exact.n, **bounds("right", exact), **bounds("token_acc", own.token_acc if own else None),
+           "followed": len(right), **counts(found), "right_end": int(found["right_end"].sum())}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Kind:
     """A table: whose rows, from which file, how a model's are read."""
@@ -291,6 +308,7 @@ KINDS = {
                     "scaling/scaling_scale.json", compute),
     "training": Kind(trained, "evolution/evolution_training.csv", training),
     "recipes": Kind(recipes, "fates", recipe_fates),
+    "real": Kind(real, "fate.npz", real_fates),
 }  # fmt: skip
 
 
@@ -435,10 +453,21 @@ def recipe_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
     yield from ("### What sets states in motion", "", *pipe(heads, rows))
 
 
+def real_part(found: pl.DataFrame, _: pl.DataFrame | None) -> Iterator[str]:
+    names = [name for name in FATES if name in found.columns]
+    rows = [
+        [row["task"], str(row["n"]), told(row, "right"), told(row, "token_acc"), str(row["followed"]),
+         *(str(row[name]) for name in names), str(row["right_end"])]
+        for row in found.to_dicts()
+    ]  # fmt: skip
+    heads = ["puzzles or weights", "n", "right", "cells right", "followed", *names, "right when last followed"]
+    yield from ("### Real puzzles, and the modular models of others", "", *pipe(heads, rows))
+
+
 PAGES: dict[str, Callable[..., Iterator[str]]] = {
     "models": model_part, "fates": fate_part, "spectra": spectrum_part, "starts": start_part,
     "survival": survival_part, "compute": compute_part, "training": training_part, "arms": arm_part,
-    "recipes": recipe_part,
+    "recipes": recipe_part, "real": real_part,
 }  # fmt: skip
 
 
