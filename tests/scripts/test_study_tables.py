@@ -35,3 +35,23 @@ def test_of_what_is_there_and_no_more(tmp_path, monkeypatch):
     assert "fates: maze trm, seed 1" not in missing
     assert "models: maze trm, seed 1" in missing
     assert text == script.filled(text, page.parent)
+
+
+def test_real_puzzles_and_recipes(tmp_path, monkeypatch):
+    study, page = tmp_path / "study", tmp_path / "page"
+    for folder in ("real/hard", "real/somebody", "recipes/base/s0/fates", "recipes/raw/s0/fates"):
+        (study / folder).mkdir(parents=True)
+        names = ["fate_step_40.npz", "fate_step_9.npz"] if folder.endswith("fates") else ["fate.npz"]
+        for name in names:
+            fates(study / folder / name)
+    called(script, monkeypatch, study, "--out", page)
+    hard, other = pl.read_csv(page / "real.csv").to_dicts()
+    assert (hard["task"], other["task"]) == ("hard", "somebody")
+    assert (hard["n"], hard["right"], hard["fixed"]) == (N, 0.25, 3 * N // 4)
+    recipes = pl.read_csv(page / "recipes.csv")
+    assert recipes["step"].to_list() == [9, 40] * 2  # by number, not by letters
+    assert recipes["moving"].to_list() == [0.0] * 4  # fixed points and cycles alone
+    assert recipes["moving_change"].to_list() == [0.0] * 4
+    missing = json.loads((page / "study.json").read_text())["not_reached"]
+    assert "real: extreme trm, seed 0" in missing
+    assert "recipes: sudoku base, seed 0" not in missing
