@@ -131,3 +131,20 @@ def test_a_maze_may_be_judged_by_its_path(tmp_path):
     assert survival.accuracy_table(survival.read_rollout(path))["path_valid"].to_list()[-1] == 1 / 3
     with pytest.raises(InputError, match="holds no path_valid"):
         survival.read_rollout(write_rollout(tmp_path / "a.npz", rate=0.1), label="path_valid")
+
+
+def test_of_stopped_puzzles_only_the_escapes_are_told(tmp_path):
+    whole = survival.read_rollout(write_rollout(tmp_path / "whole.npz", rate=0.05, n=300))
+    path = write_rollout(tmp_path / "stopped.npz", rate=0.05, n=300, settings={"stop_after": 8})
+    known = survival.survive(whole, "m").record()
+    with pytest.warns(UserWarning, match="made with --stop-after"):
+        model = survival.survive(survival.read_rollout(path), "m")
+    found = model.record()
+    assert (found.lost, found.settled_wrong, found.threshold, found.wandering_only) == (None, None, None, None)
+    assert known.lost == 0
+    assert known.settled_wrong is not None
+    assert found.escaped == known.escaped
+    assert found.fits["exponential"] == known.fits["exponential"]
+    text = survival.summary(survival.told([model]))
+    assert "wrong at 128: -\n" in text
+    assert "settled on a wrong answer: -\n" in text

@@ -51,6 +51,8 @@ class Rollout:
     path_valid: np.ndarray | None
     readout: int
     sub_updates: int | None
+    stopped: bool = False
+    """Whether puzzles that stayed right were followed no further (`--stop-after`)."""
 
     @property
     def failed(self) -> np.ndarray:
@@ -100,6 +102,7 @@ def read_rollout(
         path_valid=valid,
         readout=chosen,
         sub_updates=sub_updates or sub_updates_per_segment(artifact.meta),
+        stopped=bool(artifact.meta.get("settings", {}).get("stop_after")),
     )
 
 
@@ -112,8 +115,9 @@ class Model:
     curve: SurvivalCurve
     laws: list[Law]
     wandering: Law | None
-    threshold: Threshold
-    settled_wrong: int
+    threshold: Threshold | None
+    settled_wrong: int | None
+    """None, like the threshold, where puzzles were stopped: the drifts of those that settled right are not known."""
 
     @property
     def times(self) -> np.ndarray:
@@ -125,7 +129,6 @@ class Model:
         r = self.rollout
         _, came = r.escapes()
         failures, escaped = len(came), int(came.sum())
-        stuck = rate(self.settled_wrong, failures)
         return SurvivalModelRecord(
             file=str(r.path),
             n=len(r.exact),
@@ -134,9 +137,9 @@ class Model:
             failures=failures,
             escaped=rate(escaped, failures),
             never_correct=rate(failures - escaped, failures),
-            settled_wrong=SettledRecord(**dict(stuck), tau_log10=self.threshold.tau),
-            threshold=self.threshold.record(),
-            lost=int((~r.failed & ~r.exact[:, -1]).sum()),
+            settled_wrong=self._settled(failures),
+            threshold=None if self.threshold is None else self.threshold.record(),
+            lost=None if r.stopped else int((~r.failed & ~r.exact[:, -1]).sum()),
             median_escape=self.curve.median,
             sub_updates_per_segment=r.sub_updates,
             fits={law.name: law.record(self.times, r.sub_updates) for law in self.laws},
@@ -145,23 +148,34 @@ class Model:
             wandering_only=None if self.wandering is None else self.wandering.record(self.times, r.sub_updates),
         )
 
+    def _settled(self, failures: int) -> SettledRecord | None:
+        if self.threshold is None or self.settled_wrong is None:
+            return None
+        return SettledRecord(**dict(rate(self.settled_wrong, failures)), tau_log10=self.threshold.tau)
+
 
 def survive(rollout: Rollout, tag: str, tau: Tau | None = None) -> Model | None:
     """Kaplan-Meier and the laws of escape of one rollout; None where nothing failed at the readout."""
     if not rollout.failed.any():
         notice(f"{rollout.path}: every puzzle is right at segment {rollout.readout}, nothing to escape from")
         return None
+    time, came = rollout.escapes()
+    curve, laws = kaplan_meier(time, came), fit_all(Escapes.of(time, came))
+    if rollout.stopped:
+        notice(f"{tag}: made with --stop-after: who is lost and who settled on a wrong answer is not known")
+        return Model(
+            tag=tag, rollout=rollout, curve=curve, laws=laws, wandering=None, threshold=None, settled_wrong=None
+        )
     late, threshold = _late_drift(rollout, tau or Tau())
     if threshold.warning:
         notice(f"{tag}: {threshold.warning}")
-    time, came = rollout.escapes()
     stuck = threshold.settled(late)[rollout.failed] & ~came
     moving = ~stuck
     return Model(
         tag=tag,
         rollout=rollout,
-        curve=kaplan_meier(time, came),
-        laws=fit_all(Escapes.of(time, came)),
+        curve=curve,
+        laws=laws,
         wandering=fit_exponential(Escapes.of(time[moving], came[moving])) if moving.any() else None,
         threshold=threshold,
         settled_wrong=int(stuck.sum()),
@@ -272,7 +286,8 @@ def summary(record: SurvivalRecord) -> str:
             f" never: {bounded(model.never_correct)}",
             f"- of the failures, settled on a wrong answer: {bounded(stuck)}"
             + (f" (late drift below 10^{stuck.tau_log10:.2f})" if stuck else ""),
-            f"- right at segment {model.readout}, wrong at {model.horizon}: {model.lost}",
+            f"- right at segment {model.readout}, wrong at {model.horizon}: "
+            f"{'-' if model.lost is None else model.lost}",
             f"- share that would never escape (cure fraction of a mixture with one rate): "
             f"{bounded(model.cure_fraction)}",
             *_few(model),

@@ -45,8 +45,8 @@ class SurvivalModelRecord(Written):
     never_correct: Interval | None = None
     settled_wrong: SettledRecord | None = None
     threshold: ThresholdRecord | None = None
-    lost: Count = 0
-    """Right at the readout, wrong at the horizon."""
+    lost: Count | None = 0
+    """Right at the readout, wrong at the horizon. None, as `settled_wrong` is, where what stayed right was stopped."""
     median_escape: Number | None = None
     sub_updates_per_segment: Count | None = None
     fits: dict[str, LawRecord | None] = {}
