@@ -85,7 +85,8 @@ def apart(known: Any, found: Any, where: str) -> Iterator[float]:
     else:
         right = number(found)
         assert right is not None, (where, found)
-        yield 0.0 if math.isnan(left) and math.isnan(right) else abs(left - right)
+        alone = math.isnan(left) != math.isnan(right)
+        yield math.inf if alone else 0.0 if math.isnan(left) else abs(left - right)
 
 
 def number(value: Any) -> float | None:

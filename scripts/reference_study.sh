@@ -6,7 +6,8 @@
 #   scripts/reference_study.sh tiny [PIECE ...]   the same path in minutes, on models too small to mean anything
 #   scripts/reference_study.sh gpu [PIECE ...]    one GPU; TRM on 9x9 Sudoku from the CSV files in $CSVS
 #
-# Pieces, in order of priority: models fates arms spectra recipes starts far training scale real keep tables. Without any: all.
+# Pieces, in order of priority (without any: all):
+#   models fates failures arms spectra recipes starts far training scale real keep tables
 # Narrowed, for processes that share the work, or replaced by the environment:
 #   OUT=runs/study-SIZE   SEEDS="0 1 2"   TASKS="sudoku maze"   FAMILIES="trm att hrm srm"   ARMS="..."   RECIPES="..."   DOCS=OUT/page
 #   CSVS: a folder with sudoku-extreme/ and sudoku-hard/ of 9x9 puzzles.   WEIGHTS: a folder of other people's checkpoints.
@@ -14,7 +15,7 @@
 set -euo pipefail
 size="${1:-cpu}"
 pieces=("${@:2}")
-[ "${#pieces[@]}" -gt 0 ] || pieces=(models fates arms spectra recipes starts far training scale real keep tables)
+[ "${#pieces[@]}" -gt 0 ] || pieces=(models fates failures arms spectra recipes starts far training scale real keep tables)
 out="${OUT:-runs/study-$size}" docs="${DOCS:-${OUT:-runs/study-$size}/page}"
 read -ra seeds <<<"${SEEDS:-0 1 2}"
 read -ra tasks <<<"${TASKS:-sudoku maze}"
@@ -83,9 +84,9 @@ data() { echo "$out/$1/data"; }
 folder() { echo "$out/$1/${2}_s$3"; }             # task, family, seed
 weights() { echo "$(folder "$@")/checkpoints/last"; }
 
-# make FILE COMMAND ...: nothing where FILE is there
+# make FILE INPUT COMMAND ...: nothing where FILE is younger than INPUT. (Measurements know by themselves what is done.)
 make() {
-  [ -e "$1" ] || rrdyn "${@:2}" --quiet
+  [ "$1" -nt "$2" ] || rrdyn "${@:3}" --quiet
 }
 
 # each FUNCTION: for every model, in the order in which they are wanted
@@ -121,7 +122,8 @@ train() {
   [ "${#changed[@]}" -eq 0 ] || words=(--set "${changed[@]}")
   rrdyn train "$(data "$1")" --preset "$(preset_of "$1" "$2")" --seed "$3" --steps "${steps[$2.$1]}" "${rate[@]}" \
     --out "$(folder "$@")" "${words[@]}" "${short[@]}" --quiet
-  make "$(folder "$@")/evaluation.json" evaluate "$(weights "$@")" --n "$evaluated" --out "$(folder "$@")/evaluation.json"
+  make "$(folder "$@")/evaluation.json" "$(weights "$@")/meta.json" \
+    evaluate "$(weights "$@")" --n "$evaluated" --out "$(folder "$@")/evaluation.json"
 }
 models() {
   local words
@@ -134,9 +136,16 @@ models() {
 
 # ---- what becomes of every puzzle, with the multipliers of what settles ----------------------------------------------
 fate() {
-  make "$(folder "$@")/fate.npz" fate "$(weights "$@")" --n "$followed" --horizon "$horizon" --out "$(folder "$@")/fate.npz"
+  rrdyn fate "$(weights "$@")" --n "$followed" --horizon "$horizon" --out "$(folder "$@")/fate.npz" --quiet
 }
 fates() { each fate; }
+
+# ---- and of every test puzzle, for the failures of who mostly is right -----------------------------------------------
+failure() {
+  [[ $2 == trm || $2 == hrm ]] || return 0
+  rrdyn fate "$(weights "$@")" --n "$evaluated" --horizon "$horizon" --multipliers 0 --out "$(folder "$@")/failures.npz" --quiet
+}
+failures() { each failure; }
 
 # ---- arms: fine-tuned from each TRM of Sudoku, and judged beside none-fixed ------------------------------------------
 arms() {
@@ -149,9 +158,8 @@ arms() {
       [ "${#changed[@]}" -eq 0 ] || words=(--set "${changed[@]}")
       rrdyn train "$(data sudoku)" --preset "$(preset_of sudoku trm)" --init "$(weights sudoku trm "$seed")" --aug "$arm" \
         --seed "$seed" "${arm_steps[@]}" --out "$at" "${words[@]}" --quiet
-      make "$at/diag/diag.npz" diagnose "$at/checkpoints/last" --n "$evaluated" --k 1 --out "$at/diag/diag.npz"
-      make "$at/fate.npz" fate "$at/checkpoints/last" --n "$followed" --horizon "$horizon" --multipliers 0 \
-        --out "$at/fate.npz"
+      rrdyn diagnose "$at/checkpoints/last" --n "$evaluated" --k 1 --out "$at/diag/diag.npz" --quiet
+      rrdyn fate "$at/checkpoints/last" --n "$followed" --horizon "$horizon" --multipliers 0 --out "$at/fate.npz" --quiet
     done
   done
   rrdyn aggregate "$out/arms" --out "$out/aggregate" --quiet
@@ -161,8 +169,9 @@ arms() {
 spectrum() {
   local at
   at="$(folder "$@")"
-  make "$at/diag.npz" diagnose "$(weights "$@")" --n "$diagnosed" --k "$k" --out "$at/diag.npz"
-  make "$at/analysis/results_diag.json" analyze-2x2 "$at/diag.npz" --fate "$at/fate.npz" --tag diag --out "$at/analysis"
+  rrdyn diagnose "$(weights "$@")" --n "$diagnosed" --k "$k" --out "$at/diag.npz" --quiet
+  make "$at/analysis/results_diag.json" "$at/diag.npz" \
+    analyze-2x2 "$at/diag.npz" --fate "$at/fate.npz" --tag diag --out "$at/analysis"
 }
 spectra() { each spectrum; }
 
@@ -170,15 +179,14 @@ spectra() { each spectrum; }
 start() {
   local at
   at="$(folder "$@")"
-  make "$at/perturb.npz" perturb "$(weights "$@")" "${restarts[@]}" --calibrate-kl 1.0 --out "$at/perturb.npz"
-  make "$at/select/select_perturb.json" select "$at/perturb.npz" --out "$at/select" --no-figures
+  rrdyn perturb "$(weights "$@")" "${restarts[@]}" --calibrate-kl 1.0 --out "$at/perturb.npz" --quiet
+  make "$at/select/select_perturb.json" "$at/perturb.npz" select "$at/perturb.npz" --out "$at/select" --no-figures
 }
 starts() { each start; }
 
 # ---- far past the budget ---------------------------------------------------------------------------------------------
 beyond() {
-  make "$(folder "$@")/rollout.npz" rollout "$(weights "$@")" "${far[@]}" --n "$escaping" \
-    --out "$(folder "$@")/rollout.npz"
+  rrdyn rollout "$(weights "$@")" "${far[@]}" --n "$escaping" --out "$(folder "$@")/rollout.npz" --quiet
 }
 far() {
   each beyond
@@ -192,9 +200,10 @@ compute() {
   local at
   [ "$2" = trm ] && return
   at="$(folder "$@")"
-  make "$at/scale.npz" scale "$(weights "$@")" "${scaled[@]}" --methods longer restarts path-noise random-start \
-    --out "$at/scale.npz"
-  make "$at/scaling/scaling_scale.json" analyze-scale "$at/scale.npz" --fate "$at/fate.npz" --no-figures --out "$at/scaling"
+  rrdyn scale "$(weights "$@")" "${scaled[@]}" --methods longer restarts path-noise random-start \
+    --out "$at/scale.npz" --quiet
+  make "$at/scaling/scaling_scale.json" "$at/scale.npz" \
+    analyze-scale "$at/scale.npz" --fate "$at/fate.npz" --no-figures --out "$at/scaling"
 }
 scale() {
   local given=() task seed
@@ -209,11 +218,11 @@ scale() {
 
 # ---- over the checkpoints of training --------------------------------------------------------------------------------
 series() {
-  local at
+  local at path found=()
   at="$(folder "$@")"
-  [ -e "$at/evolution/evolution_training.json" ] && return
   rrdyn diagnose "$at"/checkpoints/step_* --n "$diagnosed" --k 1 --out "$at/series" --quiet
-  rrdyn evolution "$at"/series/*.npz --tag training --out "$at/evolution" --quiet
+  for path in "$at"/checkpoints/step_*; do found+=("$at/series/diag_$(basename "$path").npz"); done
+  make "$at/evolution/evolution_training.json" "${found[-1]}" evolution "${found[@]}" --tag training --out "$at/evolution"
 }
 training() { each series; }
 
@@ -228,15 +237,16 @@ real() {
     rrdyn train "$at/data/extreme" --preset sudoku-small --seed 0 --lr 2e-3 --out "$at/trm" "${real[@]}" \
       --set model.halt_max_steps=4 model.hidden_size=96 --quiet
     for kind in extreme hard; do
-      make "$at/$kind/evaluation.json" evaluate "$at/trm/checkpoints/last" --data "$at/data/$kind" --n "$real_n" \
+      make "$at/$kind/evaluation.json" "$at/trm/checkpoints/last/meta.json" \
+        evaluate "$at/trm/checkpoints/last" --data "$at/data/$kind" --n "$real_n" \
         --out "$at/$kind/evaluation.json"
-      make "$at/$kind/fate.npz" fate "$at/trm/checkpoints/last" --data "$at/data/$kind" --n "$followed" --multipliers 0 \
-        --out "$at/$kind/fate.npz"
+      rrdyn fate "$at/trm/checkpoints/last" --data "$at/data/$kind" --n "$followed" --multipliers 0 \
+        --out "$at/$kind/fate.npz" --quiet
     done
   fi
   for path in ${WEIGHTS:+"$WEIGHTS"/*.pt}; do
     kind="$(basename "$path" .pt)"
-    make "$at/$kind/fate.npz" fate "$path" --n "$followed" --multipliers 0 --out "$at/$kind/fate.npz"
+    rrdyn fate "$path" --n "$followed" --multipliers 0 --out "$at/$kind/fate.npz" --quiet
   done
 }
 
@@ -251,7 +261,8 @@ recipes() {
   rrdyn data "${changed[@]}" "${many[@]}" "${few[@]}" --seed 0 --out "$out/recipes/few" --quiet
   for name in "${recipes[@]}"; do
     for seed in "${seeds[@]}"; do
-      at="$out/recipes/$name/s$seed" learned="$at" from="$(data sudoku)" n="${steps[trm.sudoku]}" rate="${lr[trm]}" more=(--multipliers 0)
+      at="$out/recipes/$name/s$seed" learned="$at" more=(--multipliers 0)
+      from="$(data sudoku)" n="${steps[trm.sudoku]}" rate="${lr[trm]}"
       case "$name" in
       base) learned="$(folder sudoku trm "$seed")" more=() ;;
       raw) learned="$(folder sudoku trm "$seed")" more+=(--weights raw) ;;
@@ -274,8 +285,9 @@ recipes() {
 kept() {
   local to="$docs/models/$1_$2_s$3" one
   [ -e "$(folder "$@")/evaluation.json" ] || return 0
-  make "$to/meta.json" export "$(weights "$@")" "$to" --layout rrdyn --data "$docs/models/data/$1"
-  for one in evaluation.json fate.npz analysis/points_diag.csv; do
+  make "$to/meta.json" "$(weights "$@")/meta.json" \
+    export "$(weights "$@")" "$to" --layout rrdyn --data "$docs/models/data/$1"
+  for one in evaluation.json fate.npz failures.npz analysis/points_diag.csv; do
     [ ! -e "$(folder "$@")/$one" ] || cp "$(folder "$@")/$one" "$to"
   done
 }
@@ -284,7 +296,9 @@ keep() {
   for task in "${tasks[@]}"; do
     [ -e "$docs/models/data/$task" ] || [ ! -e "$(data "$task")" ] || {
       mkdir -p "$docs/models/data"
-      cp -r "$(data "$task")" "$docs/models/data/$task"
+      rm -rf "$docs/models/data/$task.part"
+      cp -r "$(data "$task")" "$docs/models/data/$task.part"
+      mv "$docs/models/data/$task.part" "$docs/models/data/$task"
     }
   done
   each kept
@@ -293,7 +307,7 @@ tables() { python "$here/study_tables.py" "$out" --out "$docs"; }
 
 for piece in "${pieces[@]}"; do
   case "$piece" in
-  models | fates | arms | spectra | recipes | starts | far | training | scale | real | keep | tables) ;;
+  models | fates | failures | arms | spectra | recipes | starts | far | training | scale | real | keep | tables) ;;
   *)
     echo "no such piece: $piece" >&2
     exit 2

@@ -109,9 +109,9 @@ def recipes(found: pl.DataFrame, style: Style) -> Plate:
     last = found.filter(pl.col("stage") == pl.col("stage").max().over("model", "seed"))
     return dots(
         last, "moving", "share that moves", style,
-        "What sets states in motion: at the end of training the share of test puzzles whose state has come to rest "
-        "neither at a fixed point nor on a cycle, one thing of the recipe changed at a time (marks: seeds 0, 1, 2, "
-        "with 95% intervals over puzzles; strokes: their means).",
+        "What sets states in motion: at the end of training the share of test puzzles whose state winds round a torus "
+        "or wanders chaotically, one thing of the recipe changed at a time (marks: seeds 0, 1, 2, with 95% intervals "
+        "over puzzles; strokes: their means).",
         "Share of moving states at the end of training for each recipe",
     )  # fmt: skip
 
@@ -126,11 +126,11 @@ def beside(found: pl.DataFrame, style: Style) -> Plate:
             minutes = rows["cpu_seconds"].to_numpy() / 60
             ax.plot(minutes, rows["acc"], marker=MARKERS[seed], color=style.series(shade))
             drawn.add(tool=tool, seed=seed, cpu_minutes=minutes, acc=rows["acc"].to_numpy())
-        last = found.filter(tool=tool).group_by("seed").agg(pl.col("acc").last())["acc"].to_numpy()
+        last = found.filter(tool=tool).sort("step").group_by("seed").agg(pl.col("acc").last())["acc"].to_numpy()
         ends.append((0.0, float(last.mean()), {"nano": "nano-trm"}.get(tool, tool), style.series(shade)))
     ax.set_ylim(0, 1)
     ax.set_xlabel("processor time, minutes")
-    ax.set_ylabel("right, of 128")
+    ax.set_ylabel("right, of the validation puzzles")
     marks.spread(figure, [marks.label_ends(ax, style, ends)])
     return Plate(
         figure=figure, table=drawn,

@@ -19,17 +19,17 @@ import polars as pl
 
 from rrdyn.analysis.fates import read_fates
 from rrdyn.analysis.intervals import mean, mean_difference, rate
+from rrdyn.analysis.survival import read_rollout
 from rrdyn.artifacts.evaluation import EvaluationRecord
 from rrdyn.artifacts.files import make_folder, write_json, write_text
 from rrdyn.artifacts.frame import write_frame
 from rrdyn.artifacts.npz import Artifact, read_npz
 from rrdyn.artifacts.provenance import provenance
-from rrdyn.artifacts.reading import read_json
+from rrdyn.artifacts.reading import read_json, read_yaml
 from rrdyn.artifacts.results import ResultsRecord
 from rrdyn.artifacts.scaling import ScalingRecord
-from rrdyn.artifacts.schemas import DIAG
+from rrdyn.artifacts.schemas import DIAG, PERTURB
 from rrdyn.artifacts.selection import SelectionRecord
-from rrdyn.artifacts.survival import SurvivalRecord
 from rrdyn.dynamics import FATES
 from rrdyn.measurement import open_subject
 from rrdyn.models.work import segment_work, training_passes
@@ -40,14 +40,14 @@ TASKS, FAMILIES, SEEDS = ("sudoku", "maze"), ("trm", "att", "hrm", "srm"), (0, 1
 ARMS = ("none-fixed", "multi4", "single", "wta4", "curriculum", "flossing", "radius")
 RECIPES = ("base", "raw", "rate", "length", "data", "ema", "cycles", "layers", "width", "budget")
 REAL = ("extreme", "hard")
+MOVING, UNDECIDED = ("quasiperiodic", "chaotic", "diverged"), ("slow", "marginal")
+MAY = {True: "no", False: "yes", None: "-"}
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 MEANS = {
     "models": {"right": True, "right_first": True, "token_acc": True},
     "spectra": {"lambda_1": False, "auc_lambda_1": True, "auc_drift": True, "auc_q_halt": True, "increment": False},
-    "survival": {"escaped": True},
-    "starts": {"sigma_star": False, "best": True, "best_gain": False},
     "arms": {"right": True, "right_change": False, "lambda_1": False, "lambda_1_change": False},
-    "recipes": {"right": True, "moving": True, "moving_change": False},
+    "recipes": {"right": True, "moving": True, "moving_change": False, "undecided": True},
 }
 """What is averaged over seeds; True: a share."""
 WITHIN = {"recipes": ("stage",)}
@@ -80,6 +80,9 @@ def main() -> None:
     missing: list[str] = []
     tables = {name: table(args.study, name, missing) for name in KINDS}
     tables = {name: found for name, found in tables.items() if len(found)}
+    for name in KINDS:
+        for path in (out / f"{name}.csv", out / f"{name}_seeds.csv"):
+            path.unlink(missing_ok=True)
     for name, found in tables.items():
         write_frame(out / f"{name}.csv", found)
         if name in MEANS:
@@ -108,6 +111,10 @@ def trained(study: Path) -> Iterator[Trained]:
                 yield Trained(task=task, model=model, seed=seed, folder=study / task / f"{model}_s{seed}")
 
 
+def families(*wanted: str) -> Callable[[Path], Iterator[Trained]]:
+    return lambda study: (one for one in trained(study) if one.model in wanted)
+
+
 def arms(study: Path) -> Iterator[Trained]:
     for arm in ARMS:
         for seed in SEEDS:
@@ -132,19 +139,28 @@ def models(one: Trained) -> Iterator[dict[str, Any]]:
     subject = open_subject(one.file("checkpoints/last"))
     work, model = segment_work(subject.model), subject.model
     steps = read_json(one.file("checkpoints/last") / "meta.json")["step"]
+    batch = read_yaml(one.file("config.yaml"))["global_batch"]
     passes = training_passes(model.has_continue, model.gradient_span / work.sub_updates)
     own = found.segments[model.budget - 1]
     yield {
         "steps": steps, "parameters": sum(part.numel() for part in model.parameters()), "segments": model.budget,
         "sub_updates": work.sub_updates, "operations": work.operations,
-        "training_operations": steps * 64 * work.operations * passes, "n": own.exact.n, **bounds("right", own.exact),
+        "training_operations": steps * batch * work.operations * passes, "n": own.exact.n, **bounds("right", own.exact),
         **bounds("right_first", found.segments[0].exact), **bounds("token_acc", own.token_acc),
     }  # fmt: skip
 
 
 def fates(one: Trained) -> Iterator[dict[str, Any]]:
     """Of the right and of the wrong at the budget: what became of them, and how stable what settled is."""
-    found = read_fates(one.file("fate.npz"))
+    yield from ends(read_fates(one.file("fate.npz")))
+
+
+def failures(one: Trained) -> Iterator[dict[str, Any]]:
+    """What became of every test puzzle, of the right and of the wrong at the budget."""
+    yield from ends(read_fates(one.file("failures.npz")))
+
+
+def ends(found: Artifact) -> Iterator[dict[str, Any]]:
     right = found["right_budget"].astype(bool)
     for word, here in (("right", right), ("wrong", ~right)):
         yield {"at_budget": word, "n": int(here.sum()), **counts(found, here),
@@ -157,11 +173,11 @@ def counts(found: Artifact, here: np.ndarray | slice = slice(None)) -> dict[str,
 
 
 def stability(found: Artifact, here: np.ndarray | slice = slice(None)) -> dict[str, float | None]:
-    """Of how many puzzles multipliers were refined, and the median size of the leading one."""
+    """Of how many puzzles multipliers were refined, and the median size of the leading one, a segment."""
     if "multiplier_re" not in found:
         return {"refined": 0, "multiplier": None}
-    sizes = np.hypot(found["multiplier_re"][here, 0], found["multiplier_im"][here, 0])
-    known = sizes[np.isfinite(sizes)]
+    sizes = np.hypot(found["multiplier_re"][here, 0], found["multiplier_im"][here, 0])  # over one period
+    known = sizes[np.isfinite(sizes)] ** (1 / np.maximum(found["period"][here][np.isfinite(sizes)], 1))
     return {"refined": len(known), "multiplier": float(np.median(known)) if len(known) else None}
 
 
@@ -188,24 +204,20 @@ def spectra(one: Trained) -> Iterator[dict[str, Any]]:
 
 
 def survival(one: Trained) -> Iterator[dict[str, Any]]:
-    """What becomes of failures far past the budget."""
-    path = one.folder.parent / "survival" / "survival.json"
-    found = read_json(path, SurvivalRecord).models if path.is_file() else {}
-    for tag, mine in found.items():
-        if Path(mine.file).parent.name == one.folder.name or tag == one.folder.name:
-            yield {"readout": mine.readout, "horizon": mine.horizon, "failures": mine.failures, "lost": mine.lost,
-                   **bounds("escaped", mine.escaped), **bounds("settled_wrong", mine.settled_wrong)}  # fmt: skip
+    """Of the failures, which are right at some later segment, far past the budget."""
+    rollout = read_rollout(one.file("rollout.npz"))
+    _, came = rollout.escapes()
+    yield {"n": len(rollout.exact), "readout": rollout.readout, "horizon": rollout.horizon, "failures": len(came),
+           **bounds("escaped", rate(int(came.sum()), len(came)))}  # fmt: skip
 
 
 def starts(one: Trained) -> Iterator[dict[str, Any]]:
     """Restarts from starts that move the answers equally: failures that one of several is right about."""
     found = read_json(one.file("select/select_perturb.json"), SelectionRecord)
-    basin = {float(row["sigma"] or 0): row for row in found.basin}
-    star = sorted(basin)[len(basin) // 2] if len(basin) > 1 else 0.0
-    row = basin[star]
-    yield {"sigma_star": star, "failures": row["n"], "restarts": found.K,
-           **{f"best{end}": row[f"best_readout{end}"] for end in ("", "_low", "_high")},
-           **{f"best_gain{end}": row[f"best_readout_gain{end}"] for end in ("", "_low", "_high")}}  # fmt: skip
+    star = read_npz(one.file("perturb.npz"), PERTURB).meta["sigma_star"]
+    row = next((row for row in found.basin if star is not None and np.isclose(row["sigma"] or 0, star)), {})
+    yield {"sigma_star": star, "failures": row.get("n"), "restarts": found.K,
+           **{f"best{end}": row.get(f"best_readout{end}") for end in ("", "_low", "_high")}}  # fmt: skip
 
 
 def compute(one: Trained) -> Iterator[dict[str, Any]]:
@@ -231,7 +243,10 @@ def training(one: Trained) -> Iterator[dict[str, Any]]:
 def changed(one: Trained) -> Iterator[dict[str, Any]]:
     """An arm beside none-fixed of its seed, puzzle by puzzle."""
     base = one.folder.parents[1] / "none-fixed" / one.folder.name
+    if not (base / "diag/diag.npz").exists():
+        return
     mine, others = (read_npz(folder / "diag/diag.npz", DIAG) for folder in (one.folder, base))
+    assert np.array_equal(mine["idx"], others["idx"]), one.folder
     rng = generator(0, "study arms", one.model, one.seed)
     right, than = (side["exact_correct"].astype(float) for side in (mine, others))
     yield {
@@ -253,23 +268,23 @@ def recipe_fates(one: Trained) -> Iterator[dict[str, Any]]:
     """What became of the same puzzles at three checkpoints, and how many more move than of the base there."""
     for stage, (step, found) in enumerate(over_steps(one.file("fates"))):
         than = dict(enumerate(over_steps(one.folder.parents[1] / "base" / one.folder.name / "fates"))).get(stage)
-        right, moving = int(found["right_budget"].sum()), moves(found)
+        right, moving = int(found["right_budget"].sum()), are(found, MOVING)
         yield {"stage": stage, "step": step, "n": len(moving), **bounds("right", rate(right, len(moving))),
                **bounds("moving", rate(int(moving.sum()), len(moving))),
-               "moving_change": None if than is None else float(moving.mean() - moves(than[1]).mean()),
+               "moving_change": None if than is None else float(moving.mean() - are(than[1], MOVING).mean()),
+               **bounds("undecided", rate(int(are(found, UNDECIDED).sum()), len(moving))),
                **counts(found), **stability(found)}  # fmt: skip
 
 
 def over_steps(folder: Path) -> list[tuple[int, Artifact]]:
     """Fates at the checkpoints of a folder, the first step first."""
-    paths = {int(path.stem.split("_")[-1]): path for path in folder.glob("fate_step_*.npz")}
+    paths = {int(path.stem.split("_")[-1]): path for path in folder.glob("fate_step_*.npz") if "." not in path.stem}
     return [(step, read_fates(paths[step])) for step in sorted(paths)]
 
 
-def moves(found: Artifact) -> np.ndarray:
-    """(n,) whether a puzzle has come to rest neither at a fixed point nor on a cycle."""
-    names = list(found.meta["fates"])
-    return ~np.isin(found["fate"], [names.index("fixed"), names.index("cycle")])
+def are(found: Artifact, names: Sequence[str]) -> np.ndarray:
+    """(n,) whether a puzzle has one of these fates."""
+    return np.isin(found["fate"], [code for code, name in enumerate(found.meta["fates"]) if name in names])
 
 
 def real(study: Path) -> Iterator[Trained]:
@@ -300,12 +315,12 @@ class Kind:
 KINDS = {
     "models": Kind(trained, "evaluation.json", models),
     "fates": Kind(trained, "fate.npz", fates),
+    "failures": Kind(families("trm", "hrm"), "failures.npz", failures),
     "arms": Kind(arms, "fate.npz", changed),
     "spectra": Kind(trained, "analysis/results_diag.json", spectra),
     "starts": Kind(trained, "select/select_perturb.json", starts),
     "survival": Kind(trained, "rollout.npz", survival),
-    "compute": Kind(lambda study: (one for one in trained(study) if one.model != "trm"),
-                    "scaling/scaling_scale.json", compute),
+    "compute": Kind(families("att", "hrm", "srm"), "scaling/scaling_scale.json", compute),
     "training": Kind(trained, "evolution/evolution_training.csv", training),
     "recipes": Kind(recipes, "fates", recipe_fates),
     "real": Kind(real, "fate.npz", real_fates),
@@ -362,6 +377,15 @@ def model_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
 
 
 def fate_part(found: pl.DataFrame, _: pl.DataFrame) -> Iterator[str]:
+    yield from ("### Fates", "", *pipe(*fate_rows(found)))
+
+
+def failure_part(found: pl.DataFrame, _: pl.DataFrame) -> Iterator[str]:
+    heads, rows = fate_rows(found)
+    yield from ("### Fates of every test puzzle", "", *pipe(heads[:-1], [row[:-1] for row in rows]))
+
+
+def fate_rows(found: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
     names = [name for name in FATES if name in found.columns]
     rows = [
         [row["task"], row["model"], str(row["seed"]), row["at_budget"], str(row["n"]),
@@ -370,7 +394,7 @@ def fate_part(found: pl.DataFrame, _: pl.DataFrame) -> Iterator[str]:
         for row in found.to_dicts()
     ]  # fmt: skip
     heads = ["task", "model", "seed", "at the budget", "n", *names, "right when last followed", "median multiplier"]
-    yield from ("### Fates", "", *pipe(heads, rows))
+    return heads, rows
 
 
 def spectrum_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
@@ -378,7 +402,7 @@ def spectrum_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
              "auc_q_halt": "of q_halt", "increment": "lambda_1 adds"}  # fmt: skip
     yield from ("### Exponents, and what tells right from wrong", "", *by_model(found, means, words), "")
     rows = [
-        [row["task"], row["model"], str(row["seed"]), "no" if row["one_mode"] else "yes", f"{row['separability']:.2f}",
+        [row["task"], row["model"], str(row["seed"]), MAY[row["one_mode"]], number(row["separability"]),
          *(str(row[cell]) for cell in "ABCD"), number(row["increment_p"]), number(row["placebo"]),
          number(row["detectable"]), number(row["independence_p"])]
         for row in found.to_dicts()
@@ -390,21 +414,25 @@ def spectrum_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
 
 def survival_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
     rows = [
-        [row["task"], row["model"], str(row["seed"]), str(row["failures"]), told(row, "escaped"), str(row["lost"])]
+        [row["task"], row["model"], str(row["seed"]), f"{row['failures']} of {row['n']}", told(row, "escaped")]
         for row in found.to_dicts()
     ]
-    yield from ("### Far past the budget", "", *pipe(["task", "model", "seed", "failures", "escaped", "lost"], rows))
+    until = found["horizon"].max()
+    heads = ["task", "model", "seed", "wrong at the budget", f"of them right at any later segment up to {until:,}"]
+    yield from ("### Far past the budget", "", *pipe(heads, rows))
 
 
 def start_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
     rows = [
-        [row["task"], row["model"], str(row["seed"]), f"{row['sigma_star']:.3f}", str(row["failures"]),
-         told(row, "best"), told(row, "best_gain", sign=True)]
+        [row["task"], row["model"], str(row["seed"]), number(row["sigma_star"]),
+         "-" if row["failures"] is None else f"{row['failures']:.0f}", told(row, "best")]
         for row in found.to_dicts()
     ]  # fmt: skip
-    yield from ("### Starts that move the answers equally", "",
-                *pipe(["task", "model", "seed", "sigma*", "failures", "one of the restarts right", "over sigma = 0"],
-                      rows))  # fmt: skip
+    yield from (
+        "### Starts that move the answers equally",
+        "",
+        *pipe(["task", "model", "seed", "sigma*", "wrong without noise", "one of the restarts right"], rows),
+    )
 
 
 def compute_part(found: pl.DataFrame, _: pl.DataFrame) -> Iterator[str]:
@@ -447,9 +475,10 @@ def recipe_part(found: pl.DataFrame, means: pl.DataFrame) -> Iterator[str]:
         mine = found.filter(model=over["model"], stage=over["stage"]).sort("seed").to_dicts()
         rows.append([over["model"], str(mine[0]["step"]), told(over, "right"), told(over, "moving"),
                      ", ".join(f"{row['moving'] * row['n']:.0f}" for row in mine) + f" of {mine[0]['n']}",
-                     told(over, "moving_change", sign=True),
+                     told(over, "moving_change", sign=True), told(over, "undecided"),
                      ", ".join(number(row["multiplier"]) for row in mine)])  # fmt: skip
-    heads = ["changed", "step", "right", "moving", "of the seeds", "less base", "median multiplier of what rests"]
+    heads = ["changed", "step", "right", "moving", "of the seeds", "less base", "undecided",
+             "median multiplier of what rests"]  # fmt: skip
     yield from ("### What sets states in motion", "", *pipe(heads, rows))
 
 
@@ -465,7 +494,7 @@ def real_part(found: pl.DataFrame, _: pl.DataFrame | None) -> Iterator[str]:
 
 
 PAGES: dict[str, Callable[..., Iterator[str]]] = {
-    "models": model_part, "fates": fate_part, "spectra": spectrum_part, "starts": start_part,
+    "models": model_part, "fates": fate_part, "failures": failure_part, "spectra": spectrum_part, "starts": start_part,
     "survival": survival_part, "compute": compute_part, "training": training_part, "arms": arm_part,
     "recipes": recipe_part, "real": real_part,
 }  # fmt: skip

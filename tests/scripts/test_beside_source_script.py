@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -30,15 +31,15 @@ def analyze(path, tag, make_figs=True):
 
 
 @pytest.mark.parametrize("name", ["bimodal_n512", "ties_n300"])
-@pytest.mark.parametrize("off", [0, 0.25])
+@pytest.mark.parametrize("off", [0, 0.25, float("nan")])
 def test_every_number_is_compared(name, off, tmp_path, monkeypatch, capsys):
     (tmp_path / "study" / "trm_s0").mkdir(parents=True)
     shutil.copy(GOLDEN / f"diag_{name}.npz", tmp_path / "study" / "trm_s0" / "diag.npz")
     source = tmp_path / "source.py"
-    source.write_text(STAND_IN.format(off=off, golden=GOLDEN.as_posix(), name=name))
+    source.write_text(STAND_IN.format(off=f"float('{off}')", golden=GOLDEN.as_posix(), name=name))
     called(script, monkeypatch, source, tmp_path / "study", "--out", tmp_path / "page")
     (row,) = pl.read_csv(tmp_path / "page" / "source.csv").to_dicts()
     assert row["model"] == "trm_s0"
     assert row["numbers"] > 200
-    assert row["largest_difference"] == off
+    assert row["largest_difference"] == (off if math.isfinite(off) else math.inf)  # a number against none
     capsys.readouterr()
