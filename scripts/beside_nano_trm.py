@@ -7,9 +7,11 @@ NANO is a clone of `olivkoch/nano-trm` (at `fc4436c`) and its own interpreter, w
 torch. Both train a TRM of the preset `sudoku-small` with a budget of 4 segments, by their own command lines, in one
 thread, for as many steps of 64 puzzles at the same rates, decay and moving average, and look at the same validation
 puzzles. Whoever runs is watched from outside: the processor time of its process when a new row stands in its log.
-nano-trm's own recipe of this size (hidden 512, batches of 768) is not for a CPU.
+Each has its own optimizer: AdamATan2 here, AdamW with clipped gradients there (its AdamATan2 needs a GPU). `rrdyn` sees
+the 1,000 grids as nano-trm does; `rrdyn-symmetries` is the preset, which draws a symmetry of each anew. nano-trm's own
+recipe of this size (hidden 512, batches of 768) is not for a CPU; its seed 0 is none, so seeds begin at 1.
 
-Writes `beside.csv`, a row an evaluation. What is there is kept: started again, it goes on with what is missing.
+Writes `beside.csv`, a row an evaluation that all of them have. What was run by the same line is kept.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from rrdyn.data.folder import open_split
 
 STEPS, BATCH, EVERY = 795, 64, 75
 """15 steps are an epoch there: the last batch of 40 puzzles is left out."""
-SEEDS = (0, 1, 2)
+SEEDS = (1, 2, 3)
+TOOLS = ("rrdyn", "rrdyn-symmetries", "nano")
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -50,17 +53,21 @@ def main() -> None:
     root = args.root.resolve()
     for_nano(root / "data", root / "nano_data")
     for seed in args.seeds:
-        ours, theirs = root / f"rrdyn_s{seed}", root / f"nano_s{seed}"
-        watched(ours_line(root, ours, seed, args.steps), ours / "train.jsonl", ours_rows, Path.cwd())
-        watched(nano_line(args, root, theirs, seed), theirs / "csv/version_0/metrics.csv", nano_rows, args.checkout)
+        for tool in TOOLS[:2]:
+            out = root / f"{tool}_s{seed}"
+            same = ("shuffle_puzzles=false", "stagger=false") if tool == "rrdyn" else ()
+            watched(ours_line(root, out, seed, args.steps, same), out / "train.jsonl", ours_rows, Path.cwd())
+        out = root / f"nano_s{seed}"
+        watched(nano_line(args, root, out, seed), out / "csv/version_0/metrics.csv", nano_rows, args.checkout)
     rows = [
         {"tool": tool, "seed": seed, **row}
-        for tool in ("rrdyn", "nano")
-        for seed in SEEDS
-        if (root / f"{tool}_s{seed}/watched.json").is_file()
-        for row in json.loads((root / f"{tool}_s{seed}/watched.json").read_text())
+        for tool in TOOLS
+        for seed in args.seeds
+        for row in json.loads((root / f"{tool}_s{seed}/watched.json").read_text())["rows"]
     ]
-    write_frame(make_folder(args.out) / "beside.csv", pl.DataFrame(rows, infer_schema_length=None))
+    found = pl.DataFrame(rows, infer_schema_length=None)
+    common = pl.col("step").count().over("step") == len(TOOLS) * len(args.seeds)
+    write_frame(make_folder(args.out) / "beside.csv", found.filter(common))
 
 
 def for_nano(data: Path, out: Path) -> None:
@@ -85,11 +92,11 @@ def for_nano(data: Path, out: Path) -> None:
     })  # fmt: skip
 
 
-def ours_line(root: Path, out: Path, seed: int, steps: int) -> list[str]:
+def ours_line(root: Path, out: Path, seed: int, steps: int, same: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "rrdyn", "train", str(root / "data"), "--preset", "sudoku-small", "--seed", str(seed),
             "--device", "cpu", "--steps", str(steps), "--eval-every", str(EVERY), "--lr", "2e-3", "--out", str(out),
             "--set", "model.halt_max_steps=4", "optim.lr_min_ratio=1.0", "eval.perturbed_n=0", "eval.lyapunov_n=0",
-            "--quiet"]  # fmt: skip
+            *same, "--quiet"]  # fmt: skip
 
 
 def nano_line(args: argparse.Namespace, root: Path, out: Path, seed: int) -> list[str]:
@@ -112,9 +119,9 @@ def nano_line(args: argparse.Namespace, root: Path, out: Path, seed: int) -> lis
 
 def watched(line: Sequence[str], log: Path, rows: Any, where: Path) -> None:
     """Run a command and note its processor time at every new evaluation of its log."""
-    folder = next(part for part in log.parents if part.name.startswith(("rrdyn_s", "nano_s")))
+    folder = next(part for part in log.parents if part.name.startswith(("rrdyn", "nano_s")))
     kept = folder / "watched.json"
-    if kept.is_file():
+    if kept.is_file() and json.loads(kept.read_text())["line"] == list(line):
         return
     shutil.rmtree(folder, ignore_errors=True)  # half a run has half of its time
     make_folder(folder)
@@ -135,7 +142,7 @@ def watched(line: Sequence[str], log: Path, rows: Any, where: Path) -> None:
             time.sleep(0.2)
     if process.returncode:
         raise SystemExit(f"{' '.join(line)} failed: {folder / 'said.txt'}")
-    write_json(kept, [found[step] for step in sorted(found)])
+    write_json(kept, {"line": list(line), "rows": [found[step] for step in sorted(found)]})
 
 
 def cpu_seconds(pid: int) -> float:

@@ -22,6 +22,7 @@ from rrdyn.plotting.style import FATES, MARKERS, Style
 from rrdyn.studies.seed_tables import read_table
 
 TASKS = {"sudoku": "Sudoku", "maze": "mazes"}
+TOOLS = {"rrdyn": "rrdyn", "rrdyn-symmetries": "with symmetries", "nano": "nano-trm"}
 PALE = 0.4
 
 
@@ -124,10 +125,17 @@ def beside(found: pl.DataFrame, style: Style) -> Plate:
         for seed in sorted(set(found["seed"])):
             rows = found.filter(tool=tool, seed=seed).sort("step")
             minutes = rows["cpu_seconds"].to_numpy() / 60
-            ax.plot(minutes, rows["acc"], marker=MARKERS[seed], color=style.series(shade))
+            ax.plot(minutes, rows["acc"], marker=MARKERS[seed % len(MARKERS)], color=style.series(shade))
             drawn.add(tool=tool, seed=seed, cpu_minutes=minutes, acc=rows["acc"].to_numpy())
         last = found.filter(tool=tool).sort("step").group_by("seed").agg(pl.col("acc").last())["acc"].to_numpy()
-        ends.append((0.0, float(last.mean()), {"nano": "nano-trm"}.get(tool, tool), style.series(shade)))
+        ends.append(
+            (
+                0.0,
+                float(last.mean()),
+                TOOLS[tool],
+                style.series(shade),
+            )
+        )
     ax.set_ylim(0, 1)
     ax.set_xlabel("processor time, minutes")
     ax.set_ylabel("right, of the validation puzzles")
@@ -135,7 +143,7 @@ def beside(found: pl.DataFrame, style: Style) -> Plate:
     return Plate(
         figure=figure, table=drawn,
         caption="Accuracy on the validation puzzles against processor time: rrdyn and nano-trm, the same model, "
-        "puzzles, rates and batches, one thread each; seeds 0, 1, 2.",
+        "puzzles, rates and batches, one thread each, and rrdyn with fresh symmetries of the puzzles; marks: seeds.",
         alt="Accuracy over processor time of two tools, three seeds each",
     )  # fmt: skip
 
