@@ -23,7 +23,8 @@ from rrdyn.studies.seed_tables import read_table
 
 TASKS = {"sudoku": "Sudoku", "maze": "mazes"}
 TOOLS = {"rrdyn": "rrdyn", "rrdyn-symmetries": "with symmetries", "nano": "nano-trm"}
-PALE = 0.4
+HATCH = "////"
+"""Over what is wrong: pale colours would be taken for one another."""
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 def fates(found: pl.DataFrame, style: Style) -> Plate:
-    """A panel a task, a bar a model and seed, right at the budget in full colour."""
+    """A panel a task, a bar a model and seed, wrong at the budget hatched."""
     figure = style.figure(2.9)
     tasks = [task for task in TASKS if task in set(found["task"])]
     panels = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
@@ -50,10 +51,12 @@ def fates(found: pl.DataFrame, style: Style) -> Plate:
         for x, (model, seed) in enumerate(bars):
             rows = {row["at_budget"]: row for row in mine.filter(model=model, seed=seed).to_dicts()}
             whole, below = sum(row["n"] for row in rows.values()), 0.0
-            for side, alpha in (("right", 0.9), ("wrong", PALE)):
+            for side, hatch in (("right", ""), ("wrong", HATCH)):
                 for name in names:
                     share = rows[side][name] / whole
-                    ax.bar(x, share, 0.84, bottom=below, color=style.fate(name), alpha=alpha, lw=0)
+                    ax.bar(
+                        x, share, 0.84, bottom=below, color=style.fate(name), hatch=hatch, edgecolor=style.ground, lw=0
+                    )
                     drawn.add(task=task, model=model, seed=seed, at_budget=side, fate=name, share=share)
                     below += share
         ax.set_title(TASKS[task])
@@ -67,8 +70,8 @@ def fates(found: pl.DataFrame, style: Style) -> Plate:
     figure.legend(handles=keys, loc="outside upper left", ncols=len(keys), frameon=False, borderpad=0.1)
     return Plate(
         figure=figure, table=drawn,
-        caption="What became of test puzzles: shares of fates of every model and seed, in full colour those right at "
-        "the budget, pale those wrong there.",
+        caption="What became of test puzzles: shares of fates of every model and seed, hatched those wrong at "
+        "the budget.",
         alt="Stacked shares of fates, a bar for each model and seed, a panel for each task",
     )  # fmt: skip
 
