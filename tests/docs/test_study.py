@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from scipy.stats import fisher_exact
 from tests.outside_modules import module
 
+from rrdyn.analysis.fates import read_fates
 from rrdyn.analysis.intervals import rate
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import DIAG
@@ -57,25 +59,68 @@ def test_who_is_right():
     assert f"({cells[0]} and {cells[1]} of the cells of a Sudoku)" in text
 
 
-def test_what_becomes_of_failures():
+def test_what_becomes_of_failing_mazes():
     text = " ".join((STUDY / "README.md").read_text().split())
-    mazes = pl.read_csv(STUDY / "failures.csv").filter(task="maze", model="trm")
-    wrong, right = (mazes.filter(at_budget=side) for side in ("wrong", "right"))
-    n = {name: int(wrong[name].sum()) for name in ("n", "fixed", "cycle", "quasiperiodic", "chaotic", "right_end")}
-    undecided = int(wrong["slow"].sum() + wrong["marginal"].sum())
-    spans = []
-    for side in (wrong, right):
-        found = rate(int(side["chaotic"].sum()), int(side["n"].sum()))
-        spans.append(f"({told(found.value)} [{told(found.low)}, {told(found.high)}])")
-    assert (
-        f"TRMs {n['n']} are wrong at the budget: {n['fixed']} settle at a fixed point, {n['cycle']} on a cycle, "
-        f"{n['quasiperiodic']} wind round a torus, {undecided} are undecided, and **{n['chaotic']} wander "
-        f"chaotically** {spans[0]}, where {right['chaotic'].sum()} of the {right['n'].sum():,} right ones do {spans[1]}"
-    ) in text
-    assert f"{n['right_end']} of the {n['n']} were only out of time" in text
+    wrong, right = (pl.read_csv(STUDY / "failures.csv").filter(task="maze", model="trm", at_budget=side).sort("seed")
+                    for side in ("wrong", "right"))  # fmt: skip
+    n = {name: int(wrong[name].sum()) for name in ("n", "fixed", "cycle", "quasiperiodic", "chaotic")}
+    undecided, chaos = int(wrong["slow"].sum() + wrong["marginal"].sum()), rate(n["chaotic"], n["n"])
     p = [fisher_exact([[w["chaotic"], w["n"] - w["chaotic"]], [r["chaotic"], r["n"] - r["chaotic"]]]).pvalue
-         for w, r in zip(wrong.sort("seed").to_dicts(), right.sort("seed").to_dicts())]  # fmt: skip
-    assert "p is {}, {} and {} in the three seeds".format(*(f"{one:.0e}".replace("e-0", "e-") for one in p)) in text
+         for w, r in zip(wrong.to_dicts(), right.to_dicts())]  # fmt: skip
+    mazes = mazes_of_trm()
+    rest = mazes.filter(~pl.col("right"), pl.col("fate").is_in(["fixed", "cycle"]))
+    stuck = rest.filter(~pl.col("right_end"))
+    by_seed = [f"{len(stuck.filter(seed=seed))} of {row['n']}" for seed, row in enumerate(wrong.to_dicts())]
+    came = mazes.filter(~pl.col("right"), pl.col("right_end"))
+    assert came.filter(fate="chaotic").select((pl.col("followed") - pl.col("right_at")).max()).item() <= 3
+    for said in (
+        f"TRMs {n['n']} are wrong at the budget ({mazes.filter(~pl.col('right'))['idx'].n_unique()} different mazes): "
+        f"{n['fixed']} settle at a fixed point, {n['cycle']} on a cycle, {n['quasiperiodic']} wind round a torus, "
+        f"{undecided} are undecided, and **{n['chaotic']} wander chaotically** "
+        f"({told(chaos.value)} [{told(chaos.low)}, {told(chaos.high)}];",
+        f"Of the {right['n'].sum():,} right ones {right['chaotic'].sum()} do: {{}}, {{}} and {{}} by seed".format(
+            *right["chaotic"]
+        ),
+        "p is {}, {} and {} in the three seeds".format(*(f"{one:.0e}".replace("e-0", "e-") for one in p)),
+        f"the odds of chaos are still {odds(mazes):.0f} times as high",
+        f"({n['cycle']} of {n['n']} and {right['cycle'].sum()} of {right['n'].sum():,})",
+        f"{len(rest)} of the {n['n']} rest, {len(stuck)} of them on what is wrong ({', '.join(by_seed)} by seed)",
+        f"{len(came.filter(pl.col('fate') != 'chaotic'))} reach the answer after the budget and keep it; "
+        f"{len(came.filter(fate='chaotic'))} more are chaotic",
+    ):
+        assert said in text
+    others = pl.read_csv(STUDY / "fates.csv").filter(task="maze", at_budget="wrong")
+    hrm, att = (others.filter(model=model) for model in ("hrm", "att"))
+    said = (
+        f"HRM has wrong {hrm['chaotic'].sum()} of {hrm['n'].sum()} is chaotic, of attention's none of {att['n'].sum()}."
+    )
+    assert said in text
+    assert att["chaotic"].sum() == 0
+
+
+def mazes_of_trm() -> pl.DataFrame:
+    """A row a maze and seed, from the committed files of the three models."""
+    difficulty = np.load(STUDY / "models/data/maze/test/all__difficulty.npy")
+    tables = []
+    for seed in (0, 1, 2):
+        found = read_fates(STUDY / f"models/maze_trm_s{seed}/failures.npz")
+        names = np.array(found.meta["fates"])
+        tables.append(pl.DataFrame({
+            "seed": seed, "idx": found["idx"], "difficulty": difficulty[found["idx"]], "fate": names[found["fate"]],
+            "right": found["right_budget"], "right_end": found["right_end"], "right_at": found["right_at"],
+            "followed": found["followed"],
+        }))  # fmt: skip
+    return pl.concat(tables)
+
+
+def odds(mazes: pl.DataFrame) -> float:
+    """Mantel and Haenszel's ratio of the odds of chaos, wrong over right, in strata of seed and difficulty."""
+    above = below = 0.0
+    for _, part in mazes.with_columns(bin=pl.col("difficulty").cut([6, 9, 13, 17])).group_by("seed", "bin"):
+        (a, b), (c, d) = ((len(side.filter(fate="chaotic")), len(side.filter(pl.col("fate") != "chaotic")))
+                          for side in (part.filter(~pl.col("right")), part.filter("right")))  # fmt: skip
+        above, below = above + a * d / len(part), below + b * c / len(part)
+    return above / below
 
 
 def test_sudoku_that_move():
@@ -83,16 +128,19 @@ def test_sudoku_that_move():
     found = pl.read_csv(STUDY / "fates.csv").filter(task="sudoku")
     side = {(model, word): found.filter(model=model, at_budget=word) for model in ("trm", "hrm")
             for word in ("wrong", "right")}  # fmt: skip
-    total = {key: {name: int(mine[name].sum()) for name in ("n", "fixed", "quasiperiodic", "chaotic", "right_end")}
+    total = {key: {name: int(mine[name].sum()) for name in ("n", "fixed", "quasiperiodic", "chaotic")}
              for key, mine in side.items()}  # fmt: skip
-    wrong, right = total["hrm", "wrong"], total["hrm", "right"]
-    assert f"of the {wrong['n']} that HRM has wrong {wrong['fixed']} stand still, {wrong['quasiperiodic']} wind" in text
-    assert f"of the {right['n']} that it has right {right['fixed']}, {right['quasiperiodic']} and none" in text
-    assert wrong["chaotic"] == right["chaotic"] == 0
-    trm = total["trm", "right"]
-    least = int(side["trm", "right"]["quasiperiodic"].min())
-    assert (
-        f"{trm['quasiperiodic']} of {trm['n']} wind round a torus, all of them in two of the seeds but {least}" in text
-    )
-    ends = [(total[model, "wrong"]["right_end"], total[model, "wrong"]["n"]) for model in ("trm", "hrm")]
-    assert "{} of {} and {} of {} failures are right when last followed".format(*ends[0], *ends[1]) in text
+    moved = {key: mine["n"] - mine["fixed"] for key, mine in total.items()}
+    n = {key: mine["n"] for key, mine in total.items()}
+    hrm, trm = (((model, "wrong"), (model, "right")) for model in ("hrm", "trm"))
+    assert total["hrm", "wrong"]["chaotic"] == 0
+    drift = pl.read_csv(STUDY / "spectra_seeds.csv").filter(task="sudoku", model="trm")["auc_drift"].item()
+    for said in (
+        f"{moved[hrm[0]]} of {n[hrm[0]]} and {moved[hrm[1]]} of {n[hrm[1]]} are not at a fixed point",
+        f"{n[trm[0]]} failures of {n[trm[0]] + n[trm[1]]} are too few to say ({total[trm[0]]['chaotic']} is chaotic; "
+        f"{moved[trm[0]]} of them and {moved[trm[1]]} of {n[trm[1]]} right ones are not at a fixed point; "
+        f"{total[trm[1]]['quasiperiodic']} right ones wind round a torus, "
+        f"{side[trm[1]].filter(seed=0)['quasiperiodic'].item()} of these in seed 0)",
+        f"(AUC of late drift {told(drift)}, below)",
+    ):
+        assert said in text
