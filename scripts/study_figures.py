@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from rrdyn.plotting import marks
 from rrdyn.plotting.plate import Plate, Table, origin, save
 from rrdyn.plotting.style import FATES, MARKERS, Style
-from rrdyn.studies.seed_tables import read_table
+from rrdyn.studies.seed_tables import ENDS, read_table
 
 TASKS = {"sudoku": "Sudoku", "maze": "mazes"}
 TOOLS = {"rrdyn": "rrdyn", "rrdyn-symmetries": "with symmetries", "nano": "nano-trm"}
@@ -87,17 +87,13 @@ def dots(found: pl.DataFrame, column: str, words: str, style: Style, caption: st
             place, shade = x + 0.16 * (row["seed"] - 1), style.series(row["seed"])
             ax.vlines(place, row[f"{column}_low"], row[f"{column}_high"], color=shade, lw=style.scale)
             ax.plot(place, row[column], ls="", marker=MARKERS[row["seed"]], color=shade)
-            drawn.add(model=model, seed=row["seed"], **{name: row[name] for name in _ends(column)})
+            drawn.add(model=model, seed=row["seed"], **{column + end: row[column + end] for end in ENDS})
         mean = float(np.mean([row[column] for row in mine]))
         ax.hlines(mean, x - 0.3, x + 0.3, color=style.ink, lw=style.scale)
     marks.rule(ax, style, y=0.0)
     ax.set_ylabel(words)
     ax.set_xticks(range(len(models)), models)
     return Plate(figure=figure, table=drawn, caption=caption, alt=alt)
-
-
-def _ends(column: str) -> tuple[str, str, str]:
-    return (column, f"{column}_low", f"{column}_high")
 
 
 def arms(found: pl.DataFrame, style: Style) -> Plate:

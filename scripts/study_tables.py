@@ -34,7 +34,7 @@ from rrdyn.dynamics import FATES
 from rrdyn.measurement import open_subject
 from rrdyn.models.work import segment_work, training_passes
 from rrdyn.runtime.streams import generator
-from rrdyn.studies.seed_tables import bounds, over_seeds, pipe, read_table, told
+from rrdyn.studies.seed_tables import ENDS, bounds, over_seeds, pipe, read_table, told
 
 TASKS, FAMILIES, SEEDS = ("sudoku", "maze"), ("trm", "att", "hrm", "srm"), (0, 1, 2)
 ARMS = ("none-fixed", "multi4", "single", "wta4", "curriculum", "flossing", "radius")
@@ -217,7 +217,7 @@ def starts(one: Trained) -> Iterator[dict[str, Any]]:
     star = read_npz(one.file("perturb.npz"), PERTURB).meta["sigma_star"]
     row = next((row for row in found.basin if star is not None and np.isclose(row["sigma"] or 0, star)), {})
     yield {"sigma_star": star, "failures": row.get("n"), "restarts": found.K,
-           **{f"best{end}": row.get(f"best_readout{end}") for end in ("", "_low", "_high")}}  # fmt: skip
+           **{f"best{end}": row.get(f"best_readout{end}") for end in ENDS}}  # fmt: skip
 
 
 def compute(one: Trained) -> Iterator[dict[str, Any]]:
@@ -266,8 +266,9 @@ def recipes(study: Path) -> Iterator[Trained]:
 
 def recipe_fates(one: Trained) -> Iterator[dict[str, Any]]:
     """What became of the same puzzles at three checkpoints, and how many more move than of the base there."""
+    base = dict(enumerate(over_steps(one.folder.parents[1] / "base" / one.folder.name / "fates")))
     for stage, (step, found) in enumerate(over_steps(one.file("fates"))):
-        than = dict(enumerate(over_steps(one.folder.parents[1] / "base" / one.folder.name / "fates"))).get(stage)
+        than = base.get(stage)
         right, moving = int(found["right_budget"].sum()), are(found, MOVING)
         yield {"stage": stage, "step": step, "n": len(moving), **bounds("right", rate(right, len(moving))),
                **bounds("moving", rate(int(moving.sum()), len(moving))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -114,9 +114,9 @@ class Model:
     rollout: Rollout
     curve: SurvivalCurve
     laws: list[Law]
-    wandering: Law | None
-    threshold: Threshold | None
-    settled_wrong: int | None
+    wandering: Law | None = None
+    threshold: Threshold | None = None
+    settled_wrong: int | None = None
     """None, like the threshold, where puzzles were stopped: the drifts of those that settled right are not known."""
 
     @property
@@ -161,21 +161,17 @@ def survive(rollout: Rollout, tag: str, tau: Tau | None = None) -> Model | None:
         return None
     time, came = rollout.escapes()
     curve, laws = kaplan_meier(time, came), fit_all(Escapes.of(time, came))
+    model = Model(tag=tag, rollout=rollout, curve=curve, laws=laws)
     if rollout.stopped:
         notice(f"{tag}: made with --stop-after: who is lost and who settled on a wrong answer is not known")
-        return Model(
-            tag=tag, rollout=rollout, curve=curve, laws=laws, wandering=None, threshold=None, settled_wrong=None
-        )
+        return model
     late, threshold = _late_drift(rollout, tau or Tau())
     if threshold.warning:
         notice(f"{tag}: {threshold.warning}")
     stuck = threshold.settled(late)[rollout.failed] & ~came
     moving = ~stuck
-    return Model(
-        tag=tag,
-        rollout=rollout,
-        curve=curve,
-        laws=laws,
+    return replace(
+        model,
         wandering=fit_exponential(Escapes.of(time[moving], came[moving])) if moving.any() else None,
         threshold=threshold,
         settled_wrong=int(stuck.sum()),
