@@ -20,7 +20,7 @@ out="${OUT:-runs/study-$size}" docs="${DOCS:-${OUT:-runs/study-$size}/page}"
 read -ra seeds <<<"${SEEDS:-0 1 2}"
 read -ra tasks <<<"${TASKS:-sudoku maze}"
 every_family="trm att hrm srm" every_arm="none-fixed multi4 single wta4 curriculum flossing radius"
-every_recipe="base raw rate length data ema cycles layers width budget"
+every_recipe="base raw data rate cycles layers width budget length"
 [ "$size" != tiny ] || every_family="trm srm" every_arm="none-fixed multi4" every_recipe="base raw data"
 read -ra families <<<"${FAMILIES:-$every_family}"
 read -ra arms <<<"${ARMS:-$every_arm}"
@@ -46,7 +46,7 @@ many=(--n 1000 --test-n 512 --val-groups 128) short=() evaluated=512 diagnosed=2
 horizon=512 watched=32 first=250 second=500 few=(--n 250)
 far=(--segments 1024 --stop-after 64) restarts=(--n 64 --copies 4 --segments 12 --alphas 0 0.5 1 2 4)
 arm_steps=(--steps 150 --eval-every 50) scaled=(--n 32 --budget 64)
-real=(--steps 2000 --eval-every 250) real_n=512 scaling=()
+real=(--steps 800 --eval-every 200) real_n=512 scaling=()
 case "$size" in
 cpu) ;;
 tiny)
@@ -251,9 +251,9 @@ real() {
 }
 
 # ---- what sets states in motion as training goes on: the TRM of Sudoku, one thing of its recipe changed at a time --------
+# raw: the last weights, as an EMA of rate 0 leaves them
 declare -A changes=(
   [cycles]="model.L_cycles=1" [layers]="model.L_layers=1" [width]="model.hidden_size=48" [budget]="model.halt_max_steps=8"
-  [ema]="optim.ema_rate=0.9"
 )
 recipes() {
   local name seed at learned from n rate changed more
