@@ -46,7 +46,7 @@ many=(--n 1000 --test-n 512 --val-groups 128) short=() evaluated=512 diagnosed=2
 horizon=512 watched=32 first=250 second=500 few=(--n 250)
 far=(--segments 1024 --stop-after 64) restarts=(--n 64 --copies 4 --segments 12 --alphas 0 0.5 1 2 4)
 arm_steps=(--steps 150 --eval-every 50) scaled=(--n 32 --budget 64)
-real=(--steps 800 --eval-every 200) real_n=512 scaling=()
+real=(--steps 800 --eval-every 200) real_n=512
 case "$size" in
 cpu) ;;
 tiny)
@@ -60,7 +60,7 @@ tiny)
   far=(--segments 16 --stop-after 8) watched=4 first=1 second=2 few=(--n 16)
   restarts=(--n 4 --copies 2 --segments 8 --calibrate-n 4 --alphas 0 1)
   arm_steps=(--steps 2 --eval-every 2 --eval-n 8 --batch 4) scaled=(--n 4 --budget 2)
-  real=(--steps 4 "${short[@]}") real_n=8 scaling=(--tiny)
+  real=(--steps 4 "${short[@]}") real_n=8
   ;;
 gpu) # sizes of the source study; never run
   tasks=(sudoku) families=(trm) recipes=(base raw) watched=512 first=5000 second=10000
@@ -195,26 +195,16 @@ far() {
   done
 }
 
-# ---- inference compute: the whole table for the TRMs, four ways for the others ---------------------------------------
+# ---- inference compute in four ways (scripts/scaling_study.py has them all) ------------------------------------------
 compute() {
   local at
-  [ "$2" = trm ] && return
   at="$(folder "$@")"
   rrdyn scale "$(weights "$@")" "${scaled[@]}" --methods longer restarts path-noise random-start \
     --out "$at/scale.npz" --quiet
   make "$at/scaling/scaling_scale.json" "$at/scale.npz" \
     analyze-scale "$at/scale.npz" --fate "$at/fate.npz" --no-figures --out "$at/scaling"
 }
-scale() {
-  local given=() task seed
-  for task in "${tasks[@]}"; do
-    given+=("--$task")
-    for seed in 0 1 2; do given+=("$(weights "$task" trm "$seed")"); done
-  done
-  python "$here/scaling_study.py" "$out/scaling" --out "$out/scaling/page" --task "${tasks[@]}" --seeds "${seeds[@]}" \
-    "${given[@]}" "${scaling[@]}"
-  each compute
-}
+scale() { each compute; }
 
 # ---- over the checkpoints of training --------------------------------------------------------------------------------
 series() {

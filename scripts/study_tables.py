@@ -321,7 +321,7 @@ KINDS = {
     "spectra": Kind(trained, "analysis/results_diag.json", spectra),
     "starts": Kind(trained, "select/select_perturb.json", starts),
     "survival": Kind(trained, "rollout.npz", survival),
-    "compute": Kind(families("att", "hrm", "srm"), "scaling/scaling_scale.json", compute),
+    "compute": Kind(trained, "scaling/scaling_scale.json", compute),
     "training": Kind(trained, "evolution/evolution_training.csv", training),
     "recipes": Kind(recipes, "fates", recipe_fates),
     "real": Kind(real, "fate.npz", real_fates),
