@@ -140,9 +140,9 @@ fate() {
 }
 fates() { each fate; }
 
-# ---- and of every test puzzle, for the failures of who mostly is right -----------------------------------------------
+# ---- and of every test puzzle, for the few failures of TRMs ----------------------------------------------------------
 failure() {
-  [[ $2 == trm || $2 == hrm ]] || return 0
+  [ "$2" = trm ] || return 0
   rrdyn fate "$(weights "$@")" --n "$evaluated" --horizon "$horizon" --multipliers 0 --out "$(folder "$@")/failures.npz" --quiet
 }
 failures() { each failure; }

@@ -316,7 +316,7 @@ class Kind:
 KINDS = {
     "models": Kind(trained, "evaluation.json", models),
     "fates": Kind(trained, "fate.npz", fates),
-    "failures": Kind(families("trm", "hrm"), "failures.npz", failures),
+    "failures": Kind(families("trm"), "failures.npz", failures),
     "arms": Kind(arms, "fate.npz", changed),
     "spectra": Kind(trained, "analysis/results_diag.json", spectra),
     "starts": Kind(trained, "select/select_perturb.json", starts),
