@@ -186,8 +186,8 @@ def spectra(one: Trained) -> Iterator[dict[str, Any]]:
     found = read_json(one.file("analysis/results_diag.json"), ResultsRecord)
     diag = read_npz(one.file("diag.npz"), DIAG)
     rng = generator(0, "study", one.task, one.model, one.seed)
-    threshold, added = found.threshold, found.increment.added if found.increment else {}
-    gain, placebo = (added.get(name) for name in ("lambda_1", "placebo"))
+    threshold, more = found.threshold, found.increment
+    gain, placebo = (more.added.get(name) if more else None for name in ("lambda_1", more.placebo if more else ""))
     yield {
         "n": found.n, "one_mode": threshold.one_mode if threshold else None,
         "separability": threshold.eta if threshold else None,
@@ -502,7 +502,9 @@ PAGES: dict[str, Callable[..., Iterator[str]]] = {
 
 
 def number(value: float | None) -> str:
-    return "-" if value is None or not np.isfinite(value) else f"{value:.3f}"
+    if value is None or not np.isfinite(value):
+        return "-"
+    return "<0.001" if 0 < value < 5e-4 else f"{value:.3f}"
 
 
 if __name__ == "__main__":

@@ -172,3 +172,42 @@ def odds(mazes: pl.DataFrame) -> float:
                           for side in (part.filter(~pl.col("right")), part.filter("right")))  # fmt: skip
         above, below = above + a * d / len(part), below + b * c / len(part)
     return above / below
+
+
+def test_what_tells_right_from_wrong():
+    text = " ".join((STUDY / "README.md").read_text().split())
+    found = pl.read_csv(STUDY / "spectra.csv").filter(pl.col("model").is_in(["trm", "hrm"]))
+    mean = {(row["task"], row["model"]): row for row in pl.read_csv(STUDY / "spectra_seeds.csv").to_dicts()}
+    four = [mean[one] for one in (("sudoku", "trm"), ("maze", "trm"), ("maze", "hrm"), ("sudoku", "hrm"))]
+    leading = [told(row["auc_lambda_1"]) for row in four]
+    hrm = four[-1]
+    assert all(row["auc_q_halt"] > max(row["auc_lambda_1"], row["auc_drift"]) for row in four)
+    asked = found.drop_nulls("increment")
+    assert sorted(asked["model"]) == ["hrm"] * 6 + ["trm"]
+    assert (asked["increment_low"] < 0).all()
+    assert (asked["increment_high"] > 0).all()
+    sure = asked.filter(pl.col("independence_p") < 0.05 / len(asked)).to_dicts()
+    assert [(row["task"], row["model"], row["seed"]) for row in sure] == [("sudoku", "hrm", 0)]
+    assert sure[0]["placebo"] == asked["placebo"].max()
+    assert len(found) == 12
+    assert not found["one_mode"].is_null().any()
+    assert found["one_mode"].all()
+    (least, most), (few, many), (low, high) = (
+        (asked[name].min(), asked[name].max()) for name in ("increment", "detectable", "placebo")
+    )
+    for said in (
+        f"(AUC of -lambda_1 {leading[0]} in Sudoku and {leading[1]} in mazes, means of three seeds) and somewhat for "
+        f"HRM in mazes ({leading[2]}); for HRM's Sudoku it does not ({leading[3]} [{told(hrm['auc_lambda_1_low'])}, "
+        f"{told(hrm['auc_lambda_1_high'])}]), nor does late drift ({told(hrm['auc_drift'])}).",
+        "in every one of the four ({:.3f}, {}, {}, {})".format(
+            four[0]["auc_q_halt"], *(told(row["auc_q_halt"]) for row in four[1:])
+        ),
+        f"gains of {signed(least)} to {signed(most)}, all seven intervals hold 0, where a gain of {told(few)} to "
+        f"{told(many)} would have been found in 80%; the placebo, the length of the whole path, adds {signed(low)} to "
+        f"{signed(high)}.",
+    ):
+        assert said in text, said
+
+
+def signed(value: float) -> str:
+    return f"{value:+.3f}".replace("0.", ".")
