@@ -174,6 +174,37 @@ def odds(mazes: pl.DataFrame) -> float:
     return above / below
 
 
+def test_a_positive_exponent_is_not_yet_chaos():
+    text = " ".join((STUDY / "README.md").read_text().split())
+    found = {task: with_exponents(task) for task in ("sudoku", "maze")}
+    medians = [found["sudoku"].filter(pl.col("right") == right).group_by("seed").agg(pl.col("lambda_1").median())
+               .sort("seed")["lambda_1"] for right in (False, True)]  # fmt: skip
+    above = {(task, right): rows.filter(pl.col("lambda_1") > 0, pl.col("right") == right)
+             for task, rows in found.items() for right in (False, True)}  # fmt: skip
+    n = {key: dict(rows.group_by("fate").len().iter_rows()) for key, rows in above.items()}
+    wrong, total = n["sudoku", False], {key: len(rows) for key, rows in above.items()}
+    for said in (
+        "({}, {} and {} against {}, {} and {} nats per sub-update by seed)".format(
+            *(signed(one) for side in medians for one in side)
+        ),
+        f"of {total['sudoku', False]} wrong ones with lambda_1 > 0 (of {len(found['sudoku'].filter(~pl.col('right')))} "
+        f"among 256 of each model) {wrong['chaotic']} wander chaotically in the end; {wrong['cycle']} cycle, "
+        f"{wrong['quasiperiodic']} wind round a torus, {wrong['fixed']} settle at a fixed point and "
+        f"{wrong['slow'] + wrong['marginal']} are undecided.",
+        f"Of {total['sudoku', True]} right ones with lambda_1 > 0 {n['sudoku', True]['chaotic']} are chaotic.",
+        f"In mazes {n['maze', False]['chaotic']} of {total['maze', False]} such wrong ones are.",
+    ):
+        assert said in text, said
+
+
+def with_exponents(task: str) -> pl.DataFrame:
+    """What became of the puzzles whose exponents were measured, a row a puzzle and seed."""
+    points = pl.concat(
+        pl.read_csv(STUDY / f"models/{task}_trm_s{seed}/points_diag.csv").with_columns(seed=seed) for seed in (0, 1, 2)
+    )
+    return points.select("seed", "idx", "lambda_1").join(puzzles_of_trm(task), on=["seed", "idx"])
+
+
 def test_what_tells_right_from_wrong():
     text = " ".join((STUDY / "README.md").read_text().split())
     found = pl.read_csv(STUDY / "spectra.csv").filter(pl.col("model").is_in(["trm", "hrm"]))
