@@ -82,6 +82,8 @@ def test_the_latest_step_and_its_average_are_taken(tmp_path):
         write_upstream(tmp_path, model, name=name)
     assert same_weights(load(tmp_path), models["step_10_ema"])
     assert load(tmp_path / "step_10").source.ema is False
+    with pytest.raises(InputError, match="holds no weights called raw"):  # an average alone is not given for them
+        load(tmp_path / "step_10_ema", weights="raw")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the golden checkpoints are not here")

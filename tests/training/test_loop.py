@@ -17,6 +17,7 @@ from tiny_runs import arm, tiny_config
 
 from rrdyn.artifacts.errors import InputError, NumericalError, RrdynError, UsageError
 from rrdyn.cli.app import main
+from rrdyn.models import load
 from rrdyn.training.augmentation import AugConfig
 from rrdyn.training.folder import RunFolder, find_run
 from rrdyn.training.loop import Run, train
@@ -102,6 +103,7 @@ COMMAND = """
 import sys, torch
 torch.set_num_threads(1)
 from rrdyn.cli.app import main
+from rrdyn.models import load
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -246,6 +248,25 @@ def test_a_damaged_state_is_refused(dataset, tmp_path):
     saved.write_bytes(saved.read_bytes()[:1000])
     with pytest.raises(InputError, match="is not a readable training state"):
         train(config, tmp_path / "run", state=saved)
+
+
+def test_raw_weights_beside_their_average(dataset, tmp_path):
+    averaged = tiny_config(dataset, steps=4, eval=LIGHT)
+    train(averaged, tmp_path / "averaged")
+    train(averaged.model_copy(update={"optim": averaged.optim.model_copy(update={"ema_rate": 0.0})}), tmp_path / "raw")
+    last, bare = (tmp_path / name / "checkpoints" / "last" for name in ("averaged", "raw"))
+    found, expected = load(last, weights="raw"), load(bare)
+    assert_equal_states(found.state_dict(), expected.state_dict())
+    assert (found.source.ema, expected.source.ema, load(last).source.ema) == (False, False, True)
+    assert any(not torch.equal(*pair) for pair in zip(found.parameters(), load(last, weights="ema").parameters()))
+    with pytest.raises(InputError, match="holds no weights called ema"):
+        load(bare, weights="ema")
+    (last.resolve() / "state.pt").write_bytes(b"PK damaged")
+    with pytest.raises(InputError, match="is damaged"):
+        load(last, weights="raw")
+    (last.resolve() / "state.pt").unlink()  # as where a checkpoint was copied without it
+    with pytest.raises(InputError, match="holds no weights called raw"):
+        load(last, weights="raw")
 
 
 def test_two_processes_in_one_folder(dataset, tmp_path):

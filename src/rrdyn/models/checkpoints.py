@@ -14,14 +14,15 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import make_folder, replacing, sha256, write_json
-from rrdyn.artifacts.places import shown
+from rrdyn.artifacts.places import is_file, regular, shown
 from rrdyn.artifacts.reading import parse_json
 from rrdyn.artifacts.record import Meta
-from rrdyn.models.archives import damaged
+from rrdyn.models.archives import damaged, damaged_if_unreadable
 from rrdyn.models.building import build
-from rrdyn.models.candidates import Choice, Described, choose
+from rrdyn.models.candidates import Candidate, Choice, Described, choose
+from rrdyn.models.flat import cut, trainable
 from rrdyn.models.foreign import inside
-from rrdyn.models.layouts import META, WEIGHTS, Found, locate, whole
+from rrdyn.models.layouts import META, STATE, WEIGHTS, Found, locate, whole
 from rrdyn.models.model import Model, Source
 from rrdyn.models.nano import from_nano, nano_names
 from rrdyn.models.sizes import complete, resolve_dataset
@@ -78,12 +79,33 @@ def load_found(
         model = build(config, dtype)
     wanted = model.state_dict()
     there = nano_names(wanted) if nano else wanted
-    choice = choose(contents.candidates, there, weights, found.weights)
+    choice = choose(_candidates(found, contents, model, weights), there, weights, found.weights)
     check_described(choice.tensors, there, found.weights, model.config.summary)
     tensors = contents.read(choice.tensors)
     check_finite(tensors, found.weights)
     tensors = from_nano(tensors, wanted) if nano else tensors
     return _filled(model, tensors, device, _source(found, given, choice))
+
+
+def _candidates(found: Found, contents: Contents, model: Model, which: str | None) -> list[Candidate]:
+    """What the weights may be: of one set what is written beside it says whether it is an average, and where raw
+    weights are asked for, a run's training state has them."""
+    candidates = contents.candidates
+    if len(candidates) > 1 or not _written(found, candidates[0]):
+        return candidates
+    average = replace(candidates[0], average=True)
+    state = found.weights.with_name(STATE)
+    if which != "raw" or found.layout != "rrdyn" or not is_file(state):
+        return [average]
+    return [average, Candidate(STATE, {**average.tensors, **_raw(state, model)}, average=False)]
+
+
+def _raw(state: Path, model: Model) -> dict[str, Tensor]:
+    """The weights that a run trains, by name, from its state; its checkpoint holds their average."""
+    parameters = trainable(model)
+    with damaged_if_unreadable(state):
+        vector = torch.load(regular(state), map_location="cpu", weights_only=True, mmap=True)["trainer"]["weights"]
+        return cut(vector, parameters)
 
 
 def _config_of(found: Found, contents: Contents) -> tuple[Mapping[str, Any], Found, bool]:
@@ -192,10 +214,13 @@ def _source(found: Found, given: Path | None, choice: Choice) -> Source:
 def _is_average(found: Found, choice: Choice) -> bool | None:
     if choice.taken.average:
         return True
-    if len(choice.among) > 1:
-        return False
+    return False if len(choice.among) > 1 else _written(found, choice.taken)
+
+
+def _written(found: Found, candidate: Candidate) -> bool | None:
+    """Whether the only weights of a file are an average, as is written beside or in it."""
     # what a config beside the file says is said of the bare weights that upstream keeps, not of a part of some dict
-    return found.ema if found.meta is not None or not choice.taken.key else None
+    return found.ema if found.meta is not None or not candidate.key else None
 
 
 def stored(model: Model) -> dict[str, Tensor]:

@@ -34,7 +34,7 @@ from rrdyn.models.foreign import Configured, configured, is_arch
 from rrdyn.runtime.hub import pull
 from rrdyn.runtime.hub_address import SCHEME, is_address
 
-WEIGHTS, META = "model.safetensors", "meta.json"
+WEIGHTS, META, STATE = "model.safetensors", "meta.json", "state.pt"
 UPSTREAM_CONFIG = "all_config.yaml"
 GENERIC = ("config.yaml", "config.json")
 """Names that configs of anything have."""

@@ -12,8 +12,9 @@ from rrdyn.artifacts.files import cannot_write, make_folder, partial_of, sweep
 from rrdyn.artifacts.lock import Claim
 from rrdyn.artifacts.places import entries, exists, is_file, is_folder, shown
 from rrdyn.artifacts.reading import read_json
+from rrdyn.models.layouts import META, STATE
 
-CONFIG, META, LOG, ROWS, STATE = "config.yaml", "meta.json", "train.log", "train.jsonl", "state.pt"
+CONFIG, LOG, ROWS = "config.yaml", "train.log", "train.jsonl"
 TRANSIENT = "transient"
 """Says in a checkpoint's meta.json that the next save is to replace it."""
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from rrdyn.models.flat import cut, trainable
+
 
 class FlatParameters:
     """Makes every trainable parameter (and its gradient) a view into one vector.
@@ -21,24 +23,18 @@ class FlatParameters:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-        self.names = [name for name, _ in named]
-        self.shapes = [parameter.shape for _, parameter in named]
-        self.parameters = [parameter for _, parameter in named]
-        self.vector = nn.Parameter(torch.cat([parameter.detach().reshape(-1) for _, parameter in named]))
+        self.named_parameters = trainable(model)
+        self.parameters = list(self.named_parameters.values())
+        self.vector = nn.Parameter(torch.cat([parameter.detach().reshape(-1) for parameter in self.parameters]))
         self.vector.grad = torch.zeros_like(self.vector)
-        for parameter, value, grad in zip(self.parameters, self.views(self.vector.data), self.views(self.vector.grad)):
+        values, grads = self.named(self.vector.data).values(), self.named(self.vector.grad).values()
+        for parameter, value, grad in zip(self.parameters, values, grads):
             parameter.data = value
             parameter.grad = grad
 
-    def views(self, vector: Tensor) -> list[Tensor]:
-        """A vector of this length cut into the parameters' shapes; the views share its memory."""
-        pieces = vector.split([shape.numel() for shape in self.shapes])
-        return [piece.view(shape) for piece, shape in zip(pieces, self.shapes)]
-
     def named(self, vector: Tensor) -> dict[str, Tensor]:
-        """The views of `vector` under the parameters' names."""
-        return dict(zip(self.names, self.views(vector)))
+        """A vector of this length in the parameters' shapes, under their names; the views share its memory."""
+        return cut(vector, self.named_parameters)
 
     @property
     def grad(self) -> Tensor:

@@ -17,10 +17,11 @@ from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_yaml
 from rrdyn.artifacts.record import Meta, Settings
 from rrdyn.models import save
+from rrdyn.models.layouts import META, STATE
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.datasets import TrainingData
 from rrdyn.training.evaluation import Evaluation
-from rrdyn.training.folder import CONFIG, META, STATE, TRANSIENT, RunFolder
+from rrdyn.training.folder import CONFIG, TRANSIENT, RunFolder
 from rrdyn.training.trainer import Trainer, TrainerState
 
 STATE_VERSION = 1
