@@ -20,7 +20,7 @@ out="${OUT:-runs/study-$size}" docs="${DOCS:-${OUT:-runs/study-$size}/page}"
 read -ra seeds <<<"${SEEDS:-0 1 2}"
 read -ra tasks <<<"${TASKS:-sudoku maze}"
 every_family="trm att hrm srm" every_arm="none-fixed multi4 single wta4 curriculum flossing radius"
-every_recipe="base raw data rate cycles layers width budget length"
+every_recipe="base raw data cycles layers width budget length"
 [ "$size" != tiny ] || every_family="trm srm" every_arm="none-fixed multi4" every_recipe="base raw data"
 read -ra families <<<"${FAMILIES:-$every_family}"
 read -ra arms <<<"${ARMS:-$every_arm}"
@@ -246,25 +246,24 @@ declare -A changes=(
   [cycles]="model.L_cycles=1" [layers]="model.L_layers=1" [width]="model.hidden_size=48" [budget]="model.halt_max_steps=8"
 )
 recipes() {
-  local name seed at learned from n rate changed more
+  local name seed at learned from n changed more
   read -ra changed <<<"${puzzles[sudoku]}"
   rrdyn data "${changed[@]}" "${many[@]}" "${few[@]}" --seed 0 --out "$out/recipes/few" --quiet
   for name in "${recipes[@]}"; do
     for seed in "${seeds[@]}"; do
       at="$out/recipes/$name/s$seed" learned="$at" more=(--multipliers 0)
-      from="$(data sudoku)" n="${steps[trm.sudoku]}" rate="${lr[trm]}"
+      from="$(data sudoku)" n="${steps[trm.sudoku]}"
       case "$name" in
       base) learned="$(folder sudoku trm "$seed")" more=() ;;
       raw) learned="$(folder sudoku trm "$seed")" more+=(--weights raw) ;;
-      data) from="$out/recipes/few" ;;
-      length) n=$((2 * n)) ;;
-      rate) rate=2e-3 ;;
-      esac
-      if [ "$learned" = "$at" ]; then
+      *)
+        [ "$name" != data ] || from="$out/recipes/few"
+        [ "$name" != length ] || n=$((2 * n))
         read -ra changed <<<"$(set_of sudoku trm) ${changes[$name]:-}"
-        rrdyn train "$from" --preset "$(preset_of sudoku trm)" --seed "$seed" --steps "$n" --lr "$rate" --out "$at" \
+        rrdyn train "$from" --preset "$(preset_of sudoku trm)" --seed "$seed" --steps "$n" --lr "${lr[trm]}" --out "$at" \
           --set "${changed[@]}" "${short[@]}" --quiet
-      fi
+        ;;
+      esac
       rrdyn fate "$learned"/checkpoints/step_{"$first","$second","$n"} --data "$(data sudoku)" --n "$watched" --horizon 256 \
         --out "$at/fates" "${more[@]}" --quiet
     done

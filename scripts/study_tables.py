@@ -38,7 +38,7 @@ from rrdyn.studies.seed_tables import ENDS, bounds, over_seeds, pipe, read_table
 
 TASKS, FAMILIES, SEEDS = ("sudoku", "maze"), ("trm", "att", "hrm", "srm"), (0, 1, 2)
 ARMS = ("none-fixed", "multi4", "single", "wta4", "curriculum", "flossing", "radius")
-RECIPES = ("base", "raw", "data", "rate", "cycles", "layers", "width", "budget", "length")
+RECIPES = ("base", "raw", "data", "cycles", "layers", "width", "budget", "length")
 REAL = ("extreme", "hard")
 MOVING, UNDECIDED = ("quasiperiodic", "chaotic", "diverged"), ("slow", "marginal")
 MAY = {True: "no", False: "yes", None: "-"}
