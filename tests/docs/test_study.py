@@ -199,10 +199,8 @@ def test_a_positive_exponent_is_not_yet_chaos():
 
 def with_exponents(task: str) -> pl.DataFrame:
     """What became of the puzzles whose exponents were measured, a row a puzzle and seed."""
-    points = pl.concat(
-        pl.read_csv(STUDY / f"models/{task}_trm_s{seed}/points_diag.csv").with_columns(seed=seed) for seed in (0, 1, 2)
-    )
-    return points.select("seed", "idx", "lambda_1").join(puzzles_of_trm(task), on=["seed", "idx"])
+    found = pl.concat(points(task, "trm", seed).with_columns(seed=seed) for seed in (0, 1, 2))
+    return found.select("seed", "idx", "lambda_1").join(puzzles_of_trm(task), on=["seed", "idx"])
 
 
 def test_what_tells_right_from_wrong():
@@ -238,6 +236,59 @@ def test_what_tells_right_from_wrong():
         f"{signed(high)}.",
     ):
         assert said in text, said
+
+
+def test_beside_the_source_study():
+    text = (STUDY / "README.md").read_text()
+    reported: dict[str, list[str]] = {}  # TRM first, then HRM
+    for row in sorted(
+        pl.read_csv(STUDY / "first/reported.csv").to_dicts(), key=lambda row: row["model"] or "", reverse=True
+    ):
+        reported.setdefault(row["quantity"], []).append(row["value"])
+    above, below = (", ".join(f"{model} {value.split()[0]}" for model, value in zip(("TRM", "HRM"), reported[name]))
+                    for name in ("spectrum of wrong", "spectrum of right"))  # fmt: skip
+    settled = [value.removesuffix(" wrong") for value in reported["settled and wrong"]]
+    tuned = reported["accuracy after fine-tuning none-fixed and multi4"][0].split(" and ")
+    mean = {
+        (row["task"], row["model"]): row["auc_lambda_1"] for row in pl.read_csv(STUDY / "spectra_seeds.csv").to_dicts()
+    }
+    auc = [told(mean[task, model]) for model in ("trm", "hrm") for task in ("sudoku", "maze")]
+    wrong = {task: sides(task)["wrong"] for task in ("sudoku", "maze")}
+    of = {
+        name: [f"{mine[name].sum()} of {mine['n'].sum()}" for mine in wrong.values()]
+        for name in ("chaotic", "right_end")
+    }
+    rest = [f"{(mine['fixed'] + mine['cycle']).sum()} of {mine['n'].sum()}" for mine in wrong.values()]
+    (multi4,) = pl.read_csv(STUDY / "arms_seeds.csv").filter(model="multi4").to_dicts()
+    change = "{} [{}, {}]".format(*(signed(multi4[f"right_change{end}"]) for end in ("", "_low", "_high")))
+    for cells in (
+        ("AUC of -lambda_1 for right", "TRM {}, HRM {}".format(*reported["AUC of -lambda_1 for right"]),
+         "TRM {} and {} (Sudoku, mazes), HRM {} and {}".format(*auc)),
+        ("median lambda_1 of wrong", above, medians(right=False)),
+        ("median lambda_1 of right", below, medians(right=True)),
+        ("wrong and at rest", "TRM {}, HRM {}".format(*settled),
+         "TRM {} and {}, at a fixed point or on a cycle".format(*rest)),
+        ("wrong and chaotic", "failures wander, by the sign of lambda_1", "TRM {} and {}".format(*of["chaotic"])),
+        ("wrong, right later", f"HRM: never right {reported['never right again'][0]}",
+         "TRM {} and {} are right when last followed, within 512".format(*of["right_end"])),
+        ("multi4 beside its baseline", f"TRM {tuned[1]} beside {tuned[0]}", f"TRM {change} (150 steps, Sudoku)"),
+    ):  # fmt: skip
+        row = f"| {' | '.join(cells)} |"
+        assert row in text, row
+
+
+def medians(*, right: bool) -> str:
+    """Of lambda_1 of one side, as the page tells them: a model, its tasks, their seeds."""
+    tasks = {
+        model: [[signed(points(task, model, seed).filter(pl.col("correct") == right)["lambda_1"].median())
+                 for seed in (0, 1, 2)] for task in ("sudoku", "maze")] for model in ("trm", "hrm")
+    }  # fmt: skip
+    return ", ".join(f"{model.upper()} {'; '.join(map(', '.join, found))}" for model, found in tasks.items())
+
+
+def points(task: str, model: str, seed: int) -> pl.DataFrame:
+    """Exponents and what is right at the budget, a row a puzzle."""
+    return pl.read_csv(STUDY / f"models/{task}_{model}_s{seed}/points_diag.csv")
 
 
 def signed(value: float) -> str:
