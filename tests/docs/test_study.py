@@ -12,6 +12,7 @@ from tests.outside_modules import module
 
 from rrdyn.analysis.fates import read_fates
 from rrdyn.analysis.intervals import rate
+from rrdyn.analysis.ranks import auc
 from rrdyn.artifacts.npz import read_npz
 from rrdyn.artifacts.schemas import DIAG
 from rrdyn.cli.app import main
@@ -56,7 +57,7 @@ def test_who_is_right():
     assert found["sudoku", "att"]["right"] == found["sudoku", "srm"]["right"] == 0
     assert f"attention in none and {right['maze', 'att']}, SRM in none and {right['maze', 'srm']}." in text
     cells = [told(found["sudoku", model]["token_acc"]) for model in ("att", "srm")]
-    assert f"({cells[0]} and {cells[1]} of the cells of a Sudoku)" in text
+    assert f"({cells[0]} and {cells[1]} of the cells of a Sudoku, of which 10 of 36 are given)" in text
 
 
 FATES = ("fixed", "cycle", "quasiperiodic", "chaotic")
@@ -69,45 +70,56 @@ def sides(task: str) -> dict[str, pl.DataFrame]:
     return {side: found.filter(at_budget=side).sort("seed") for side in ("wrong", "right")}
 
 
-def fisher(wrong: pl.DataFrame, right: pl.DataFrame, fate: str) -> list[str]:
-    """p of a fate going with failing, by seed, as it is told."""
-    p = [fisher_exact([[w[fate], w["n"] - w[fate]], [r[fate], r["n"] - r[fate]]]).pvalue
-         for w, r in zip(wrong.to_dicts(), right.to_dicts())]  # fmt: skip
-    return [f"{one:.0e}".replace("e-0", "e-") if one < 0.01 else f"{one:.1g}".lstrip("0") for one in p]
+def fisher(wrong: pl.DataFrame, right: pl.DataFrame, fate: str) -> list[float]:
+    """p of a fate going with failing, by seed."""
+    return [fisher_exact([[w[fate], w["n"] - w[fate]], [r[fate], r["n"] - r[fate]]]).pvalue
+            for w, r in zip(wrong.to_dicts(), right.to_dicts())]  # fmt: skip
+
+
+def short(p: float) -> str:
+    """A p value with one digit, as the page tells it."""
+    return f"{p:.0e}".replace("e-0", "e-") if p < 0.01 else f"{p:.1g}".lstrip("0")
+
+
+def after_holm(p: list[float]) -> list[bool]:
+    """Whether each stands after Holm's step-down, the smallest first."""
+    return [one * (len(p) - place) < 0.05 for place, one in enumerate(sorted(p))]
 
 
 def test_what_becomes_of_failing_mazes():
     text = " ".join((STUDY / "README.md").read_text().split())
     wrong, right = sides("maze").values()
     n = {name: int(wrong[name].sum()) for name in ("n", "undecided", *FATES)}
-    chaos, p = rate(n["chaotic"], n["n"]), fisher(wrong, right, "chaotic")
+    chaos, p = rate(n["chaotic"], n["n"]), map(short, fisher(wrong, right, "chaotic"))
     mazes = puzzles_of_trm("maze")
     rest = mazes.filter(~pl.col("right"), pl.col("fate").is_in(["fixed", "cycle"]))
     stuck = rest.filter(~pl.col("right_end"))
     by_seed = [f"{len(stuck.filter(seed=seed))} of {row['n']}" for seed, row in enumerate(wrong.to_dicts())]
     came = mazes.filter(~pl.col("right"), pl.col("right_end"))
-    assert came.filter(fate="chaotic").select((pl.col("followed") - pl.col("right_at")).max()).item() <= 3
+    keep, pass_by = came.filter(kept), came.filter(~kept)
+    cycle = odds(mazes, "cycle")
+    assert (pass_by.filter(fate="cycle")["period"] > 1).all()
+    assert set(pass_by["fate"]) == {"cycle", "chaotic"}
     for said in (
         f"TRMs {n['n']} are wrong at the budget ({mazes.filter(~pl.col('right'))['idx'].n_unique()} different mazes): "
         f"{n['fixed']} settle at a fixed point, {n['cycle']} on a cycle, {n['quasiperiodic']} wind round a torus, "
         f"{n['undecided']} are undecided, and **{n['chaotic']} wander chaotically** "
-        f"({told(chaos.value)} [{told(chaos.low)}, {told(chaos.high)}];",
+        f"({told(chaos.value)} [{told(chaos.low)}, {told(chaos.high)}]).",
         f"Of the {right['n'].sum():,} right ones {right['chaotic'].sum()} do: {{}}, {{}} and {{}} by seed".format(
             *right["chaotic"]
         ),
         "p is {}, {} and {} in the three seeds".format(*p),
-        f"the odds of chaos are still {odds(mazes):.0f} times as high",
-        f"({n['cycle']} of {n['n']} and {right['cycle'].sum()} of {right['n'].sum():,})",
+        "the odds of chaos are still {:.0f} [{:.0f}, {:.0f}] times as high".format(*odds(mazes, "chaotic")),
+        "those of a cycle {:.1f} [{}, {:.1f}], which".format(cycle[0], f"{cycle[1]:.1f}".lstrip("0"), cycle[2]),
         f"{len(rest)} of the {n['n']} rest, {len(stuck)} of them on what is wrong ({', '.join(by_seed)} by seed)",
-        f"{len(came.filter(pl.col('fate') != 'chaotic'))} reach the answer after the budget and keep it; "
-        f"{len(came.filter(fate='chaotic'))} more are chaotic",
+        f"{len(keep)} come to the answer after the budget and keep it; of {len(pass_by)} more that are right when last "
+        f"followed {len(pass_by.filter(fate='cycle'))} are on cycles through right and wrong and "
+        f"{len(pass_by.filter(fate='chaotic'))} are chaotic.",
     ):
         assert said in text
     others = pl.read_csv(STUDY / "fates.csv").filter(task="maze", at_budget="wrong")
     hrm, att = (others.filter(model=model) for model in ("hrm", "att"))
-    said = (
-        f"HRM has wrong {hrm['chaotic'].sum()} of {hrm['n'].sum()} is chaotic, of attention's none of {att['n'].sum()}."
-    )
+    said = f"{hrm['chaotic'].sum()} of {hrm['n'].sum()} is chaotic, of attention's none of {att['n'].sum()} ("
     assert said in text
     assert att["chaotic"].sum() == 0
 
@@ -120,7 +132,8 @@ def test_what_becomes_of_failing_sudoku():
     )
     chaos, different = rate(w["chaotic"], w["n"]), puzzles_of_trm("sudoku").filter(~pl.col("right"))["idx"].n_unique()
     by = {side: [dict(row) for row in rows.to_dicts()] for side, rows in (("wrong", wrong), ("right", right))}
-    p = {fate: fisher(wrong, right, fate) for fate in FATES}
+    exact = {fate: fisher(wrong, right, fate) for fate in (*FATES, "undecided")}
+    p = {fate: [short(one) for one in mine] for fate, mine in exact.items()}
     hrm = pl.read_csv(STUDY / "fates.csv").filter(task="sudoku", model="hrm")
     moved = {side: (int((mine["n"] - mine["fixed"]).sum()), int(mine["n"].sum()))
              for side in ("wrong", "right") for mine in [hrm.filter(at_budget=side)]}  # fmt: skip
@@ -129,49 +142,70 @@ def test_what_becomes_of_failing_sudoku():
     for said in (
         f"TRMs {w['n']} are wrong at the budget ({different} different ones): {w['fixed']} settle at a fixed point, "
         f"{w['cycle']} on a cycle, {w['quasiperiodic']} wind round a torus, {w['undecided']} are undecided and "
-        f"{w['chaotic']} wander chaotically ({told(chaos.value)} [{told(chaos.low)}, {told(chaos.high)}]).",
+        f"{w['chaotic']} wander chaotically ({told(chaos.value)} [{told(chaos.low)}, {told(chaos.high)}], at least).",
         f"Of the {r['n']:,} right ones {r['fixed']} settle at a fixed point, {r['cycle']} on a cycle, "
         f"{r['quasiperiodic']} wind round a torus, {r['undecided']} are undecided and {r['chaotic']} wander.",
         "seeds 0 and 1 ({0[chaotic]} of {0[n]} and {1[chaotic]} of {1[n]}, against".format(*by["wrong"]),
-        f"against {first[0]} of {first[1]} right ones) and not in seed 2 ({by['wrong'][2]['chaotic']} of "
-        f"{by['wrong'][2]['n']} against {by['right'][2]['chaotic']} of {by['right'][2]['n']})",
-        f"cycles do in seeds 1 and 2 (Fisher's exact p {p['cycle'][1]} and {p['cycle'][2]}; {p['cycle'][0]} in seed 0)",
+        f"against {first[0]} of {first[1]} right ones); in seed 2 one cannot tell ({by['wrong'][2]['chaotic']} of "
+        f"{by['wrong'][2]['n']} against {by['right'][2]['chaotic']} of {by['right'][2]['n']}, and "
+        f"{by['wrong'][2]['marginal']} more of its wrong ones are marginal).",
+        f"Cycles do in seeds 1 and 2 (Fisher's exact p {p['cycle'][1]} and {p['cycle'][2]}; {p['cycle'][0]} in seed 0)",
         f"among the wrong in seeds 0 and 1 ({p['fixed'][0]} and {p['fixed'][1]}; {p['fixed'][2]} in seed 2)",
         f"in seed 2 ({by['right'][2]['quasiperiodic']} of {by['right'][2]['n']} against "
         f"{by['wrong'][2]['quasiperiodic']} of {by['wrong'][2]['n']}, p {p['quasiperiodic'][2]})",
-        f"{w['right_end']} of the {w['n']} are right when last followed",
+        f"{len(puzzles_of_trm('sudoku').filter(~pl.col('right'), 'right_end', kept))} of the {w['n']} come to the "
+        "answer after the budget and keep it for 64 segments at least",
         "{} of its {} wrong and ".format(*moved["wrong"]) + "{} of its {} right Sudoku are not".format(*moved["right"]),
+        f"at a fixed point (p {short(fisher_exact([[a, n - a] for a, n in moved.values()]).pvalue)})",
     ):
         assert said in text, said
-    every = sorted(float(one) for mine in p.values() for one in mine)
-    assert "(7 of 12 tests after Holm)" in text
-    assert [one * (12 - place) < 0.05 for place, one in enumerate(every)] == [True] * 7 + [False] * 5
-    assert min(map(float, p["quasiperiodic"][:2])) > 0.05
+    four = [one for fate in FATES for one in exact[fate]]
+    assert "Of these 12 tests (four fates, three seeds) 7 stand after Holm" in text
+    assert after_holm(four) == [True] * 7 + [False] * 5
+    every = sorted(four + exact["undecided"])
+    assert not after_holm(every)[every.index(exact["fixed"][1])]
+    assert min(exact["quasiperiodic"][:2]) > 0.05
+    assert after_holm(exact["fixed"][:2]) == [True] * 2
 
 
 def puzzles_of_trm(task: str) -> pl.DataFrame:
-    """A row a puzzle and seed, from the committed files of the three models."""
+    return puzzles(task, "trm", "failures")
+
+
+def puzzles(task: str, model: str, name: str) -> pl.DataFrame:
+    """A row a puzzle and seed, from the committed files of three models."""
     difficulty = np.load(STUDY / f"models/data/{task}/test/all__difficulty.npy")
     tables = []
     for seed in (0, 1, 2):
-        found = read_fates(STUDY / f"models/{task}_trm_s{seed}/failures.npz")
+        found = read_fates(STUDY / f"models/{task}_{model}_s{seed}/{name}.npz")
         names = np.array(found.meta["fates"])
         tables.append(pl.DataFrame({
             "seed": seed, "idx": found["idx"], "difficulty": difficulty[found["idx"]], "fate": names[found["fate"]],
             "right": found["right_budget"], "right_end": found["right_end"], "right_at": found["right_at"],
-            "followed": found["followed"],
+            "followed": found["followed"], "period": found["period"], "settled_at": found["settled_at"],
         }))  # fmt: skip
     return pl.concat(tables)
 
 
-def odds(mazes: pl.DataFrame) -> float:
-    """Mantel and Haenszel's ratio of the odds of chaos, wrong over right, in strata of seed and difficulty."""
-    above = below = 0.0
-    for _, part in mazes.with_columns(bin=pl.col("difficulty").cut([6, 9, 13, 17])).group_by("seed", "bin"):
-        (a, b), (c, d) = ((len(side.filter(fate="chaotic")), len(side.filter(pl.col("fate") != "chaotic")))
+kept = pl.col("followed") - pl.col("right_at") >= 64
+"""Right from some segment after the budget on, for 64 at least: no passing through on a cycle."""
+
+
+def odds(puzzles: pl.DataFrame, fate: str) -> tuple[float, float, float]:
+    """Mantel and Haenszel's ratio of the odds of a fate, wrong over right, in strata of seed and difficulty, with the
+    95% interval of Robins, Breslow and Greenland (1986)."""
+    r, s, same, mixed, apart = (0.0,) * 5
+    for _, part in puzzles.group_by("seed", "difficulty"):
+        (a, b), (c, d) = ((len(side.filter(fate=fate)), len(side.filter(pl.col("fate") != fate)))
                           for side in (part.filter(~pl.col("right")), part.filter("right")))  # fmt: skip
-        above, below = above + a * d / len(part), below + b * c / len(part)
-    return above / below
+        n = len(part)
+        one, other = a * d / n, b * c / n
+        r, s = r + one, s + other
+        same += (a + d) / n * one
+        mixed += (a + d) / n * other + (b + c) / n * one
+        apart += (b + c) / n * other
+    reach = 1.96 * np.sqrt(same / (2 * r**2) + mixed / (2 * r * s) + apart / (2 * s**2))
+    return r / s, r / s * np.exp(-reach), r / s * np.exp(reach)
 
 
 def test_a_positive_exponent_is_not_yet_chaos():
@@ -182,6 +216,7 @@ def test_a_positive_exponent_is_not_yet_chaos():
     above = {(task, right): rows.filter(pl.col("lambda_1") > 0, pl.col("right") == right)
              for task, rows in found.items() for right in (False, True)}  # fmt: skip
     n = {key: dict(rows.group_by("fate").len().iter_rows()) for key, rows in above.items()}
+    wander = found["sudoku"].filter(fate="chaotic")
     wrong, total = n["sudoku", False], {key: len(rows) for key, rows in above.items()}
     for said in (
         "({}, {} and {} against {}, {} and {} nats per sub-update by seed)".format(
@@ -192,7 +227,8 @@ def test_a_positive_exponent_is_not_yet_chaos():
         f"{wrong['quasiperiodic']} wind round a torus, {wrong['fixed']} settle at a fixed point and "
         f"{wrong['slow'] + wrong['marginal']} are undecided.",
         f"Of {total['sudoku', True]} right ones with lambda_1 > 0 {n['sudoku', True]['chaotic']} are chaotic.",
-        f"In mazes {n['maze', False]['chaotic']} of {total['maze', False]} such wrong ones are.",
+        f"Of the {len(wander)} that wander {len(wander.filter(pl.col('lambda_1') > 0))} had one.",
+        f"In mazes {n['maze', False]['chaotic']} of {total['maze', False]} such wrong ones are chaotic.",
     ):
         assert said in text, said
 
@@ -207,9 +243,12 @@ def test_what_tells_right_from_wrong():
     text = " ".join((STUDY / "README.md").read_text().split())
     found = pl.read_csv(STUDY / "spectra.csv").filter(pl.col("model").is_in(["trm", "hrm"]))
     mean = {(row["task"], row["model"]): row for row in pl.read_csv(STUDY / "spectra_seeds.csv").to_dicts()}
-    four = [mean[one] for one in (("sudoku", "trm"), ("maze", "trm"), ("maze", "hrm"), ("sudoku", "hrm"))]
-    leading = [told(row["auc_lambda_1"]) for row in four]
-    hrm = four[-1]
+    four = [mean[one] for one in (("sudoku", "trm"), ("maze", "trm"), ("sudoku", "hrm"), ("maze", "hrm"))]
+    first, second = (f"{told(row['auc_lambda_1'])} [{told(row['auc_lambda_1_low'])}, {told(row['auc_lambda_1_high'])}]"
+                     for row in four[:2])  # fmt: skip
+    hrm = found.filter(task="sudoku", model="hrm").sort("seed")
+    lengths = [auc(-rows["difficulty"].to_numpy(), rows["correct"].to_numpy())
+               for seed in (0, 1, 2) for rows in [points("maze", "trm", seed)]]  # fmt: skip
     assert all(row["auc_q_halt"] > max(row["auc_lambda_1"], row["auc_drift"]) for row in four)
     asked = found.drop_nulls("increment")
     assert sorted(asked["model"]) == ["hrm"] * 6 + ["trm"]
@@ -225,14 +264,19 @@ def test_what_tells_right_from_wrong():
         (asked[name].min(), asked[name].max()) for name in ("increment", "detectable", "placebo")
     )
     for said in (
-        f"(AUC of -lambda_1 {leading[0]} in Sudoku and {leading[1]} in mazes, means of three seeds) and somewhat for "
-        f"HRM in mazes ({leading[2]}); for HRM's Sudoku it does not ({leading[3]} [{told(hrm['auc_lambda_1_low'])}, "
-        f"{told(hrm['auc_lambda_1_high'])}]), nor does late drift ({told(hrm['auc_drift'])}).",
-        "in every one of the four ({:.3f}, {}, {}, {})".format(
+        f"is {first} for TRM's Sudoku and {second} for its mazes, where the length of the path alone has "
+        f"{told(float(np.mean(lengths)))}, and {told(four[3]['auc_lambda_1'])} for HRM's mazes;",
+        "its sign changes with the seed ({}, {}, {}),".format(*map(told, hrm["auc_lambda_1"])),
+        "points the wrong way if anywhere ({}, {}, {}).".format(*map(told, hrm["auc_drift"])),
+        "Late drift has {} for TRM's Sudoku, {} and {} for mazes of TRM and HRM.".format(
+            *(told(four[place]["auc_drift"]) for place in (0, 1, 3))
+        ),
+        "in all four: {:.3f} and {} for TRM's Sudoku and mazes, {} and {} for HRM's.".format(
             four[0]["auc_q_halt"], *(told(row["auc_q_halt"]) for row in four[1:])
         ),
         f"gains of {signed(least)} to {signed(most)}, all seven intervals hold 0, where a gain of {told(few)} to "
-        f"{told(many)} would have been found in 80%; the placebo, the length of the whole path, adds {signed(low)} to "
+        f"{told(many)} would have been found in 80%; the placebo, the length of the whole path in the space of "
+        f"states, adds {signed(low)} to "
         f"{signed(high)}.",
     ):
         assert said in text, said
@@ -252,25 +296,35 @@ def test_beside_the_source_study():
     mean = {
         (row["task"], row["model"]): row["auc_lambda_1"] for row in pl.read_csv(STUDY / "spectra_seeds.csv").to_dicts()
     }
-    auc = [told(mean[task, model]) for model in ("trm", "hrm") for task in ("sudoku", "maze")]
+    areas = [told(mean[task, model]) for model in ("trm", "hrm") for task in ("sudoku", "maze")]
     wrong = {task: sides(task)["wrong"] for task in ("sudoku", "maze")}
     of = {
         name: [f"{mine[name].sum()} of {mine['n'].sum()}" for mine in wrong.values()]
         for name in ("chaotic", "right_end")
     }
-    rest = [f"{(mine['fixed'] + mine['cycle']).sum()} of {mine['n'].sum()}" for mine in wrong.values()]
+    trm, hrm = ({task: puzzles(task, model, name).filter(~pl.col("right")) for task in ("sudoku", "maze")}
+                for model, name in (("trm", "failures"), ("hrm", "fate")))  # fmt: skip
+    resting = pl.col("fate").is_in(["fixed", "cycle"])
+    soon, late = (
+        [" and ".join(f"{len(rows.filter(resting, pl.col('settled_at') <= last))}{f' of {len(rows)}' * told_of}"
+                      for rows in mine.values()) for mine in (trm, hrm)]
+        for last, told_of in ((16, True), (512, False))
+    )  # fmt: skip
+    for name, here in (("chaotic", pl.col("fate") == "chaotic"), ("right_end", pl.col("right_end"))):
+        of[f"hrm {name}"] = [f"{len(rows.filter(here))} of {len(rows)}" for rows in hrm.values()]
     (multi4,) = pl.read_csv(STUDY / "arms_seeds.csv").filter(model="multi4").to_dicts()
     change = "{} [{}, {}]".format(*(signed(multi4[f"right_change{end}"]) for end in ("", "_low", "_high")))
     for cells in (
         ("AUC of -lambda_1 for right", "TRM {}, HRM {}".format(*reported["AUC of -lambda_1 for right"]),
-         "TRM {} and {} (Sudoku, mazes), HRM {} and {}".format(*auc)),
+         "TRM {} and {}, HRM {} and {}".format(*areas)),
         ("median lambda_1 of wrong", above, medians(right=False)),
         ("median lambda_1 of right", below, medians(right=True)),
-        ("wrong and at rest", "TRM {}, HRM {}".format(*settled),
-         "TRM {} and {}, at a fixed point or on a cycle".format(*rest)),
-        ("wrong and chaotic", "failures wander, by the sign of lambda_1", "TRM {} and {}".format(*of["chaotic"])),
+        ("wrong and at rest", "by drift within 16 segments: TRM {}, HRM {}".format(*settled),
+         "at a fixed point or on a cycle by segment 16: TRM {}, HRM {}; by 512: TRM {}, HRM {}".format(*soon, *late)),
+        ("wrong and chaotic", "failures wander, by the sign of lambda_1",
+         "TRM {} and {}, HRM {} and {}".format(*of["chaotic"], *of["hrm chaotic"])),
         ("wrong, right later", f"HRM: never right {reported['never right again'][0]}",
-         "TRM {} and {} are right when last followed, within 512".format(*of["right_end"])),
+         "right when last followed: TRM {} and {}, HRM {} and {}".format(*of["right_end"], *of["hrm right_end"])),
         ("multi4 beside its baseline", f"TRM {tuned[1]} beside {tuned[0]}", f"TRM {change} (150 steps, Sudoku)"),
     ):  # fmt: skip
         row = f"| {' | '.join(cells)} |"
@@ -283,7 +337,8 @@ def medians(*, right: bool) -> str:
         model: [[signed(points(task, model, seed).filter(pl.col("correct") == right)["lambda_1"].median())
                  for seed in (0, 1, 2)] for task in ("sudoku", "maze")] for model in ("trm", "hrm")
     }  # fmt: skip
-    return ", ".join(f"{model.upper()} {'; '.join(map(', '.join, found))}" for model, found in tasks.items())
+    return "; ".join(f"{model.upper()} Sudoku {', '.join(found[0])}, mazes {', '.join(found[1])}"
+                     for model, found in tasks.items())  # fmt: skip
 
 
 def points(task: str, model: str, seed: int) -> pl.DataFrame:
