@@ -348,3 +348,39 @@ def points(task: str, model: str, seed: int) -> pl.DataFrame:
 
 def signed(value: float) -> str:
     return f"{value:+.3f}".replace("0.", ".")
+
+
+def test_beside_other_tools():
+    text = " ".join((STUDY / "README.md").read_text().split())
+    found = pl.read_csv(STUDY / "beside/beside.csv")
+    tools = ("nano", "rrdyn", "rrdyn-symmetries")
+    last, early = ({tool: found.filter(tool=tool, step=step).sort("seed") for tool in tools} for step in (750, 375))
+    assert found["step"].max() == 750
+    right = {tool: [told(one) for one in rows["acc"]] for tool, rows in last.items()}
+    before = {tool: ", ".join(told(one) for one in early[tool]["acc"]) for tool in tools[:2]}
+    time = {
+        tool: f"{rows['cpu_seconds'].min():.0f} to {rows['cpu_seconds'].max():.0f} s" for tool, rows in last.items()
+    }
+    ahead = last["rrdyn"]["acc"] - last["nano"]["acc"]
+    assert ahead.min() > 0
+    assert ahead.max() < 1.96 * np.sqrt(2 * 0.7 * 0.3 / 128)
+    assert (early["rrdyn"]["acc"] < early["nano"]["acc"]).sum() == 2
+    script = pl.read_csv(STUDY / "beside/source.csv")
+    assert script["largest_difference"].max() == 0
+    told_of = (STUDY / "beside/exponents.txt").read_text()
+    names = ("rule", "generic path", "clvlib", "jvp loop", "value and 8 tangents", "one jvp per tangent")
+    found = (re.search(rf"^{name} .*? s +([0-9.]+) forwards", told_of, re.MULTILINE) for name in names)
+    forwards = {name: match[1] for name, match in zip(names, found) if match}
+    for said in (
+        f"{time['nano'].removesuffix(' s')} s of processor time for nano-trm and {time['rrdyn']} for `rrdyn`, of 128",
+        "nano-trm is right in {}, {} and {} (seeds 1, 2, 3), `rrdyn` in".format(*right["nano"]),
+        "`rrdyn` in {}, {} and {}: ahead".format(*right["rrdyn"]),
+        f"in two ({before['nano']} against {before['rrdyn']})",
+        "comes to {}, {} and {} in".format(*right["rrdyn-symmetries"]) + f" {time['rrdyn-symmetries']}.",
+        f"on the same {len(script)} files: of {script['numbers'].sum():,} numbers",
+        f"take {forwards['rule']} forwards of a batch of nine, {forwards['generic path']} without a rule",
+        f"{forwards['clvlib']}; one `jvp` a tangent {forwards['jvp loop']}.",
+        f"{float(forwards['value and 8 tangents']):.1f} plain ones, one `jvp` a tangent "
+        f"{float(forwards['one jvp per tangent']):.1f}.",
+    ):
+        assert said in text, said
