@@ -350,6 +350,29 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("0.", ".")
 
 
+def test_what_sets_states_in_motion():
+    text = " ".join((STUDY / "README.md").read_text().split())
+    found = pl.read_csv(STUDY / "recipes.csv").sort("step", "seed")
+    base, raw = (found.filter(model=name) for name in ("base", "raw"))
+    move = {step: (rows["moving"] * rows["n"]).round().cast(int).to_list() for (step,), rows in base.group_by("step")}
+    right = [told(base.filter(step=step)["right"].mean()) for step in (250, 500, 800)]
+    rests = {step: [f"{one:.2f}".lstrip("0") for one in base.filter(step=step)["multiplier"]] for step in (500, 800)}
+    last = raw.filter(step=800)
+    far = pl.read_csv(STUDY / "survival.csv").filter(model="trm")
+    assert (base["n"] == 32).all()
+    assert move[250] == [0, 0, 0]
+    assert far["n"].to_list() == [64] * 6
+    for said in (
+        "at step 250, {}, {} and {} at step 500 and {}, {} and {} at step 800,".format(*move[500], *move[800]),
+        "while {}, {} and {} are right;".format(*right),
+        f"(median multipliers {', '.join(rests[500])}, then {', '.join(rests[800])})",
+        "of the raw weights {}, {} and {} move at step 800".format(*(last["moving"] * 32).round().cast(int)),
+        f"TRMs come to {(far['escaped'] * far['failures']).sum():.0f} of {far['failures'].sum()} failures (of 64 puzzles "
+        f"of each of the six) at some segment up to {far['horizon'].max():,},",
+    ):
+        assert said in text, said
+
+
 def test_beside_other_tools():
     text = " ".join((STUDY / "README.md").read_text().split())
     found = pl.read_csv(STUDY / "beside/beside.csv")
