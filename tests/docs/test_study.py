@@ -367,8 +367,8 @@ def test_what_sets_states_in_motion():
         "while {}, {} and {} are right;".format(*right),
         f"(median multipliers {', '.join(rests[500])}, then {', '.join(rests[800])})",
         "of the raw weights {}, {} and {} move at step 800".format(*(last["moving"] * 32).round().cast(int)),
-        f"TRMs come to {(far['escaped'] * far['failures']).sum():.0f} of {far['failures'].sum()} failures (of 64 puzzles "
-        f"of each of the six) at some segment up to {far['horizon'].max():,},",
+        f"TRMs come to {(far['escaped'] * far['failures']).sum():.0f} of {far['failures'].sum()} failures (of 64 "
+        f"puzzles of each of the six) at some segment up to {far['horizon'].max():,},",
     ):
         assert said in text, said
 
