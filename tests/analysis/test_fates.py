@@ -18,6 +18,7 @@ from rrdyn.analysis.fates import (
     page,
     read_fates,
     sentences,
+    stays_right,
     told,
 )
 from rrdyn.artifacts.errors import InputError
@@ -81,6 +82,17 @@ def test_a_sentence_in_words():
     )
     assert table.share(0, 0).value == pytest.approx(3 / 5)
     assert "**of 5 failures at segment 8" in page({"tiny": table})
+
+
+def test_passing_the_answer_on_a_cycle_is_not_becoming_right():
+    arrays = {
+        "fate": np.array([1, 1, 0, 5]), "period": np.array([3, 3, 1, 0]), "right_budget": np.zeros(4, bool),
+        "right_end": np.ones(4, bool), "right_at": np.array([29, 28, 30, 30]), "followed": np.full(4, 30),
+    }  # fmt: skip
+    assert stays_right(arrays).tolist() == [False, True, True, True]
+    assert sentences(fate_table(arrays, NAMES, 8, HORIZON)) == (
+        "of 4 failures at segment 8: 3 become right by segment 64 (out of time), 1 cycles"
+    )
 
 
 def file_of(path, n=20, *, meta=None, restarts=0):

@@ -78,7 +78,7 @@ class FateTable:
     counts: np.ndarray
     """(F,2) by fate; wrong and right at the budget."""
     out_of_time: np.ndarray
-    """(F,) of the wrong ones, those that are right at the end."""
+    """(F,) of the wrong ones, those that become right and stay so."""
     lost: np.ndarray
     """(F,) of the right ones, those that are wrong at the end."""
     unanswered: np.ndarray
@@ -113,16 +113,25 @@ def fate_table(arrays: Mapping[str, np.ndarray], names: Sequence[str], budget: i
     """The counts of a `fate.npz`; `names` are those of its codes."""
     answerable = arrays["asked"] > 0 if "asked" in arrays else np.ones(len(arrays["fate"]), dtype=bool)
     right, end = (answerable & arrays[key].astype(bool) for key in ("right_budget", "right_end"))
-    wrong = answerable & ~right
+    late = answerable & ~right & stays_right(arrays)
 
     def counted(rows: np.ndarray) -> np.ndarray:
         return np.bincount(arrays["fate"][rows], minlength=len(names))
 
     return FateTable(
         n=int(answerable.sum()), budget=budget, horizon=horizon, fates=tuple(names),
-        counts=np.stack([counted(wrong), counted(right)], axis=1),
-        out_of_time=counted(wrong & end), lost=counted(right & ~end), unanswered=counted(~answerable),
+        counts=np.stack([counted(answerable & ~right), counted(right)], axis=1),
+        out_of_time=counted(late), lost=counted(right & ~end), unanswered=counted(~answerable),
     )  # fmt: skip
+
+
+def stays_right(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(N,) whether a puzzle is right when last followed and, on a cycle, all round it: not only passing the answer."""
+    end: np.ndarray = arrays["right_end"].astype(bool)
+    if not {"followed", "right_at", "period"} <= arrays.keys():  # without how far it was followed, the last answer
+        return end
+    all_round: np.ndarray = arrays["followed"] - arrays["right_at"] + 1 >= arrays["period"]
+    return end & all_round
 
 
 def of_result(arrays: Mapping[str, np.ndarray], meta: Meta) -> FateTable:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rrdyn.analysis.fates import read_fates
+from rrdyn.analysis.fates import read_fates, stays_right
 from rrdyn.analysis.intervals import REPLICATES, mean, mean_difference
 from rrdyn.analysis.labelled import labelled
 from rrdyn.analysis.noise_escape import escapes
@@ -226,8 +226,7 @@ def _risks(found: Grid, draws: Draws) -> tuple[list[ReaderRiskRow], list[RiskPoi
 def kinds_of_failure(fates: Artifact) -> np.ndarray:
     """(N,) what became of each puzzle's plain trajectory: right at the budget, out of time, or the name of its fate."""
     names: np.ndarray = np.array([str(name) for name in fates.meta["fates"]], dtype=object)[fates["fate"]]
-    late = fates["right_end"].astype(bool)
-    names[late] = OUT_OF_TIME
+    names[stays_right(fates)] = OUT_OF_TIME
     names[fates["right_budget"].astype(bool)] = RIGHT
     return names
 
