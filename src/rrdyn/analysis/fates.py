@@ -130,8 +130,7 @@ def stays_right(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     end: np.ndarray = arrays["right_end"].astype(bool)
     if not {"followed", "right_at", "period"} <= arrays.keys():  # without how far it was followed, the last answer
         return end
-    all_round: np.ndarray = arrays["followed"] - arrays["right_at"] + 1 >= arrays["period"]
-    return end & all_round
+    return np.asarray(end & (arrays["followed"] - arrays["right_at"] + 1 >= arrays["period"]))
 
 
 def of_result(arrays: Mapping[str, np.ndarray], meta: Meta) -> FateTable:
