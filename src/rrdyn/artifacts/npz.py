@@ -13,7 +13,7 @@ from rrdyn.artifacts.arrays import read_arrays, read_npy
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import dump_json, replacing
 from rrdyn.artifacts.pasting import quoted
-from rrdyn.artifacts.places import existing, exists, is_folder, shown
+from rrdyn.artifacts.places import WEIGHTS, existing, exists, is_folder, shown
 from rrdyn.artifacts.reading import parse_json
 from rrdyn.artifacts.record import Meta
 from rrdyn.artifacts.schema import ANY_COMMAND, INDICES, Schema
@@ -108,7 +108,7 @@ def _read(path: Path | str, schema: Schema | None, wanted: Callable[[str, int], 
     path = existing(path, run=run)
     if is_folder(path):
         inside = sorted(path.glob("*.npz"))
-        if not inside and (exists(path / "model.safetensors") or exists(path / "checkpoints")):
+        if not inside and (exists(path / WEIGHTS) or exists(path / "checkpoints")):
             raise InputError(
                 f"{shown(path)} is a checkpoint", found="a folder with weights",
                 expected="an npz file that a measurement of it wrote", run=f"rrdyn diagnose {quoted(path)}",

@@ -15,6 +15,8 @@ from typing import IO
 
 from rrdyn.artifacts.errors import InputError
 
+WEIGHTS, META, STATE = "model.safetensors", "meta.json", "state.pt"
+"""What a folder of a checkpoint holds; a run's state to go on from is not in all of them."""
 LONGEST_SHOWN = 240
 READING = os.O_RDONLY
 for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # the first two are of POSIX, the last of Windows

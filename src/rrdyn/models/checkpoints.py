@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import make_folder, replacing, sha256, write_json
-from rrdyn.artifacts.places import is_file, regular, shown
+from rrdyn.artifacts.places import META, STATE, WEIGHTS, is_file, regular, shown
 from rrdyn.artifacts.reading import parse_json
 from rrdyn.artifacts.record import Meta
 from rrdyn.models.archives import damaged, damaged_if_unreadable
@@ -22,7 +22,7 @@ from rrdyn.models.building import build
 from rrdyn.models.candidates import Candidate, Choice, Described, choose
 from rrdyn.models.flat import cut, trainable
 from rrdyn.models.foreign import inside
-from rrdyn.models.layouts import META, STATE, WEIGHTS, Found, locate, whole
+from rrdyn.models.layouts import Found, locate, whole
 from rrdyn.models.model import Model, Source
 from rrdyn.models.nano import from_nano, nano_names
 from rrdyn.models.sizes import complete, resolve_dataset

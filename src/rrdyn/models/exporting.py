@@ -15,7 +15,7 @@ import yaml
 from rrdyn.artifacts.arrays import read_npy
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import make_folder, replacing, write_json, write_text
-from rrdyn.artifacts.places import is_file, shown
+from rrdyn.artifacts.places import META, WEIGHTS, is_file, shown
 from rrdyn.artifacts.reading import read_json
 from rrdyn.artifacts.record import Meta
 from rrdyn.models.checkpoints import EXPORT, save, stored
@@ -52,7 +52,7 @@ def export(model: Model, out: Path | str, layout: Layout) -> list[Path]:
     if layout == "hub":
         return _hub(model, out)
     folder = save(model, out)
-    return [folder / "model.safetensors", folder / "meta.json"]
+    return [folder / WEIGHTS, folder / META]
 
 
 def _write_torch(path: Path, value: Any) -> Path:

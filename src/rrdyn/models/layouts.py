@@ -20,6 +20,8 @@ from rrdyn.artifacts.errors import InputError, RrdynError
 from rrdyn.artifacts.pasting import quoted
 from rrdyn.artifacts.places import (
     MAKES_CHECKPOINT,
+    META,
+    WEIGHTS,
     entries,
     existing,
     exists,
@@ -34,7 +36,6 @@ from rrdyn.models.foreign import Configured, configured, is_arch
 from rrdyn.runtime.hub import pull
 from rrdyn.runtime.hub_address import SCHEME, is_address
 
-WEIGHTS, META, STATE = "model.safetensors", "meta.json", "state.pt"
 UPSTREAM_CONFIG = "all_config.yaml"
 GENERIC = ("config.yaml", "config.json")
 """Names that configs of anything have."""

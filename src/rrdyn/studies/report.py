@@ -17,7 +17,7 @@ from typing import Any
 from rrdyn.artifacts.errors import RrdynError, notice
 from rrdyn.artifacts.files import output_file, plain, sha256, write_text
 from rrdyn.artifacts.npz import read_meta
-from rrdyn.artifacts.places import is_file, resolved
+from rrdyn.artifacts.places import META, is_file, resolved
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.record import Meta
 from rrdyn.studies.page import explorer, findings, opening
@@ -190,7 +190,7 @@ def _commands(stock: Inventory) -> str:
 def _metas(stock: Inventory) -> dict[Path, Meta]:
     found: dict[Path, Meta] = {}
     for path in stock.trainings:
-        meta = path.with_name("meta.json")
+        meta = path.with_name(META)
         if is_file(meta):
             found[meta] = meta_of(meta)
     for path in stock.artifacts:

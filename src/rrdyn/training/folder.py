@@ -10,9 +10,8 @@ from pathlib import Path
 from rrdyn.artifacts.errors import InputError
 from rrdyn.artifacts.files import cannot_write, make_folder, partial_of, sweep
 from rrdyn.artifacts.lock import Claim
-from rrdyn.artifacts.places import entries, exists, is_file, is_folder, shown
+from rrdyn.artifacts.places import META, STATE, entries, exists, is_file, is_folder, shown
 from rrdyn.artifacts.reading import read_json
-from rrdyn.models.layouts import META, STATE
 
 CONFIG, LOG, ROWS = "config.yaml", "train.log", "train.jsonl"
 TRANSIENT = "transient"

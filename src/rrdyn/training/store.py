@@ -12,12 +12,11 @@ import yaml
 
 from rrdyn.artifacts.errors import InputError, UsageError
 from rrdyn.artifacts.files import cannot_write, dump_json, replacing_folder, write_json, write_text
-from rrdyn.artifacts.places import regular, said
+from rrdyn.artifacts.places import META, STATE, regular, said
 from rrdyn.artifacts.provenance import provenance
 from rrdyn.artifacts.reading import read_yaml
 from rrdyn.artifacts.record import Meta, Settings
 from rrdyn.models import save
-from rrdyn.models.layouts import META, STATE
 from rrdyn.training.config import TrainConfig
 from rrdyn.training.datasets import TrainingData
 from rrdyn.training.evaluation import Evaluation
