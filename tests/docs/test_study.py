@@ -42,12 +42,17 @@ def test_the_tables_of_the_page_are_those_of_its_files():
     assert script.filled(text, STUDY) == text
 
 
+def page() -> str:
+    """The words of the page, in one line."""
+    return " ".join((STUDY / "README.md").read_text().split())
+
+
 def told(value: float) -> str:
     return f"{value:.3f}".lstrip("0")
 
 
 def test_who_is_right():
-    text = " ".join((STUDY / "README.md").read_text().split())
+    text = page()
     found = {(row["task"], row["model"]): row for row in pl.read_csv(STUDY / "models_seeds.csv").to_dicts()}
     right = {key: told(row["right"]) for key, row in found.items()}
     span = {key: f"{told(row['right'])} [{told(row['right_low'])}, {told(row['right_high'])}]"
@@ -87,7 +92,7 @@ def after_holm(p: list[float]) -> list[bool]:
 
 
 def test_what_becomes_of_failing_mazes():
-    text = " ".join((STUDY / "README.md").read_text().split())
+    text = page()
     wrong, right = sides("maze").values()
     n = {name: int(wrong[name].sum()) for name in ("n", "undecided", *FATES)}
     chaos, p = rate(n["chaotic"], n["n"]), map(short, fisher(wrong, right, "chaotic"))
@@ -125,7 +130,7 @@ def test_what_becomes_of_failing_mazes():
 
 
 def test_what_becomes_of_failing_sudoku():
-    text = " ".join((STUDY / "README.md").read_text().split())
+    text = page()
     wrong, right = sides("sudoku").values()
     w, r = (
         {name: int(side[name].sum()) for name in ("n", "undecided", "right_end", *FATES)} for side in (wrong, right)
@@ -209,7 +214,7 @@ def odds(puzzles: pl.DataFrame, fate: str) -> tuple[float, float, float]:
 
 
 def test_a_positive_exponent_is_not_yet_chaos():
-    text = " ".join((STUDY / "README.md").read_text().split())
+    text = page()
     found = {task: with_exponents(task) for task in ("sudoku", "maze")}
     medians = [found["sudoku"].filter(pl.col("right") == right).group_by("seed").agg(pl.col("lambda_1").median())
                .sort("seed")["lambda_1"] for right in (False, True)]  # fmt: skip
@@ -240,7 +245,7 @@ def with_exponents(task: str) -> pl.DataFrame:
 
 
 def test_what_tells_right_from_wrong():
-    text = " ".join((STUDY / "README.md").read_text().split())
+    text = page()
     found = pl.read_csv(STUDY / "spectra.csv").filter(pl.col("model").is_in(["trm", "hrm"]))
     mean = {(row["task"], row["model"]): row for row in pl.read_csv(STUDY / "spectra_seeds.csv").to_dicts()}
     four = [mean[one] for one in (("sudoku", "trm"), ("maze", "trm"), ("sudoku", "hrm"), ("maze", "hrm"))]
@@ -351,7 +356,7 @@ def signed(value: float) -> str:
 
 
 def test_what_sets_states_in_motion():
-    text = " ".join((STUDY / "README.md").read_text().split())
+    text = page()
     found = pl.read_csv(STUDY / "recipes.csv").sort("step", "seed")
     base, raw = (found.filter(model=name) for name in ("base", "raw"))
     move = {step: (rows["moving"] * rows["n"]).round().cast(int).to_list() for (step,), rows in base.group_by("step")}
@@ -374,7 +379,7 @@ def test_what_sets_states_in_motion():
 
 
 def test_what_arms_change():
-    text = " ".join((STUDY / "README.md").read_text().split())
+    text = page()
     found, mean = pl.read_csv(STUDY / "arms.csv").sort("seed"), pl.read_csv(STUDY / "arms_seeds.csv")
     change = {row["model"]: "{} [{}, {}]".format(*(signed(row[f"right_change{end}"]) for end in ("", "_low", "_high")))
               for row in mean.filter(pl.col("model") != "none-fixed").to_dicts()}  # fmt: skip
@@ -391,7 +396,7 @@ def test_what_arms_change():
 
 
 def test_beside_other_tools():
-    text = " ".join((STUDY / "README.md").read_text().split())
+    text = page()
     found = pl.read_csv(STUDY / "beside/beside.csv")
     tools = ("nano", "rrdyn", "rrdyn-symmetries")
     last, early = ({tool: found.filter(tool=tool, step=step).sort("seed") for tool in tools} for step in (750, 375))

@@ -103,7 +103,6 @@ COMMAND = """
 import sys, torch
 torch.set_num_threads(1)
 from rrdyn.cli.app import main
-from rrdyn.models import load
 sys.exit(main(sys.argv[1:]))
 """
 

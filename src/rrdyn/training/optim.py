@@ -23,18 +23,19 @@ class FlatParameters:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self.named_parameters = trainable(model)
-        self.parameters = list(self.named_parameters.values())
-        self.vector = nn.Parameter(torch.cat([parameter.detach().reshape(-1) for parameter in self.parameters]))
+        self.parameters = trainable(model)
+        self.vector = nn.Parameter(
+            torch.cat([parameter.detach().reshape(-1) for parameter in self.parameters.values()])
+        )
         self.vector.grad = torch.zeros_like(self.vector)
         values, grads = self.named(self.vector.data).values(), self.named(self.vector.grad).values()
-        for parameter, value, grad in zip(self.parameters, values, grads):
+        for parameter, value, grad in zip(self.parameters.values(), values, grads):
             parameter.data = value
             parameter.grad = grad
 
     def named(self, vector: Tensor) -> dict[str, Tensor]:
         """A vector of this length in the parameters' shapes, under their names; the views share its memory."""
-        return cut(vector, self.named_parameters)
+        return cut(vector, self.parameters)
 
     @property
     def grad(self) -> Tensor:

@@ -244,7 +244,7 @@ class Trainer:
     def _buffers(self) -> list[Tensor]:
         """What a model keeps beside parameters and puzzle vectors: the initial state of TRM and HRM."""
         kept = self.model.state_dict(keep_vars=True)
-        own = {id(self.model.puzzle_table), *map(id, self.flat.parameters)}
+        own = {id(self.model.puzzle_table), *map(id, self.flat.parameters.values())}
         return [tensor for tensor in kept.values() if id(tensor) not in own]
 
 
